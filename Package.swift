@@ -1,0 +1,133 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One target per room of docs/architecture.md. An arrow that is not listed here is wrong:
+// Tests/RoomsTests reads the imports of every file and compares them with these lists.
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+// Generated code is not ours to warn about.
+let generatedSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = settings) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func library(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
+let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
+
+let package = Package(
+    name: "starling",
+    products: [
+        .executable(name: "starling", targets: ["starling"]),
+        .executable(name: "starlingd", targets: ["starlingd"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // The edge: C libraries.
+        library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        library("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
+        library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+        library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        library("CFuse", pkgConfig: "fuse3", apt: "libfuse3-dev"),
+        library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        .target(name: "CLinux"),
+
+        // Pure rooms: bytes in, values out.
+        room("Digests", ["CCrypto"]),
+        room("Compression", ["CZlib", "CDeflate", "CZstd"]),
+        room("Tar"),
+        room("EStargz", ["Digests", "Compression", "Tar"]),
+        room("OCI", ["Digests"]),
+        room("EROFS"),
+        room("TreeImage", ["Digests", "EStargz", "EROFS"]),
+
+        // Rooms with an edge.
+        room("HostSystem", ["CLinux"]),
+        room("Registry", ["Digests", "OCI", "CCurl"]),
+        room("ChunkStore", ["Digests", "TreeImage", "HostSystem"]),
+        room("FetchEngine", ["Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "HostSystem", log]),
+        room("LazyFS", ["Digests", "TreeImage", "ChunkStore", "FetchEngine", "HostSystem", "CFuse", log]),
+        room("Snapshots", ["Digests", "OCI", "HostSystem", grdb, log]),
+        room("ContainerdAPI", [grpcCore, grpcProtobuf, protobuf], settings: generatedSettings),
+        room("SnapshotService", ["Snapshots", "ContainerdAPI", grpcCore, grpcProtobuf, protobuf, log]),
+        room("ContainerdClient", ["Digests", "OCI", "Registry", "ContainerdAPI", grpcCore, grpcTransport, grpcProtobuf, protobuf, log]),
+        room("Conversion", ["Digests", "Compression", "Tar", "EStargz", "OCI", "Registry", "HostSystem", log]),
+        room(
+            "ContainerRun",
+            ["Digests", "Compression", "Tar", "OCI", "Registry", "TreeImage", "ChunkStore", "FetchEngine", "LazyFS", "HostSystem", log]),
+        room("Configuration", ["OCI", toml]),
+
+        // The two programs: argument parsing, configuration, wiring.
+        .executableTarget(
+            name: "starling",
+            dependencies: [
+                "Digests", "OCI", "Registry", "Conversion", "ContainerRun", "ContainerdClient", "FetchEngine", "ChunkStore", "LazyFS",
+                "HostSystem",
+                arguments, log,
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "starlingd",
+            dependencies: [
+                "Digests", "OCI", "Registry", "ChunkStore", "FetchEngine", "LazyFS", "Snapshots", "SnapshotService", "Configuration",
+                "HostSystem",
+                arguments, log, lifecycle, unixSignals, grpcCore, grpcTransport,
+            ],
+            swiftSettings: settings),
+
+        // Tests: a mirror of Sources, then what needs a kernel (root, /dev/fuse), then what needs servers.
+        .target(name: "TestSupport", dependencies: ["HostSystem"], path: "Tests/TestSupport", swiftSettings: settings),
+        tests("RoomsTests", []),
+        tests("DigestsTests", ["Digests"]),
+        tests("CompressionTests", ["Compression"]),
+        tests("TarTests", ["Tar"]),
+        tests("EStargzTests", ["EStargz", "Digests", "Compression", "Tar", "OCI", "TestSupport"]),
+        tests("OCITests", ["OCI", "Digests", "TestSupport"]),
+        tests("EROFSTests", ["EROFS", "TestSupport"]),
+        tests("TreeImageTests", ["TreeImage", "EStargz", "EROFS", "Digests", "TestSupport"]),
+        tests("RegistryTests", ["Registry", "OCI", "Digests", "TestSupport"]),
+        tests("ChunkStoreTests", ["ChunkStore", "TreeImage", "EStargz", "Digests", "TestSupport"]),
+        tests("FetchEngineTests", ["FetchEngine", "TestSupport"]),
+        tests("SnapshotsTests", ["Snapshots", "TestSupport"]),
+        tests("ConversionTests", ["Conversion", "EStargz", "Tar", "Compression", "OCI", "Digests", "TestSupport"]),
+        tests("ContainerRunTests", ["ContainerRun", "OCI", "TestSupport"]),
+        tests("ConfigurationTests", ["Configuration"]),
+        tests(
+            "KernelTests",
+            ["LazyFS", "FetchEngine", "ChunkStore", "TreeImage", "EStargz", "EROFS", "OCI", "Digests", "HostSystem", "TestSupport"]),
+        tests("SystemTests", ["OCI", "Digests", "HostSystem", "TestSupport"]),
+    ]
+)

@@ -1,0 +1,127 @@
+/// A SHA-256 content digest, the only algorithm that images use in practice.
+///
+/// Held as four words so that a digest lives in a register file or a table row, never on the heap.
+/// Text form: `sha256:` and 64 lower-case hexadecimal digits (OCI image specification, "Digests").
+public struct Digest: Hashable, Sendable {
+    /// The 32 bytes as big-endian words, so that comparing words orders digests as comparing bytes does.
+    private let a: UInt64
+    private let b: UInt64
+    private let c: UInt64
+    private let d: UInt64
+
+    /// Size of a digest in bytes.
+    public static let byteCount = 32
+
+    /// Reads the 32 raw bytes of a digest.
+    ///
+    /// - Parameter bytes: exactly 32 bytes.
+    public init(bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count == Digest.byteCount, "a SHA-256 digest has 32 bytes, not \(bytes.count)")
+        a = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self))
+        b = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        c = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+        d = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
+    }
+
+    /// Parses `sha256:<64 hexadecimal digits>`; upper-case digits are refused, as the specification does.
+    public init(parsing text: some StringProtocol) throws(DigestError) {
+        let utf8 = Array(text.utf8.prefix(80))
+        let prefix = Array("sha256:".utf8)
+        guard utf8.starts(with: prefix) else {
+            throw .unsupportedAlgorithm(String(text.prefix(80)))
+        }
+        guard let digest = Digest(hexDigits: utf8[prefix.count...]) else {
+            throw .malformed(String(text.prefix(80)))
+        }
+        self = digest
+    }
+
+    /// Parses 64 lower-case hexadecimal digits; nil for anything else.
+    public init?(hex: some StringProtocol) {
+        self.init(hexDigits: Array(hex.utf8.prefix(65))[...])
+    }
+
+    private init?(hexDigits: ArraySlice<UInt8>) {
+        guard hexDigits.count == 64 else { return nil }
+        var words: [UInt64] = [0, 0, 0, 0]
+        for (index, digit) in hexDigits.enumerated() {
+            let value: UInt8
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
+            default: return nil
+            }
+            words[index / 16] = words[index / 16] << 4 | UInt64(value)
+        }
+        (a, b, c, d) = (words[0], words[1], words[2], words[3])
+    }
+
+    /// The 64 lower-case hexadecimal digits, without the algorithm.
+    public var hex: String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(unsafeUninitializedCapacity: 64) { buffer in
+            for (index, word) in [a, b, c, d].enumerated() {
+                for nibble in 0..<16 {
+                    buffer[index * 16 + nibble] = digits[Int(word >> UInt64(60 - 4 * nibble)) & 0xf]
+                }
+            }
+            return 64
+        }
+    }
+
+    /// Copies the 32 raw bytes to `target`.
+    public func copyBytes(to target: UnsafeMutableRawBufferPointer) {
+        precondition(target.count == Digest.byteCount, "a SHA-256 digest has 32 bytes, not \(target.count)")
+        target.storeBytes(of: a.bigEndian, toByteOffset: 0, as: UInt64.self)
+        target.storeBytes(of: b.bigEndian, toByteOffset: 8, as: UInt64.self)
+        target.storeBytes(of: c.bigEndian, toByteOffset: 16, as: UInt64.self)
+        target.storeBytes(of: d.bigEndian, toByteOffset: 24, as: UInt64.self)
+    }
+}
+
+extension Digest: Comparable {
+    /// Orders digests as their text orders.
+    public static func < (left: Digest, right: Digest) -> Bool {
+        (left.a, left.b, left.c, left.d) < (right.a, right.b, right.c, right.d)
+    }
+}
+
+extension Digest: CustomStringConvertible {
+    /// `sha256:<hex>`.
+    public var description: String { "sha256:" + hex }
+}
+
+extension Digest: Codable {
+    /// Decodes the text form.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        do {
+            try self.init(parsing: text)
+        } catch {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: error.description)
+        }
+    }
+
+    /// Encodes the text form.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+/// Why a text is not a digest.
+public enum DigestError: Error, Equatable, CustomStringConvertible {
+    /// The algorithm before the colon is not sha256.
+    case unsupportedAlgorithm(String)
+    /// Not 64 lower-case hexadecimal digits.
+    case malformed(String)
+
+    /// One line for the user.
+    public var description: String {
+        switch self {
+        case .unsupportedAlgorithm(let text): "digest \"\(text)\": only sha256 is supported"
+        case .malformed(let text): "digest \"\(text)\": expected sha256: and 64 lower-case hexadecimal digits"
+        }
+    }
+}

@@ -1,0 +1,41 @@
+/// Where an image is read from: a registry, an OCI layout, an archive.
+public protocol ImageSource: Sendable {
+    /// The source as the user named it, for messages.
+    var name: String { get }
+    /// The image's top document, an index or a manifest, with its descriptor (the digest is verified).
+    func root() async throws -> (Descriptor, [UInt8])
+    /// A manifest or index by descriptor, verified.
+    func document(_ descriptor: Descriptor) async throws -> [UInt8]
+    /// A blob's bytes in order. The stream verifies size and digest at its end and throws on a mismatch.
+    func blob(_ descriptor: Descriptor) async throws -> any BlobStream
+}
+
+/// Where an image is written to. Nothing is visible under the destination's name until `tag`.
+public protocol ImageDestination: Sendable {
+    /// The destination as the user named it, for messages.
+    var name: String { get }
+    /// Refuses early what cannot work (no credentials, not writable), before hours are spent.
+    func check() async throws
+    /// Whether a blob is there already.
+    func hasBlob(_ descriptor: Descriptor) async throws -> Bool
+    /// Stores a small blob from memory; a no-op when it is there.
+    func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws
+    /// Stores a blob from a file; a no-op when it is there.
+    func putBlob(_ descriptor: Descriptor, file: String) async throws
+    /// Stores a blob read from another source, without a temporary file.
+    func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws
+    /// Stores a manifest or index under its digest, without a tag.
+    func putDocument(_ descriptor: Descriptor, bytes: [UInt8]) async throws
+    /// Makes a stored document the image of that name: the last step, all or nothing.
+    func tag(_ descriptor: Descriptor, bytes: [UInt8]) async throws
+    /// Gives up what was written and not tagged, and removes temporary files.
+    func abandon() async
+}
+
+/// Bytes in order, pulled by one thread at a time; reading blocks the thread, so it belongs on one that may wait.
+public protocol BlobStream: AnyObject, Sendable {
+    /// Fills the front of `buffer` and returns how many bytes; 0 at the end, and then the content was verified.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+    /// Ends early and frees what the stream holds. Harmless at any time.
+    func cancel()
+}
