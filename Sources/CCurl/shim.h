@@ -12,6 +12,7 @@ typedef size_t (*starling_curl_bytes)(char *bytes, size_t size, size_t count, vo
 static inline CURLcode starling_curl_set_bytes(CURL *handle, CURLoption option, starling_curl_bytes function) { return curl_easy_setopt(handle, option, function); }
 
 static inline CURLcode starling_curl_get_long(CURL *handle, CURLINFO info, long *value) { return curl_easy_getinfo(handle, info, value); }
+static inline CURLcode starling_curl_get_double(CURL *handle, CURLINFO info, double *value) { return curl_easy_getinfo(handle, info, value); }
 static inline CURLcode starling_curl_get_pointer(CURL *handle, CURLINFO info, void **value) { return curl_easy_getinfo(handle, info, value); }
 static inline CURLcode starling_curl_get_string(CURL *handle, CURLINFO info, char **value) { return curl_easy_getinfo(handle, info, value); }
 static inline CURLMcode starling_curl_multi_set_long(CURLM *handle, CURLMoption option, long value) { return curl_multi_setopt(handle, option, value); }

@@ -1,10 +1,20 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 const unsigned long STARLING_MS_RDONLY = MS_RDONLY;
 const unsigned long STARLING_MS_BIND = MS_BIND;
@@ -13,6 +23,7 @@ const unsigned long STARLING_MS_PRIVATE = MS_PRIVATE;
 const unsigned long STARLING_MS_SLAVE = MS_SLAVE;
 const unsigned long STARLING_MS_NOSUID = MS_NOSUID;
 const unsigned long STARLING_MS_NODEV = MS_NODEV;
+const unsigned long STARLING_MS_REMOUNT = MS_REMOUNT;
 
 int starling_unshare_mounts(void) { return unshare(CLONE_NEWNS); }
 int starling_unshare_user_and_mounts(void) { return unshare(CLONE_NEWUSER | CLONE_NEWNS); }
@@ -20,6 +31,7 @@ int starling_mount(const char *source, const char *target, const char *type, uns
     return mount(source, target, type, flags, options);
 }
 int starling_umount_lazily(const char *target) { return umount2(target, MNT_DETACH); }
+int starling_umount_by_force(const char *target) { return umount2(target, MNT_FORCE); }
 int starling_umount(const char *target) { return umount2(target, 0); }
 int starling_rename_noreplace(const char *from, const char *to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE); }
 int starling_rename_exchange(const char *a, const char *b) { return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE); }
@@ -29,3 +41,95 @@ int starling_punch_hole(int fd, off_t offset, off_t length) {
 uint32_t starling_device_major(dev_t device) { return major(device); }
 uint32_t starling_device_minor(dev_t device) { return minor(device); }
 dev_t starling_make_device(uint32_t maj, uint32_t min) { return makedev(maj, min); }
+
+const uint64_t STARLING_RESOLVE_BENEATH = RESOLVE_BENEATH;
+const uint64_t STARLING_RESOLVE_IN_ROOT = RESOLVE_IN_ROOT;
+const uint64_t STARLING_RESOLVE_NO_SYMLINKS = RESOLVE_NO_SYMLINKS;
+const uint64_t STARLING_RESOLVE_NO_MAGICLINKS = RESOLVE_NO_MAGICLINKS;
+const uint64_t STARLING_RESOLVE_NO_XDEV = RESOLVE_NO_XDEV;
+
+int starling_openat2(int dir, const char *path, int flags, mode_t mode, uint64_t resolve) {
+    struct open_how how;
+    memset(&how, 0, sizeof how);
+    how.flags = (uint64_t)(flags | O_CLOEXEC);
+    // openat2 refuses a mode where nothing can be created.
+    how.mode = (flags & O_CREAT) ? mode : 0;
+    how.resolve = resolve;
+    return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+}
+
+int starling_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int starling_lsetxattr(const char *path, const char *name, const void *value, size_t size) {
+    return lsetxattr(path, name, value, size, 0);
+}
+ssize_t starling_lgetxattr(const char *path, const char *name, void *value, size_t size) { return lgetxattr(path, name, value, size); }
+ssize_t starling_llistxattr(const char *path, char *list, size_t size) { return llistxattr(path, list, size); }
+
+static _Atomic int signal_pipe = -1;
+
+static void write_signal(int number) {
+    int saved = errno;
+    int fd = atomic_load(&signal_pipe);
+    unsigned char byte = (unsigned char)number;
+    // A full pipe means thousands of signals are waiting already; one more tells nothing new.
+    if (fd >= 0 && write(fd, &byte, 1) < 0) errno = saved;
+    errno = saved;
+}
+
+int starling_signals_to_pipe(const int *signals, int count, int fd) {
+    atomic_store(&signal_pipe, fd);
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = write_signal;
+    action.sa_flags = SA_RESTART;
+    sigfillset(&action.sa_mask);
+    for (int i = 0; i < count; i++)
+        if (sigaction(signals[i], &action, NULL) != 0) return -1;
+    return 0;
+}
+
+void starling_signals_default(const int *signals, int count) {
+    for (int i = 0; i < count; i++) signal(signals[i], SIG_DFL);
+}
+
+const int STARLING_O_PATH = O_PATH;
+
+void starling_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+const char *starling_error_text(int code) { return strerrordesc_np(code); }
+
+static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const char *directory, const int stdio[3],
+                   int new_group) {
+    int error = 0;
+    for (int i = 0; i < 3 && !error; i++) error = posix_spawn_file_actions_adddup2(actions, stdio[i], i);
+    if (!error) error = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+    if (!error && directory) error = posix_spawn_file_actions_addchdir_np(actions, directory);
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (new_group ? POSIX_SPAWN_SETPGROUP : 0);
+    if (!error) error = posix_spawnattr_setflags(attributes, flags);
+    if (!error) error = posix_spawnattr_setsigmask(attributes, &none);
+    if (!error) error = posix_spawnattr_setsigdefault(attributes, &all);
+    if (!error && new_group) error = posix_spawnattr_setpgroup(attributes, 0);
+    return error;
+}
+
+int starling_spawn(pid_t *pid, const char *program, char *const argv[], char *const envp[], const char *directory,
+                   const int stdio[3], int new_group) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int error = posix_spawn_file_actions_init(&actions);
+    if (error) return error;
+    error = posix_spawnattr_init(&attributes);
+    if (!error) {
+        error = prepare(&actions, &attributes, directory, stdio, new_group);
+        if (!error) error = posix_spawn(pid, program, &actions, &attributes, argv, envp);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+int starling_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+int starling_sync_file_system(int fd) { return syncfs(fd); }

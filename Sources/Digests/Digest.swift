@@ -62,7 +62,7 @@ public struct Digest: Hashable, Sendable {
         return String(unsafeUninitializedCapacity: 64) { buffer in
             for (index, word) in [a, b, c, d].enumerated() {
                 for nibble in 0..<16 {
-                    buffer[index * 16 + nibble] = digits[Int(word >> UInt64(60 - 4 * nibble)) & 0xf]
+                    buffer[index * 16 + nibble] = digits[Int(truncatingIfNeeded: word >> UInt64(60 - 4 * nibble)) & 0xf]
                 }
             }
             return 64

@@ -1,1 +1,55 @@
-@main enum Main { static func main() {} }
+import ArgumentParser
+import ContainerRun
+import Glibc
+import HostSystem
+
+/// Entry of the command line: sets up the process, parses, runs, and turns whatever fails into one line and an exit status.
+@main
+enum Main {
+    static func main() async {
+        // A reader of our output that goes away is an error of that write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        var runsContainer = false
+        do {
+            var command = try Starling.parseAsRoot()
+            runsContainer = command is Run
+            // Before anything starts a thread: a mount namespace belongs to a thread.
+            if runsContainer { try MountNamespace.enterPrivate() }
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let code as ExitCode {
+            exit(code.rawValue)
+        } catch {
+            leave(error, runsContainer: runsContainer)
+        }
+    }
+
+    private static func leave(_ error: any Error, runsContainer: Bool) -> Never {
+        // Help, versions and mistakes in the arguments are the parser's to print.
+        if Starling.exitCode(for: error) == .validationFailure || Starling.exitCode(for: error) == .success {
+            Starling.exit(withError: error)
+        }
+        Terminal.say("\(error)")
+        // 125: the container was never started (docker's and podman's convention); an error of the container's knows better.
+        exit((error as? ContainerError)?.exitStatus ?? (runsContainer ? 125 : 1))
+    }
+}
+
+/// The root command.
+struct Starling: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "starling",
+        abstract: "Container images that start before they are pulled.",
+        discussion: """
+            Examples:
+              starling convert 127.0.0.1:5000/python:3 127.0.0.1:5000/python:3-esgz
+              starling run --rm 127.0.0.1:5000/python:3-esgz python3 -c 'print("hello")'
+
+            References are docker's: [REGISTRY/]REPOSITORY[:TAG][@DIGEST]. Results go to standard output, everything else to standard error.
+            """,
+        version: Version.text,
+        subcommands: [Convert.self, Run.self, Pull.self])
+}

@@ -1,1 +1,75 @@
-@main enum Main { static func main() {} }
+internal import ArgumentParser
+internal import Glibc
+internal import HostSystem
+internal import Logging
+
+/// `starlingd`: containerd's `stargz` snapshotter.
+///
+/// This target only wires: flags and configuration file to options, a socket to `SnapshotsAdapter`, signals to an orderly end.
+/// Flags and defaults are stargz-snapshotter's (contracts.md 2), so that its systemd unit and containerd's configuration can stay.
+@main
+struct Starlingd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "starlingd",
+        abstract: "Snapshotter for containerd that starts containers before their images are here.",
+        version: "starlingd \(Version.current)")
+
+    /// Where the file is looked for when nobody names one; it need not be there.
+    static let defaultConfigurationFile = "/etc/containerd-stargz-grpc/config.toml"
+
+    @Option(help: "Unix socket to serve containerd on.")
+    var address = "/run/containerd-stargz-grpc/containerd-stargz-grpc.sock"
+
+    @Option(help: "Configuration file. (default: \(defaultConfigurationFile), when it exists)")
+    var config: String?
+
+    @Option(help: "Directory for all state.")
+    var root = "/var/lib/containerd-stargz-grpc"
+
+    @Option(help: "Least severe messages to log: trace, debug, info, warn, error or fatal.")
+    var logLevel = LogLevel.info
+
+    @Flag(help: "Talk to registries over plain HTTP. (Registries on loopback are tried that way unasked.)")
+    var plainHTTP = false
+
+    func validate() throws {
+        for (flag, path) in [("--address", address), ("--root", root)] where !path.hasPrefix("/") {
+            throw ValidationError("\(flag) \(path): must be an absolute path")
+        }
+    }
+
+    func run() async throws {
+        let level = logLevel.level
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        let log = Logger(label: "starlingd")
+        do {
+            raiseDescriptorLimit()
+            let daemon = Daemon(
+                address: address, root: root, plainHTTP: plainHTTP, configuration: try readConfiguration(log), log: log)
+            try await daemon.run()
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            log.critical("\(error)")
+            throw ExitCode.failure
+        }
+    }
+}
+
+/// The version that `--version` shows.
+enum Version {
+    static let current = "0.1.0"
+}
+
+/// Every mapped layer and every directory of a walk holds a descriptor; the usual soft limit of 1,024 is for programs that use select(2).
+private func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    // Without it the daemon works all the same, with fewer layers.
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+}

@@ -8,6 +8,8 @@ int starling_unshare_user_and_mounts(void);
 int starling_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *options);
 int starling_umount_lazily(const char *target);
 int starling_umount(const char *target);
+/// Ends a FUSE connection: its requests fail from now on, the mount may stay while it is busy.
+int starling_umount_by_force(const char *target);
 
 extern const unsigned long STARLING_MS_RDONLY;
 extern const unsigned long STARLING_MS_BIND;
@@ -16,6 +18,7 @@ extern const unsigned long STARLING_MS_PRIVATE;
 extern const unsigned long STARLING_MS_SLAVE;
 extern const unsigned long STARLING_MS_NOSUID;
 extern const unsigned long STARLING_MS_NODEV;
+extern const unsigned long STARLING_MS_REMOUNT;
 
 /// Renames and fails with EEXIST when the target exists.
 int starling_rename_noreplace(const char *from, const char *to);
@@ -25,3 +28,39 @@ int starling_punch_hole(int fd, off_t offset, off_t length);
 uint32_t starling_device_major(dev_t device);
 uint32_t starling_device_minor(dev_t device);
 dev_t starling_make_device(uint32_t major, uint32_t minor);
+
+/// Opens below `dir` with the RESOLVE_* bits of openat2(2); O_CLOEXEC is added.
+int starling_openat2(int dir, const char *path, int flags, mode_t mode, uint64_t resolve);
+extern const uint64_t STARLING_RESOLVE_BENEATH;
+extern const uint64_t STARLING_RESOLVE_IN_ROOT;
+extern const uint64_t STARLING_RESOLVE_NO_SYMLINKS;
+extern const uint64_t STARLING_RESOLVE_NO_MAGICLINKS;
+extern const uint64_t STARLING_RESOLVE_NO_XDEV;
+
+/// A descriptor that polls readable when the process has ended.
+int starling_pidfd_open(pid_t pid);
+
+/// Extended attributes of the name itself, never of what a symbolic link points at.
+int starling_lsetxattr(const char *path, const char *name, const void *value, size_t size);
+ssize_t starling_lgetxattr(const char *path, const char *name, void *value, size_t size);
+ssize_t starling_llistxattr(const char *path, char *list, size_t size);
+
+/// From now on each of these signals writes its number, one byte, to `fd` (which should not block). `fd` -1 drops them.
+int starling_signals_to_pipe(const int *signals, int count, int fd);
+/// The default action again.
+void starling_signals_default(const int *signals, int count);
+
+/// What to start: `stdio` are the descriptors that become 0, 1 and 2; all others are closed. `directory` NULL = the caller's.
+/// The child starts with no signal blocked and all actions default. Result: 0 or an error number, as posix_spawn(3).
+int starling_spawn(pid_t *pid, const char *program, char *const argv[], char *const envp[], const char *directory,
+                   const int stdio[3], int new_group);
+
+/// Name of the calling thread, at most 15 bytes.
+void starling_name_thread(const char *name);
+/// Text of an error number in the system's words, thread-safe; NULL for an unknown one.
+const char *starling_error_text(int code);
+extern const int STARLING_O_PATH;
+/// pipe2(2) with O_CLOEXEC.
+int starling_pipe(int ends[2]);
+/// syncfs(2).
+int starling_sync_file_system(int fd);

@@ -1,0 +1,41 @@
+# starling: everything that is done to this package, by name. `make help` lists it.
+SHELL := /bin/bash
+export PATH := /opt/swift/usr/bin:$(PATH)
+
+# What the build links against and what tests start; Debian 12 names.
+BUILD_PACKAGES := libfuse3-dev zlib1g-dev libdeflate-dev libzstd-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev pkg-config
+TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc skopeo umoci mmdebstrap busybox-static erofs-utils zstd python3 \
+	attr ca-certificates
+
+# One scratch path per set of flags: changing flags in one rebuilds everything.
+RELEASE := -c release --static-swift-stdlib --scratch-path .build-release
+
+.PHONY: build release test lint format demo clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+build: ## debug build, into .build/debug
+	@bench/apt-install.sh $(BUILD_PACKAGES)
+	swift build
+
+release: ## release build with the Swift libraries inside, into .build-release/release
+	@bench/apt-install.sh $(BUILD_PACKAGES)
+	swift build $(RELEASE) --product starling
+	swift build $(RELEASE) --product starlingd
+
+test: ## install what tests need, build, run every test (as root: many mount file systems)
+	@bench/apt-install.sh $(TEST_PACKAGES)
+	@bench/test.sh
+
+lint: ## formatting and style, strictly
+	swift format lint --strict --parallel -r Sources Tests Package.swift
+
+format: ## rewrite the sources as lint wants them
+	swift format -i --parallel -r Sources Tests Package.swift
+
+demo: ## one real image, lazily and by a full pull, side by side (as root)
+	@bench/demo.sh
+
+clean: ## remove what builds have made
+	rm -rf .build .build-release

@@ -1,0 +1,39 @@
+public import Digests
+internal import FoundationEssentials
+
+/// What a stored layer was compiled from: enough to know, without the registry, whether it is what an image asks for.
+public struct LayerFacts: Codable, Equatable, Sendable {
+    /// Digest of the TOC's JSON that the tree was compiled from.
+    public var tocDigest: Digest
+    /// Size of the blob in bytes.
+    public var blobSize: UInt64
+    /// Format of the blob, for people.
+    public var format: String
+    /// Version of the files' layout; a layer of another version is compiled again.
+    public var version: Int
+
+    /// The version that this code writes and reads.
+    public static let currentVersion = 1
+
+    /// Facts about a layer compiled now.
+    public init(tocDigest: Digest, blobSize: UInt64, format: String) {
+        self.tocDigest = tocDigest
+        self.blobSize = blobSize
+        self.format = format
+        version = LayerFacts.currentVersion
+    }
+
+    init(bytes: [UInt8], path: String) throws(StoreError) {
+        do {
+            self = try JSONDecoder().decode(LayerFacts.self, from: Data(bytes))
+        } catch {
+            throw .damaged(path: path, reason: "not the expected JSON")
+        }
+    }
+
+    func encoded() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return [UInt8](try encoder.encode(self))
+    }
+}

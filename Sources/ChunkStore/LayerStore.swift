@@ -1,0 +1,127 @@
+public import Digests
+internal import Glibc
+internal import HostSystem
+internal import Synchronization
+public import TreeImage
+
+/// The local store: what was fetched of each layer, kept by content and verified before it is kept.
+///
+/// A layer is a directory (see `StoredLayer`) that appears whole, by a rename, and is never changed but for its content growing. There is one
+/// copy of the bytes, uncompressed, which FUSE reads and the kernel can mount; compressed bytes are not kept. The same chunk in two layers is
+/// fetched once: `copyFromOtherLayer` finds it by digest. The store never talks to a registry and never decides what to fetch.
+public final class LayerStore: Sendable {
+    /// Directory of the store.
+    public let root: String
+    private let open = Mutex<[Digest: StoredLayer]>([:])
+
+    private var layersDirectory: String { root + "/layers" }
+
+    /// Opens the store below `root`, making it when it is not there, and removes what an earlier process left half-made.
+    public init(root: String) throws {
+        self.root = root
+        try Files.makeDirectories(root + "/layers", mode: 0o711)
+        try removeAbandoned()
+    }
+
+    /// A layer that is in the store and was compiled from the TOC of that digest; nil when it is not there (or damaged: then it is removed).
+    public func layer(_ digest: Digest, tocDigest: Digest?) throws -> StoredLayer? {
+        let found = try open.withLock { layers -> StoredLayer? in
+            if let layer = layers[digest] { return layer }
+            let directory = layersDirectory + "/" + digest.hex
+            guard access(directory, F_OK) == 0 else { return nil }
+            do {
+                let layer = try StoredLayer(directory: directory, digest: digest)
+                guard layer.facts.version == LayerFacts.currentVersion else {
+                    throw StoreError.damaged(path: directory, reason: "of another version")
+                }
+                layers[digest] = layer
+                return layer
+            } catch let error as StoreError {
+                guard case .damaged = error else { throw error }
+            } catch is TreeImageError {
+                // The compiled files are derived from the blob: damaged ones are made again.
+            }
+            try Files.remove(directory)
+            return nil
+        }
+        guard let found, tocDigest == nil || found.facts.tocDigest == tocDigest else { return nil }
+        return found
+    }
+
+    /// Puts a compiled layer into the store, without contents. When another thread or process was faster, theirs is the result.
+    public func add(_ digest: Digest, _ compiled: CompiledLayer, facts: LayerFacts) throws -> StoredLayer {
+        let directory = layersDirectory + "/" + digest.hex
+        let temporary = layersDirectory + "/.new-\(digest.hex.prefix(16))-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        try Files.makeDirectories(temporary, mode: 0o700)
+        do {
+            try writeFiles(of: compiled, facts: facts, in: temporary)
+            if rename(temporary, directory) != 0 {
+                guard errno == EEXIST || errno == ENOTEMPTY else { throw StoreError.last("rename", temporary) }
+                if let existing = try layer(digest, tocDigest: facts.tocDigest) {
+                    try Files.remove(temporary)
+                    return existing
+                }
+                // There, but compiled from another TOC or damaged: ours replaces it. Mounts of the old one keep their open files.
+                try replace(directory, with: temporary, digest: digest)
+            }
+        } catch {
+            try Files.remove(temporary)
+            throw error
+        }
+        guard let layer = try layer(digest, tocDigest: facts.tocDigest) else {
+            throw StoreError.damaged(path: directory, reason: "cannot be read back")
+        }
+        return layer
+    }
+
+    /// Finds a chunk by digest in the other open layers and stores it in `layer`; false when nobody has it.
+    ///
+    /// Costs a binary search in each open layer's map, and runs only when the alternative is a request to the registry.
+    public func copyFromOtherLayer(chunk index: Int, to layer: StoredLayer) throws -> Bool {
+        let wanted = layer.chunks.chunk(index)
+        let others = open.withLock { Array($0.values) }
+        for other in others where other !== layer {
+            guard let found = other.chunks.index(of: wanted.digest), other.isPresent(found) else { continue }
+            let source = other.chunks.chunk(found)
+            guard source.size == wanted.size else { continue }
+            let count = Int(wanted.size)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4096)
+            defer { buffer.deallocate() }
+            guard try other.content.read(at: source.contentOffset, into: buffer) == count else { continue }
+            try layer.store(UnsafeRawBufferPointer(buffer), chunk: index)
+            return true
+        }
+        return false
+    }
+
+    private func writeFiles(of compiled: CompiledLayer, facts: LayerFacts, in directory: String) throws {
+        func write(_ name: String, _ bytes: [UInt8]) throws {
+            let file = try OpenFile(directory + "/" + name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+            // The directory becomes visible by a rename and is trusted afterwards, so its files must be on the disk before that.
+            guard fdatasync(file.descriptor) == 0 else { throw StoreError.last("sync", file.path) }
+        }
+        try write("tree.erofs", compiled.erofs)
+        try write("chunks", compiled.chunkMap)
+        try write("present", PresenceBitmap.emptyFile(count: compiled.chunkCount, boot: .current()))
+        try write("layer.json", facts.encoded())
+        let content = try OpenFile(directory + "/content", flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        guard ftruncate(content.descriptor, off_t(compiled.contentSize)) == 0 else { throw StoreError.last("resize", content.path) }
+    }
+
+    private func replace(_ directory: String, with temporary: String, digest: Digest) throws {
+        let aside = layersDirectory + "/.old-\(digest.hex.prefix(16))-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        guard rename(directory, aside) == 0, rename(temporary, directory) == 0 else { throw StoreError.last("rename", directory) }
+        _ = open.withLock { $0.removeValue(forKey: digest) }
+        try Files.remove(aside)
+    }
+
+    // Names carry the maker's process id: what a living process is making is left alone.
+    private func removeAbandoned() throws {
+        for name in try Files.entries(layersDirectory) where name.hasPrefix(".new-") || name.hasPrefix(".old-") {
+            let parts = name.split(separator: "-")
+            if parts.count == 4, let owner = pid_t(parts[2]), kill(owner, 0) == 0 { continue }
+            try Files.remove(layersDirectory + "/" + name)
+        }
+    }
+}

@@ -1,0 +1,112 @@
+public import Digests
+internal import Glibc
+internal import HostSystem
+public import TreeImage
+
+/// One layer in the store: its tree, its chunk map, and as much of its contents as was fetched.
+///
+///     layers/<hex>/tree.erofs   metadata, immutable
+///                  chunks       chunk map, immutable
+///                  content      sparse file of the files' bytes, each file at a 4 KiB-aligned offset
+///                  present      bitmap of verified chunks
+///                  layer.json   what the layer was compiled from
+///
+/// Any number of threads and processes may use one at the same time: bytes at a place are determined by the chunk's digest, so two writers
+/// write the same, and a bit is set only after its bytes.
+public final class StoredLayer: Sendable {
+    /// Digest of the layer's blob.
+    public let digest: Digest
+    /// What the layer was compiled from.
+    public let facts: LayerFacts
+    /// The layer's file tree.
+    public let tree: LayerTree
+    /// Where the contents are in the blob.
+    public let chunks: ChunkMap
+    /// The sparse file of contents, for reading.
+    public let content: OpenFile
+    private let present: PresenceBitmap
+
+    init(directory: String, digest: Digest) throws {
+        self.digest = digest
+        facts = try LayerFacts(bytes: Files.read(directory + "/layer.json", limit: 1 << 16), path: directory + "/layer.json")
+        tree = try LayerTree(path: directory + "/tree.erofs")
+        chunks = try ChunkMap(path: directory + "/chunks")
+        content = try OpenFile(directory + "/content", flags: O_RDWR)
+        let bitmap = try OpenFile(directory + "/present", flags: O_RDWR)
+        present = try PresenceBitmap(descriptor: bitmap.descriptor, path: bitmap.path, count: chunks.count)
+        try bitmap.lock()
+        try recheckAfterBoot()
+        bitmap.unlock()
+    }
+
+    /// Whether a chunk's bytes are in the content file and were verified. No lock, no allocation.
+    @inline(__always)
+    public func isPresent(_ index: Int) -> Bool { present.isSet(index) }
+
+    /// Bytes of content that are here, of `chunks.contentBytes`.
+    public var bytesPresent: UInt64 { present.bytesPresent }
+
+    /// Checks bytes against the chunk's digest and, only if they are right, writes them and makes them visible.
+    ///
+    /// - Throws: `ChunkMismatch` when the bytes are wrong (nothing is written), `StoreError` when the disk refuses.
+    public func store(_ bytes: UnsafeRawBufferPointer, chunk index: Int) throws {
+        let chunk = chunks.chunk(index)
+        let actual = Digest.sha256(bytes)
+        guard bytes.count == chunk.size, actual == chunk.digest else {
+            throw ChunkMismatch(layer: digest, blobOffset: chunk.blobOffset, expected: chunk.digest, actual: actual)
+        }
+        try content.write(bytes, at: chunk.contentOffset)
+        present.set(index, size: chunk.size)
+    }
+
+    // After a power cut the bitmap may tell of bytes that never reached the disk, so each chunk of an earlier boot proves itself once.
+    private func recheckAfterBoot() throws(StoreError) {
+        let boot = BootIdentity.current()
+        guard present.boot != boot else { return }
+        var kept: UInt64 = 0
+        for index in 0..<chunks.count where present.isSet(index) {
+            let chunk = chunks.chunk(index)
+            if try holds(chunk) {
+                kept += chunk.size
+            } else {
+                present.clear(index)
+            }
+        }
+        present.bytesPresent = kept
+        present.boot = boot
+    }
+
+    private func holds(_ chunk: Chunk) throws(StoreError) -> Bool {
+        var hasher = SHA256Hasher()
+        var buffer = [UInt8](repeating: 0, count: Int(min(chunk.size, 1 << 20)))
+        var offset: UInt64 = 0
+        while offset < chunk.size {
+            let want = Int(min(UInt64(buffer.count), chunk.size - offset))
+            let result: Result<Int, StoreError> = buffer.withUnsafeMutableBytes { bytes in
+                let window = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<want])
+                return Result { () throws(StoreError) in try content.read(at: chunk.contentOffset + offset, into: window) }
+            }
+            guard try result.get() == want else { return false }
+            buffer.withUnsafeBytes { hasher.update(UnsafeRawBufferPointer(rebasing: $0[0..<want])) }
+            offset += UInt64(want)
+        }
+        return hasher.finalize() == chunk.digest
+    }
+}
+
+/// Bytes that came for a chunk are not the chunk's.
+public struct ChunkMismatch: Error, Equatable, CustomStringConvertible {
+    /// Digest of the layer's blob.
+    public let layer: Digest
+    /// Where the chunk's member begins in the blob.
+    public let blobOffset: UInt64
+    /// Digest that the verified TOC names.
+    public let expected: Digest
+    /// Digest of the bytes that came.
+    public let actual: Digest
+
+    /// One line for the log.
+    public var description: String {
+        "layer \(layer): chunk at blob offset \(blobOffset) has digest \(actual), the TOC says \(expected)"
+    }
+}

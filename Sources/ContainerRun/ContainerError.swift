@@ -1,0 +1,51 @@
+public import Digests
+
+/// Why a container was not started.
+public enum ContainerError: Error, Equatable, CustomStringConvertible {
+    /// Neither the image nor the command line says what to run.
+    case noCommand(image: String)
+    /// The image's /etc/passwd has no such user.
+    case unknownUser(String, image: String)
+    /// The image's /etc/group has no such group.
+    case unknownGroup(String, image: String)
+    /// The working directory is not an absolute path.
+    case workingDirectory(String, image: String)
+    /// The program is not in the image.
+    case commandNotFound(String, image: String)
+    /// The program is there but is no executable file.
+    case commandNotExecutable(String, image: String, reason: String)
+    /// A terminal was asked for without having one.
+    case noTerminal
+    /// A layer's uncompressed bytes are not what the image's configuration promises.
+    case diffID(layer: Digest, expected: Digest, actual: Digest)
+    /// A layer is damaged.
+    case layer(Digest, reason: String)
+    /// An entry of a layer that cannot be unpacked.
+    case layerEntry(layer: Digest, entry: String, reason: String)
+
+    /// One line for the user.
+    public var description: String {
+        switch self {
+        case .noCommand(let image): "\(image) names no command to run; give one after the image"
+        case .unknownUser(let user, let image): "user \"\(user)\" is not in /etc/passwd of \(image); use a number or a name that is there"
+        case .unknownGroup(let group, let image): "group \"\(group)\" is not in /etc/group of \(image); use a number or a name that is there"
+        case .workingDirectory(let path, let image): "the working directory \"\(path)\" of \(image) is not an absolute path"
+        case .commandNotFound(let command, let image): "\"\(command)\" not found in \(image)"
+        case .commandNotExecutable(let command, let image, let reason): "cannot execute \"\(command)\" in \(image): \(reason)"
+        case .noTerminal: "-t needs a terminal on standard input and output; leave it out in scripts and pipes"
+        case .diffID(let layer, let expected, let actual):
+            "layer \(layer): its uncompressed bytes have digest \(actual), the image's configuration says \(expected)"
+        case .layer(let layer, let reason): "layer \(layer): \(reason)"
+        case .layerEntry(let layer, let entry, let reason): "layer \(layer): entry \"\(entry)\": \(reason)"
+        }
+    }
+
+    /// Exit status as docker gives it: 127 not found, 126 not executable, 125 anything else.
+    public var exitStatus: Int32 {
+        switch self {
+        case .commandNotFound: 127
+        case .commandNotExecutable: 126
+        default: 125
+        }
+    }
+}

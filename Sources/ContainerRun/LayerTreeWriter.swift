@@ -1,0 +1,126 @@
+internal import Digests
+internal import Glibc
+internal import HostSystem
+internal import Tar
+
+/// Writes the entries of a layer's archive as the directory tree that overlayfs expects of a lower layer.
+///
+/// Whiteouts become devices 0:0 and opaque marks an attribute (kernel documentation, "overlayfs"; OCI image specification, "layer.md").
+/// Paths are resolved inside the tree only. Directories get their attributes last, so that no later entry changes their times.
+final class LayerTreeWriter {
+    private let tree: RootedDirectory
+    private let layer: Digest
+    private var directories: [[UInt8]: RootedDirectory.Attributes] = [:]
+    /// Names that this layer hides in lower ones.
+    private var whiteouts: Set<[UInt8]> = []
+
+    private static let whiteoutPrefix = Array(".wh.".utf8)
+    private static let opaqueMark = Array(".wh..wh..opq".utf8)
+    private static let opaqueAttribute = "trusted.overlay.opaque"
+    /// The entries of eStargz that are no files of the image: they do not show in a lazily mounted layer either.
+    private static let formatNames = Set(["stargz.index.json", ".prefetch.landmark", ".no.prefetch.landmark"].map { Array($0.utf8) })
+
+    init(_ path: String, layer: Digest) throws(HostError) {
+        tree = try RootedDirectory(path)
+        self.layer = layer
+    }
+
+    func write(_ reader: TarReader) throws {
+        while let entry = try reader.next() {
+            let path = try normalized(entry.nameBytes, entry)
+            if LayerTreeWriter.formatNames.contains(path) { continue }
+            if try !writeMark(path) { try write(entry, path, reader) }
+        }
+        for (path, attributes) in directories { try tree.setAttributes(attributes, path) }
+    }
+
+    /// Handles whiteouts and opaque marks; false for any other entry.
+    private func writeMark(_ path: [UInt8]) throws -> Bool {
+        let slash = path.lastIndex(of: UInt8(ascii: "/"))
+        let parent = Array(path[..<(slash ?? 0)])
+        let name = Array(path[(slash.map { $0 + 1 } ?? 0)...])
+        guard name.starts(with: LayerTreeWriter.whiteoutPrefix) else { return false }
+        if name == LayerTreeWriter.opaqueMark {
+            try makeOpaque(parent)
+            return true
+        }
+        let hidden = Array(name.dropFirst(LayerTreeWriter.whiteoutPrefix.count))
+        // `.wh..wh.plnk` and its like are aufs' own notes; an empty name hides nothing.
+        guard !hidden.isEmpty, !hidden.starts(with: LayerTreeWriter.whiteoutPrefix) else { return true }
+        let target = parent + (parent.isEmpty ? [] : [UInt8(ascii: "/")]) + hidden
+        whiteouts.insert(target)
+        // A whiteout is about lower layers only: what this layer has of that name stays, and covers the lower one.
+        switch try tree.kind(target) {
+        case S_IFDIR: try makeOpaque(target)
+        case nil: try tree.make(.character(major: 0, minor: 0), target)
+        default: break
+        }
+        return true
+    }
+
+    private func makeOpaque(_ path: [UInt8]) throws(HostError) {
+        try tree.makeDirectory(path)
+        try tree.setXattr(LayerTreeWriter.opaqueAttribute, Array("y".utf8), path)
+    }
+
+    private func write(_ entry: TarEntry, _ path: [UInt8], _ reader: TarReader) throws {
+        let attributes = try attributes(entry)
+        if entry.kind == .directory {
+            try tree.makeDirectory(path)
+            if whiteouts.contains(path) { try makeOpaque(path) }
+            directories[path] = attributes
+            return
+        }
+        guard !path.isEmpty else { throw refused(entry, "the root of a layer is a directory") }
+        forgetDirectories(below: path)
+        switch entry.kind {
+        case .regular: try writeFile(path, reader)
+        case .hardlink: return try tree.makeHardLink(path, to: normalized(entry.linkNameBytes, entry))
+        case .symlink: try tree.make(.symbolicLink(target: entry.linkNameBytes), path)
+        case .fifo: try tree.make(.fifo, path)
+        case .character, .block, .directory:
+            guard let major = UInt32(exactly: entry.deviceMajor), let minor = UInt32(exactly: entry.deviceMinor) else {
+                throw refused(entry, "its device number is not possible")
+            }
+            try tree.make(entry.kind == .block ? .block(major: major, minor: minor) : .character(major: major, minor: minor), path)
+        }
+        try tree.setAttributes(attributes, path)
+    }
+
+    private func writeFile(_ path: [UInt8], _ reader: TarReader) throws {
+        let file = try tree.createFile(path)
+        defer { close(file) }
+        let name = String(decoding: path, as: UTF8.self)
+        while try reader.withPayload(atMost: 1 << 20, { try FileDescriptors.write($0, to: file, path: name) }) != nil {}
+    }
+
+    /// A directory that something else replaces is none any more, nor are those in it.
+    private func forgetDirectories(below path: [UInt8]) {
+        guard directories[path] != nil else { return }
+        let prefix = path + [UInt8(ascii: "/")]
+        directories = directories.filter { $0.key != path && !$0.key.starts(with: prefix) }
+    }
+
+    private func attributes(_ entry: TarEntry) throws(ContainerError) -> RootedDirectory.Attributes {
+        guard let uid = UInt32(exactly: entry.uid), let gid = UInt32(exactly: entry.gid) else {
+            throw refused(entry, "its owner \(entry.uid):\(entry.gid) is not possible")
+        }
+        return RootedDirectory.Attributes(
+            uid: uid, gid: gid, permissions: entry.kind == .symlink ? nil : UInt32(truncatingIfNeeded: entry.mode) & 0o7777,
+            modified: (entry.modificationTime.seconds, entry.modificationTime.nanoseconds),
+            // An image must not tell overlayfs what to do.
+            xattrs: entry.xattrs.filter { !$0.key.hasPrefix("trusted.overlay.") })
+    }
+
+    /// The path without leading slash, `.` and doubled slashes; `..` is refused, for no honest layer has it.
+    private func normalized(_ name: [UInt8], _ entry: TarEntry) throws(ContainerError) -> [UInt8] {
+        let dot = UInt8(ascii: ".")
+        let components = name.split(separator: UInt8(ascii: "/")).filter { $0 != [dot] }
+        guard !components.contains([dot, dot]) else { throw refused(entry, "its path leads out of the layer") }
+        return Array(components.joined(separator: [UInt8(ascii: "/")]))
+    }
+
+    private func refused(_ entry: TarEntry, _ reason: String) -> ContainerError {
+        .layerEntry(layer: layer, entry: entry.name, reason: reason)
+    }
+}

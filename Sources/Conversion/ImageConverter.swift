@@ -1,0 +1,112 @@
+// Conversion: an image in, the same image out with its layers in eStargz.
+//
+//   ImageSource ─documents─▶ ImagePlan ─layers─▶ LayerConverter ─blobs─▶ ImageDestination
+//                                                     │                        ▲
+//                     pull ▸ decompress ▸ EStargzWriter ▸ temporary file       │
+//                                                                              │
+//                            configuration, manifest, index, and last the tag ─┘
+//
+// Layers run beside each other and share one pool of compressing threads, which bounds memory; at most one temporary file per layer
+// under way exists. Nothing is tagged unless everything is there, and a failure or a cancelled task leaves no temporary file.
+// The room knows nothing of registries, layouts or archives beyond the two protocols, and prints nothing.
+
+internal import Digests
+internal import EStargz
+internal import Glibc
+internal import HostSystem
+public import OCI
+
+/// Converts images. One value may serve several conversions.
+///
+///     let converter = ImageConverter(options: ConversionOptions())
+///     let result = try await converter.convert(from: source, to: destination)
+public struct ImageConverter: Sendable {
+    private let options: ConversionOptions
+    private let report: @Sendable (ConversionEvent) -> Void
+
+    /// A converter.
+    ///
+    /// - Parameter progress: called from any thread as things happen; must return at once.
+    public init(options: ConversionOptions = ConversionOptions(), progress: @escaping @Sendable (ConversionEvent) -> Void = { _ in }) {
+        self.options = options
+        report = progress
+    }
+
+    /// Converts an image and tags it at the destination.
+    ///
+    /// - Throws: `ConversionError`, `EStargzWriterError` for options that do not exist, `CancellationError`, or what source and
+    ///   destination throw. The destination was told to abandon what it has then.
+    public func convert(from source: any ImageSource, to destination: any ImageDestination) async throws -> ConversionResult {
+        do {
+            return try await attempt(source, destination)
+        } catch {
+            // A task of its own: it has to run to its end when ours was cancelled.
+            await Task { await destination.abandon() }.value
+            if Task.isCancelled { throw CancellationError() }
+            throw error
+        }
+    }
+
+    private func attempt(_ source: any ImageSource, _ destination: any ImageDestination) async throws -> ConversionResult {
+        let pool = try MemberPool(jobs: options.jobs, level: options.level)
+        try EStargzWriter.Options(chunkSize: options.chunkSize).validate()
+        let plan = try await ImagePlanner(source: source, platforms: options.platforms).plan()
+        let layers = try ImageConverter.layers(of: plan)
+        try await destination.check()
+
+        let parent = options.temporaryDirectory ?? ImageConverter.defaultTemporaryDirectory
+        let directory = try TemporaryDirectory(in: parent, prefix: "starling-convert-")
+        // Removal at the end of a failed conversion has nobody to tell; deinit tries in the same way.
+        defer { try? directory.remove() }
+        report(.planned(layers: layers.count, bytes: layers.reduce(0) { $0 + $1.descriptor.size }))
+        let converter = LayerConverter(
+            source: source, destination: destination, options: options, pool: pool, directory: directory.path, report: report)
+        let converted = try await convert(layers, with: converter)
+
+        let writer = DocumentWriter(source: source, destination: destination)
+        let result = try await writer.write(plan, layers: converted)
+        try Task.checkCancellation()
+        try await destination.tag(result.root, bytes: result.bytes)
+        report(.finished(result.root))
+        return ConversionResult(descriptor: result.root, images: result.images)
+    }
+
+    /// Different layers of all images, in order of first appearance; refuses what cannot be converted before anything is read.
+    private static func layers(of plan: ImagePlan) throws(ConversionError) -> [PlannedLayer] {
+        var seen: Set<Digest> = []
+        var layers: [PlannedLayer] = []
+        for image in plan.images {
+            for (index, descriptor) in image.manifest.layers.enumerated() {
+                let layer = PlannedLayer(name: image.name(ofLayer: index), descriptor: descriptor, diffID: image.diffIDs[index])
+                try layer.checkSupported()
+                if seen.insert(descriptor.digest).inserted { layers.append(layer) }
+            }
+        }
+        return layers
+    }
+
+    /// Layers under way at once: the network and the upload of one overlap the compression of another; more would only take memory.
+    private static let layersAtOnce = 3
+
+    private func convert(_ layers: [PlannedLayer], with converter: LayerConverter) async throws -> [Digest: ConvertedLayer] {
+        try await withThrowingTaskGroup(of: ConvertedLayer.self) { group in
+            var waiting = layers[...]
+            var converted: [Digest: ConvertedLayer] = [:]
+            func startNext() {
+                guard let layer = waiting.popFirst() else { return }
+                group.addTask { try await converter.convert(layer) }
+            }
+            for _ in 0..<ImageConverter.layersAtOnce { startNext() }
+            while let layer = try await group.next() {
+                converted[layer.source.digest] = layer
+                startNext()
+            }
+            return converted
+        }
+    }
+
+    // /tmp may be memory; /var/tmp is meant for large files.
+    private static var defaultTemporaryDirectory: String {
+        getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+    }
+}

@@ -1,0 +1,137 @@
+internal import Digests
+internal import OCI
+internal import Threads
+
+/// One image that is to be converted, as the source has it.
+struct PlannedImage: Sendable {
+    /// Its manifest's descriptor, from the index when there is one.
+    var descriptor: Descriptor
+    var manifestBytes: [UInt8]
+    var manifest: Manifest
+    var configBytes: [UInt8]
+    /// The configuration, whole: what is not known here must survive.
+    var config: JSONValue
+    /// Digests of the uncompressed layers, as many as the manifest has layers.
+    var diffIDs: [Digest]
+
+    func name(ofLayer index: Int) -> LayerName {
+        LayerName(number: index + 1, count: manifest.layers.count, digest: manifest.layers[index].digest)
+    }
+}
+
+/// What a conversion has to do: which images are converted, and what is carried over as it is.
+struct ImagePlan: Sendable {
+    /// The index that the result will be; nil when the result is the one image's manifest.
+    var index: (value: Index, bytes: [UInt8], descriptor: Descriptor)?
+    /// Images to convert.
+    var images: [PlannedImage] = []
+    /// Manifests of the index that are copied untouched.
+    var untouched: [Descriptor] = []
+}
+
+/// Reads an image's documents and decides. Layers are only looked at by their descriptors.
+struct ImagePlanner {
+    let source: any ImageSource
+    let platforms: ConversionOptions.Platforms
+
+    func plan() async throws -> ImagePlan {
+        let (root, bytes) = try await source.root()
+        if MediaType.isManifest(root.mediaType) { return ImagePlan(images: [try await single(root, bytes)]) }
+        guard MediaType.isIndex(root.mediaType) else {
+            throw ConversionError.notAnImage(source: source.name, mediaType: root.mediaType)
+        }
+        let index = try Documents.decode(Index.self, from: bytes, what: "index of \(source.name)")
+        switch platforms {
+        case .current: return ImagePlan(images: [try await image(for: .current, in: index)])
+        case .listed(let platforms) where platforms.count == 1: return ImagePlan(images: [try await image(for: platforms[0], in: index)])
+        case .listed(let platforms):
+            var plan = ImagePlan()
+            for platform in platforms { plan.images.append(try await image(for: platform, in: index)) }
+            var kept = index
+            kept.manifests = plan.images.map(\.descriptor)
+            plan.index = (kept, bytes, root)
+            return plan
+        case .all: return try await everything(index, bytes, root)
+        }
+    }
+
+    // A lone manifest is what the user named; only an explicit platform can contradict it.
+    private func single(_ descriptor: Descriptor, _ bytes: [UInt8]) async throws -> PlannedImage {
+        guard let image = try await image(descriptor, bytes) else {
+            let manifest = try Documents.decode(Manifest.self, from: bytes, what: "manifest \(descriptor.digest) of \(source.name)")
+            throw ConversionError.notAnImageConfig(source: source.name, mediaType: manifest.config.mediaType)
+        }
+        guard case .listed(let wanted) = platforms else { return image }
+        let config = try Documents.decode(ImageConfig.self, from: image.configBytes, what: "configuration of \(source.name)")
+        guard let os = config.os, let architecture = config.architecture else { return image }
+        let offered = Platform(os: os, architecture: architecture, variant: config.variant)
+        if let missing = wanted.first(where: { !$0.matches(offered) }) {
+            throw ConversionError.platformMissing(source: source.name, wanted: missing, available: [offered.description])
+        }
+        return image
+    }
+
+    private func image(for platform: Platform, in index: Index) async throws -> PlannedImage {
+        guard let descriptor = index.manifest(for: platform) else {
+            let available = index.manifests.compactMap(\.platform).filter { $0.os != "unknown" }.map(\.description)
+            throw ConversionError.platformMissing(source: source.name, wanted: platform, available: available)
+        }
+        let bytes = try await source.document(descriptor)
+        guard let image = try await image(descriptor, bytes) else {
+            throw ConversionError.notAnImageConfig(source: source.name, mediaType: descriptor.mediaType)
+        }
+        return image
+    }
+
+    private func everything(_ index: Index, _ bytes: [UInt8], _ root: Descriptor) async throws -> ImagePlan {
+        var plan = ImagePlan()
+        plan.index = (index, bytes, root)
+        for descriptor in index.manifests {
+            let isImage = MediaType.isManifest(descriptor.mediaType) && descriptor.platform?.os != "unknown"
+            if isImage, let image = try await image(descriptor, try await source.document(descriptor)) {
+                plan.images.append(image)
+            } else {
+                plan.untouched.append(descriptor)
+            }
+        }
+        return plan
+    }
+
+    /// Reads a manifest and its configuration; nil when it is an artifact and no image.
+    private func image(_ descriptor: Descriptor, _ bytes: [UInt8]) async throws -> PlannedImage? {
+        let manifest = try Documents.decode(Manifest.self, from: bytes, what: "manifest \(descriptor.digest) of \(source.name)")
+        guard MediaType.isConfig(manifest.config.mediaType) else { return nil }
+        let configBytes = try await SmallBlob.read(manifest.config, from: source)
+        let what = "configuration \(manifest.config.digest) of \(source.name)"
+        let config = try Documents.decode(JSONValue.self, from: configBytes, what: what)
+        let diffIDs = try Documents.decode(ImageConfig.self, from: configBytes, what: what).rootfs?.diffIDs ?? []
+        guard diffIDs.count == manifest.layers.count else {
+            throw ConversionError.layerCount(source: source.name, manifest: manifest.layers.count, configuration: diffIDs.count)
+        }
+        return PlannedImage(
+            descriptor: descriptor, manifestBytes: bytes, manifest: manifest, configBytes: configBytes, config: config, diffIDs: diffIDs)
+    }
+}
+
+/// Blobs that are documents.
+enum SmallBlob {
+    /// Reads a blob into memory, at most `Documents.maximumSize` bytes.
+    static func read(_ descriptor: Descriptor, from source: any ImageSource) async throws -> [UInt8] {
+        guard descriptor.size <= Documents.maximumSize else {
+            throw ConversionError.documentTooLarge(digest: descriptor.digest, size: descriptor.size)
+        }
+        let stream = try await source.blob(descriptor)
+        defer { stream.cancel() }
+        return try await BlockingTask.run(cancel: { stream.cancel() }) {
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            while case let count = try buffer.withUnsafeMutableBytes({ try stream.read(into: $0) }), count > 0 {
+                bytes += buffer[..<count]
+                guard bytes.count <= Documents.maximumSize else {
+                    throw ConversionError.documentTooLarge(digest: descriptor.digest, size: Int64(bytes.count))
+                }
+            }
+            return bytes
+        }
+    }
+}

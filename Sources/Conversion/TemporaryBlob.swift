@@ -1,0 +1,33 @@
+internal import EStargz
+internal import Glibc
+internal import Synchronization
+
+/// A file that a layer's blob is written to. Closed with its owner; the directory around it removes it.
+final class TemporaryBlob: BlobOutput {
+    let path: String
+    private let descriptor: Int32
+
+    /// - Throws: `ConversionError.temporaryFile`.
+    init(path: String) throws(ConversionError) {
+        self.path = path
+        descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .temporaryFile(path: path, code: errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
+        var written = 0
+        while written < bytes.count {
+            let count = Glibc.write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw ConversionError.temporaryFile(path: path, code: errno) }
+            written += count
+        }
+    }
+
+    /// Takes the name away; what is open stays readable.
+    func remove() {
+        unlink(path)
+    }
+}

@@ -1,0 +1,159 @@
+public import Tar
+internal import Threads
+
+/// Writes one eStargz layer from tar entries, streaming: a payload is never held whole, and memory is bounded by the pool.
+///
+///     caller's thread   tar entries ──MemberSplitter──▶ batches of members        (this type)
+///     pool's threads    chunk digests and gzip members, many batches at once      (MemberPool)
+///     writer's thread   diffID, blob digest, offsets, TOC, footer, output         (OrderedMemberWriter, LayerBlob)
+///
+/// The bytes written depend on the entries, their order and the options, and on nothing else: not on the number of threads.
+/// Entries come out in the order in which they are appended. A layer without prioritized files begins with
+/// `appendLandmark(prefetch: false)`; one with them has the prioritized files (parents before children) first, then
+/// `appendLandmark(prefetch: true)`, then the rest. One thread at a time.
+public final class EStargzWriter {
+    /// What the caller may choose.
+    public struct Options: Sendable, Equatable {
+        /// Chunk sizes that are accepted, in bytes. Below 4 KiB a TOC outgrows its layer; above 64 MiB one chunk is the whole
+        /// memory that the pool may use.
+        public static let chunkSizes = 4 << 10...64 << 20
+
+        /// Bytes of a file per chunk.
+        public var chunkSize: Int
+
+        /// Options; the default is the reference's chunk size.
+        public init(chunkSize: Int = TOC.defaultChunkSize) {
+            self.chunkSize = chunkSize
+        }
+
+        /// - Throws: `EStargzWriterError.chunkSize`.
+        public func validate() throws(EStargzWriterError) {
+            guard Options.chunkSizes.contains(chunkSize) else { throw .chunkSize(chunkSize) }
+        }
+    }
+
+    private let options: Options
+    private let ordered: OrderedMemberWriter
+    private var thread: NativeThread?
+    private var isOpen = true
+    private var splitter: MemberSplitter
+    private var translator = TarEntryTranslator()
+
+    /// Begins a layer.
+    ///
+    /// - Parameters:
+    ///   - pool: compresses; may serve several writers.
+    ///   - output: gets the blob's bytes from a thread of the writer.
+    /// - Throws: `EStargzWriterError`.
+    public init(options: Options = Options(), pool: MemberPool, output: any BlobOutput) throws(EStargzWriterError) {
+        try options.validate()
+        let ordered = OrderedMemberWriter(pool: pool, output: output)
+        self.options = options
+        self.ordered = ordered
+        splitter = MemberSplitter { try ordered.append($0) }
+        thread = try .starting("write-layer") { ordered.run() }
+    }
+
+    deinit { cancel() }
+
+    /// Writes a landmark file: the end of what is wanted first, or the word that nothing is.
+    public func appendLandmark(prefetch: Bool) throws {
+        try whileOpen { try writeLandmark(prefetch ? TOC.prefetchLandmark : TOC.noPrefetchLandmark) }
+    }
+
+    /// Writes the entry that `reader` has just returned, with its headers as they are, its payload and padding.
+    public func append(_ tar: TarEntry, payload reader: TarReader) throws {
+        try whileOpen { try write(tar, reader) }
+    }
+
+    /// Writes all entries of an archive that has no prioritized files. Landmarks and a TOC that it already holds are dropped.
+    public func appendArchive(_ reader: TarReader) throws {
+        try appendLandmark(prefetch: false)
+        while let entry = try reader.next() {
+            if TOC.isInternalName(EStargzWriter.cleanName(entry.name)) { continue }
+            try append(entry, payload: reader)
+        }
+    }
+
+    /// Writes TOC and footer and waits until everything is out. Once; nothing may follow.
+    public func finish() throws -> EStargzLayer {
+        try whileOpen { try splitter.finish() }
+        isOpen = false
+        ordered.close()
+        join()
+        return try ordered.result()
+    }
+
+    /// Gives the layer up and waits until nothing writes any more. Harmless after `finish`.
+    public func cancel() {
+        isOpen = false
+        ordered.close(failure: EStargzWriterError.cancelled)
+        join()
+    }
+
+    // After a failure half an entry is out, so nothing more may be: the layer is given up.
+    private func whileOpen(_ work: () throws -> Void) throws {
+        guard isOpen else { throw EStargzWriterError.cancelled }
+        do {
+            try work()
+        } catch {
+            cancel()
+            throw error
+        }
+    }
+
+    private func join() {
+        thread?.join()
+        thread = nil
+    }
+
+    private func writeLandmark(_ name: String) throws {
+        let content = [TOC.landmarkContent]
+        var entry = TOCEntry(name: name, kind: .regular)
+        entry.size = Int64(content.count)
+        try splitter.header(TarWriter.header(name: name, size: entry.size), entry: nil)
+        try splitter.begin(MemberBatch.Chunk(entry: entry, size: content.count, isLast: true))
+        content.withUnsafeBytes { splitter.append($0) }
+        TarWriter.padding(afterSize: entry.size).withUnsafeBytes { splitter.append($0) }
+    }
+
+    private func write(_ tar: TarEntry, _ reader: TarReader) throws {
+        let entry = translator.entry(tar)
+        guard tar.size > 0 else { return try splitter.header(tar.headerBytes, entry: entry) }
+        try splitter.header(tar.headerBytes, entry: nil)
+        var position: Int64 = 0
+        while position < tar.size {
+            position += try writeChunk(of: entry, at: position, reader)
+        }
+        try reader.padding().withUnsafeBytes { splitter.append($0) }
+    }
+
+    private func writeChunk(of file: TOCEntry, at position: Int64, _ reader: TarReader) throws -> Int64 {
+        let size = Int(min(Int64(options.chunkSize), file.size - position))
+        var entry = file
+        if position > 0 {
+            entry = TOCEntry(name: file.name, kind: .chunk)
+            entry.chunkOffset = position
+        }
+        // Zero means "to the end of the file"; the reference says a full-sized last chunk's size all the same.
+        if size == options.chunkSize { entry.chunkSize = Int64(size) }
+        try splitter.begin(MemberBatch.Chunk(entry: entry, size: size, isLast: position + Int64(size) == file.size))
+        var left = size
+        while left > 0 {
+            left -= try reader.withPayload(atMost: left) { bytes in
+                splitter.append(bytes)
+                return bytes.count
+            } ?? left
+        }
+        return Int64(size)
+    }
+
+    /// A name without leading `./` and `/`, inner `.`, `..` and doubled slashes.
+    private static func cleanName(_ name: String) -> String {
+        var parts: [Substring] = []
+        for part in name.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        return parts.joined(separator: "/")
+    }
+}

@@ -1,0 +1,41 @@
+public import Compression
+internal import Threads
+
+/// Why a layer could not be written.
+public enum EStargzWriterError: Error, Equatable, CustomStringConvertible {
+    /// A chunk size outside `EStargzWriter.Options.chunkSizes`, in bytes.
+    case chunkSize(Int)
+    /// Fewer than one or too many threads.
+    case jobs(Int)
+    /// The compressor refused its settings.
+    case compression(CompressionError)
+    /// No thread could be started.
+    case thread(errno: Int32)
+    /// The writer was told to stop.
+    case cancelled
+
+    /// One line for the user.
+    public var description: String {
+        switch self {
+        case .chunkSize(let size):
+            "chunk size \(size) is not possible; choose from \(EStargzWriter.Options.chunkSizes.lowerBound) "
+                + "to \(EStargzWriter.Options.chunkSizes.upperBound) bytes"
+        case .jobs(let jobs):
+            "\(jobs) threads are not possible; choose from \(MemberPool.jobs.lowerBound) to \(MemberPool.jobs.upperBound)"
+        case .compression(let error): error.description
+        case .thread(let errno): "no thread could be started (errno \(errno)); the limit on processes may be reached"
+        case .cancelled: "the conversion was cancelled"
+        }
+    }
+}
+
+extension NativeThread {
+    /// Starts a thread; a failure is the writer's.
+    static func starting(_ name: String, _ body: @escaping @Sendable () -> Void) throws(EStargzWriterError) -> NativeThread {
+        do {
+            return try start(name: name, body)
+        } catch {
+            throw .thread(errno: error.code)
+        }
+    }
+}

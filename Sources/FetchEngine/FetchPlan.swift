@@ -1,0 +1,58 @@
+internal import TreeImage
+
+/// Which neighbours a miss brings along: a pure decision over the chunk map's order, which is the blob's order.
+///
+/// A round trip costs as much as some hundred kilobytes, and files that are neighbours in the blob (one package, one directory) tend to be read
+/// together. So a miss takes the members after it up to a window, and the window doubles while misses go on where the last one ended.
+struct FetchPlan {
+    /// Compressed bytes that an isolated miss asks for at most, its own member apart.
+    static let firstWindow: UInt64 = 256 << 10
+    /// Compressed bytes that a sequential reader's miss asks for at most.
+    static let largestWindow: UInt64 = 8 << 20
+    /// Unwanted bytes between two wanted members that are cheaper to receive than a second request.
+    static let largestGap: UInt64 = 32 << 10
+
+    private var window = FetchPlan.firstWindow
+    private var expectedNext = -1
+
+    /// Chunk indexes to fetch for a miss at `index`, whole members, contiguous but for small gaps.
+    ///
+    /// - Parameter isWanted: whether a chunk is neither here nor on its way.
+    mutating func extent(ofMissAt index: Int, in chunks: ChunkMap, isWanted: (Int) -> Bool) -> ClosedRange<Int> {
+        // A sequential reader misses at the first chunk after the last extent, or a few small files later.
+        if expectedNext >= 0, (expectedNext...expectedNext + 8).contains(index) {
+            window = min(window * 2, FetchPlan.largestWindow)
+        } else {
+            window = FetchPlan.firstWindow
+        }
+        let extent = FetchPlan.members(around: index, upTo: window, in: chunks, isWanted: isWanted)
+        expectedNext = extent.upperBound + 1
+        return extent
+    }
+
+    /// The member that holds `index`, and wanted members after it until `window` compressed bytes.
+    static func members(around index: Int, upTo window: UInt64, in chunks: ChunkMap, isWanted: (Int) -> Bool) -> ClosedRange<Int> {
+        let offset = chunks.chunk(index).blobOffset
+        var first = index
+        while first > 0, chunks.chunk(first - 1).blobOffset == offset { first -= 1 }
+        var last = lastOfMember(index, in: chunks)
+        let limit = offset + window
+        while last + 1 < chunks.count {
+            let next = chunks.chunk(last + 1)
+            let end = chunks.chunk(last).blobOffset + chunks.chunk(last).blobLength
+            let nextLast = lastOfMember(last + 1, in: chunks)
+            guard next.blobOffset + next.blobLength <= limit, next.blobOffset <= end + largestGap,
+                (last + 1...nextLast).contains(where: isWanted)
+            else { break }
+            last = nextLast
+        }
+        return first...last
+    }
+
+    static func lastOfMember(_ index: Int, in chunks: ChunkMap) -> Int {
+        let offset = chunks.chunk(index).blobOffset
+        var last = index
+        while last + 1 < chunks.count, chunks.chunk(last + 1).blobOffset == offset { last += 1 }
+        return last
+    }
+}

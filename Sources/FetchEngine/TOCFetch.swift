@@ -1,0 +1,134 @@
+internal import Compression
+internal import Digests
+internal import EStargz
+internal import OCI
+internal import Registry
+internal import TreeImage
+
+/// Finds the TOC of one layer, wherever its format keeps it: at the end of the blob, in an image of its own, or where an annotation points.
+struct TOCFetch {
+    let client: RegistryClient
+    let blob: RemoteBlob
+    let descriptor: Descriptor
+    let reference: Reference
+
+    /// A TOC's JSON, not yet verified, and what the chunk table must fit in.
+    struct Found {
+        var json: [UInt8]
+        var blobSize: UInt64
+        var payloadEnd: UInt64
+        var compression: ChunkCompression
+        var format: String
+    }
+
+    // TOCs take 0.5 to 1.5 percent of their blob; asking for too much costs a few milliseconds, for too little a round trip.
+    private static func guessedSuffix(of size: UInt64) -> UInt64 { min(size, max(64 << 10, min(size / 64, 4 << 20))) }
+    private static let suffixOfUnknown: UInt64 = 512 << 10
+
+    func find() async throws(LayerRefusal) -> Found {
+        if let position = descriptor.annotations?[Annotation.zstdChunkedPosition] {
+            return try await zstdChunked(footer { () throws(FormatError) in try ZstdChunkedFooter(annotation: position) })
+        }
+        let (suffix, size) = try await end()
+        if let zstd = suffix.withUnsafeBytes({ ZstdChunkedFooter(suffix: $0) }) { return try await zstdChunked(zstd) }
+        switch try footer({ () throws(FormatError) in try Footer.parse(blobEnd: suffix) }) {
+        case .estargz(let offset): return try await embedded(offset, suffix, size, "estargz")
+        case .legacyStargz(let offset): return try await embedded(offset, suffix, size, "stargz")
+        case .externalTOC: return try await external(size)
+        }
+    }
+
+    /// The blob's last bytes and its size. Snapshot labels do not tell the size; then the registry does, in the same answer.
+    private func end() async throws(LayerRefusal) -> (suffix: [UInt8], size: UInt64) {
+        do {
+            guard descriptor.size > 0 else {
+                let (suffix, size) = try await blob.readSuffix(Int(TOCFetch.suffixOfUnknown))
+                return (suffix, size)
+            }
+            let size = UInt64(descriptor.size)
+            return (try await blob.read(size - TOCFetch.guessedSuffix(of: size)..<size), size)
+        } catch {
+            throw .registry("\(error)")
+        }
+    }
+
+    private func embedded(_ offset: UInt64, _ suffix: [UInt8], _ size: UInt64, _ format: String) async throws(LayerRefusal) -> Found {
+        let suffixStart = size - UInt64(suffix.count)
+        guard offset < size else { throw .badTOC("the footer places the TOC at \(offset), beyond the blob's \(size) bytes") }
+        var member = suffix
+        if offset < suffixStart {
+            member = try await read(offset..<suffixStart) + suffix
+        } else {
+            member.removeFirst(Int(offset - suffixStart))
+        }
+        let json = try extract(member)
+        return Found(json: json, blobSize: size, payloadEnd: offset, compression: .gzip, format: format)
+    }
+
+    // The TOC image has the reference's tag and "-esgztoc"; one of its layers names this layer in an annotation.
+    private func external(_ size: UInt64) async throws(LayerRefusal) -> Found {
+        guard let tag = reference.tag else {
+            throw .notLazyFormat("its TOC is in another image, which is found by tag, and \(reference) has none")
+        }
+        let image = Reference(registry: reference.registry, repository: reference.repository, tag: tag + "-esgztoc")
+        do {
+            let manifest = try Documents.decode(Manifest.self, from: try await client.resolve(image).1, what: "manifest of \(image)")
+            let layer = manifest.layers.first { $0.annotations?[Annotation.externalTOCLayerDigest] == descriptor.digest.description }
+            guard let layer else { throw LayerRefusal.notLazyFormat("\(image) holds no TOC for it") }
+            guard layer.size > 0, layer.size <= Int64(TOCParser.maximumSize) else { throw LayerRefusal.badTOC("TOC blob of \(layer.size) bytes") }
+            let bytes = try await client.blob(layer, of: image).read(0..<UInt64(layer.size))
+            guard Digest.sha256(bytes) == layer.digest else { throw LayerRefusal.badTOC("the TOC blob \(layer.digest) has another digest") }
+            return Found(json: try extract(bytes), blobSize: size, payloadEnd: size, compression: .gzip, format: "estargz-external-toc")
+        } catch let refusal as LayerRefusal {
+            throw refusal
+        } catch {
+            throw .registry("\(error)")
+        }
+    }
+
+    private func zstdChunked(_ footer: ZstdChunkedFooter) async throws(LayerRefusal) -> Found {
+        let (end, overflow) = footer.offset.addingReportingOverflow(footer.length)
+        // The footer's own frame follows, so the blob is at least this long.
+        let size = descriptor.size > 0 ? UInt64(descriptor.size) : end
+        guard footer.type == 1, !overflow, end <= size, footer.uncompressedLength <= UInt64(TOCParser.maximumSize) else {
+            throw .badTOC("the zstd:chunked footer is out of bounds or of an unknown type")
+        }
+        let compressed = try await read(footer.offset..<end)
+        if let text = descriptor.annotations?[Annotation.zstdChunkedChecksum], Digest.sha256(compressed).description != text {
+            throw .badTOC("the zstd:chunked manifest does not have the digest \(text) of the annotation")
+        }
+        var json = [UInt8](repeating: 0, count: Int(footer.uncompressedLength))
+        do {
+            let decompressor = try ZstdDecompressor()
+            let count = try compressed.withUnsafeBytes { input in try json.withUnsafeMutableBytes { try decompressor.decompress(input, into: $0) } }
+            json.removeLast(json.count - count)
+        } catch {
+            throw .badTOC("\(error)")
+        }
+        return Found(json: json, blobSize: size, payloadEnd: footer.offset, compression: .zstd, format: "zstd:chunked")
+    }
+
+    private func extract(_ member: [UInt8]) throws(LayerRefusal) -> [UInt8] {
+        do {
+            return try member.withUnsafeBytes { bytes throws(FormatError) in try TOCBlob.extract(tocMember: bytes) }
+        } catch {
+            throw .badTOC("\(error)")
+        }
+    }
+
+    private func footer<Value>(_ parse: () throws(FormatError) -> Value) throws(LayerRefusal) -> Value {
+        do {
+            return try parse()
+        } catch {
+            throw .notLazyFormat("\(error)")
+        }
+    }
+
+    private func read(_ range: Range<UInt64>) async throws(LayerRefusal) -> [UInt8] {
+        do {
+            return try await blob.read(range)
+        } catch {
+            throw .registry("\(error)")
+        }
+    }
+}

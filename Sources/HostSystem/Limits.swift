@@ -1,0 +1,12 @@
+internal import Glibc
+
+/// Limits of this process.
+public enum Limits {
+    /// The hard limit of open files: the most that a child can be allowed without privilege.
+    public static func maximumOpenFiles() -> UInt64 {
+        var limit = rlimit()
+        // POSIX's lowest possible limit where the kernel does not tell.
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 20 }
+        return UInt64(limit.rlim_max)
+    }
+}

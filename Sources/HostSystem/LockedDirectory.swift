@@ -1,0 +1,59 @@
+internal import Glibc
+
+/// A directory that belongs to a living process: the lock in it is the sign of life. When the process dies in any way, the kernel
+/// lets go of the lock and whoever comes next may remove the directory.
+public final class LockedDirectory: Sendable {
+    /// Path of the directory.
+    public let path: String
+    private let lock: FileLock
+
+    private static let lockName = "/lock"
+    /// A directory without a lock file is one that is being made or removed; after a minute nobody does that any more.
+    private static let abandonedAfterSeconds = 60
+
+    /// Makes `parent/name`, with its parents, and locks it.
+    public init(_ name: String, in parent: String) throws(HostError) {
+        path = parent + "/" + name
+        try Files.makeDirectories(path, mode: 0o711)
+        lock = try FileLock(path + LockedDirectory.lockName)
+    }
+
+    /// Hands each directory in `parent` that nobody owns any more to `body`, which removes it; `isCandidate` chooses by name.
+    public static func reap(
+        in parent: String, where isCandidate: (String) -> Bool = { _ in true }, _ body: (_ name: String) throws(HostError) -> Void
+    ) throws(HostError) {
+        guard Files.exists(parent) else { return }
+        for name in try Files.entries(parent) where isCandidate(name) {
+            guard let claim = try Claim(parent + "/" + name) else { continue }
+            try body(name)
+            claim.keep()
+        }
+    }
+
+    /// The right to remove a directory.
+    private enum Claim {
+        case lock(FileLock)
+        case abandoned
+
+        /// Nil while somebody lives in it.
+        init?(_ path: String) throws(HostError) {
+            do throws(HostError) {
+                self = .lock(try FileLock(path + LockedDirectory.lockName, create: false))
+            } catch {
+                if case .locked = error { return nil }
+                guard error.code == ENOENT else { throw error }
+                guard LockedDirectory.isOld(path) else { return nil }
+                self = .abandoned
+            }
+        }
+
+        /// Holds the lock up to here.
+        func keep() {}
+    }
+
+    private static func isOld(_ path: String) -> Bool {
+        var facts = stat()
+        guard lstat(path, &facts) == 0 else { return false }
+        return time(nil) - facts.st_mtim.tv_sec > abandonedAfterSeconds
+    }
+}

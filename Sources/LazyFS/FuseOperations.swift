@@ -1,0 +1,105 @@
+internal import CFuse
+internal import ChunkStore
+internal import FetchEngine
+internal import Glibc
+internal import TreeImage
+
+/// libfuse's callbacks. Thin: each finds the layer, asks it, and answers; every request is answered exactly once.
+enum FuseOperations {
+    /// Seconds that names and attributes stay valid: trees are immutable, so as long as the kernel likes.
+    static let forever: Double = 365 * 86_400
+
+    /// The table of operations for `fuse_session_new`.
+    static func table() -> fuse_lowlevel_ops {
+        var table = fuse_lowlevel_ops()
+        table.`init` = { _, connection in
+            if let connection { FuseOperations.configure(&connection.pointee) }
+        }
+        table.lookup = { request, parent, name in FuseOperations.lookup(FuseRequest(request), NodeID(raw: parent), name) }
+        table.getattr = { request, node, _ in FuseOperations.getattr(FuseRequest(request), NodeID(raw: node)) }
+        table.readlink = { request, node in FuseOperations.readlink(FuseRequest(request), NodeID(raw: node)) }
+        table.read = { request, node, size, offset, _ in
+            FuseReads.read(FuseRequest(request), NodeID(raw: node), offset: UInt64(max(0, offset)), size: size)
+        }
+        table.readdir = { request, node, size, offset, _ in
+            FuseDirectories.list(FuseRequest(request), NodeID(raw: node), from: UInt64(max(0, offset)), size: size, withAttributes: false)
+        }
+        table.readdirplus = { request, node, size, offset, _ in
+            FuseDirectories.list(FuseRequest(request), NodeID(raw: node), from: UInt64(max(0, offset)), size: size, withAttributes: true)
+        }
+        table.getxattr = { request, node, name, size in FuseXattrs.get(FuseRequest(request), NodeID(raw: node), name, size: size) }
+        table.listxattr = { request, node, size in FuseXattrs.list(FuseRequest(request), NodeID(raw: node), size: size) }
+        table.statfs = { request, node in FuseOperations.statfs(FuseRequest(request), NodeID(raw: node)) }
+        // "Not implemented" tells the kernel that no open is needed, ever: reads then go straight to the page cache.
+        table.open = { request, _, _ in FuseRequest(request).fail(ENOSYS) }
+        table.opendir = { request, _, _ in FuseRequest(request).fail(ENOSYS) }
+        // Node ids are numbers without state behind them: there is nothing to forget.
+        table.forget = { request, _, _ in fuse_reply_none(request) }
+        table.forget_multi = { request, _, _ in fuse_reply_none(request) }
+        return table
+    }
+
+    private static func configure(_ connection: inout fuse_conn_info) {
+        let wanted =
+            FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_READDIRPLUS | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ | FUSE_CAP_NO_OPEN_SUPPORT
+            | FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPORT_SUPPORT
+        connection.want |= UInt32(wanted) & connection.capable
+        // The automatic mode asks for attributes only sometimes, and a walk then pays a request per file.
+        connection.want &= ~UInt32(FUSE_CAP_READDIRPLUS_AUTO)
+        connection.max_read = UInt32(FuseSession.maximumRead)
+        connection.max_write = UInt32(FuseSession.maximumRead)
+        connection.max_readahead = UInt32(FuseSession.maximumRead)
+    }
+
+    private static func lookup(_ request: FuseRequest, _ parent: NodeID, _ name: UnsafePointer<CChar>?) {
+        guard let name else { return request.fail(EINVAL) }
+        if parent == .root { return lookupSlot(request, name) }
+        request.withLayer(of: parent) { layer in
+            let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
+            guard let node = layer.tree.lookup(bytes, in: parent.node), let attributes = layer.tree.attributes(of: node) else {
+                // A name that is not there will never be: the kernel may remember that.
+                return request.replyAbsent()
+            }
+            request.reply(entry: NodeID(slot: parent.slot, node: node), attributes)
+        }
+    }
+
+    private static func lookupSlot(_ request: FuseRequest, _ name: UnsafePointer<CChar>) {
+        var end: UnsafeMutablePointer<CChar>?
+        let slot = strtol(name, &end, 10)
+        guard slot > 0, slot < SlotTable.capacity, end?.pointee == 0 else { return request.fail(ENOENT) }
+        request.withLayer(of: NodeID(slot: slot, node: 0)) { layer in
+            let root = layer.tree.root
+            guard let attributes = layer.tree.attributes(of: root) else { return request.fail(EIO) }
+            request.reply(entry: NodeID(slot: slot, node: root), attributes)
+        }
+    }
+
+    private static func getattr(_ request: FuseRequest, _ node: NodeID) {
+        if node == .root { return request.replyRootAttributes() }
+        request.withLayer(of: node) { layer in
+            guard let attributes = layer.tree.attributes(of: node.node) else { return request.fail(ENOENT) }
+            request.reply(attributes: attributes, of: node)
+        }
+    }
+
+    private static func readlink(_ request: FuseRequest, _ node: NodeID) {
+        request.withLayer(of: node) { layer in
+            guard let target = layer.tree.readLink(node.node) else { return request.fail(EINVAL) }
+            request.reply(bytes: target)
+        }
+    }
+
+    private static func statfs(_ request: FuseRequest, _ node: NodeID) {
+        var answer = statvfs()
+        answer.f_bsize = 4096
+        answer.f_frsize = 4096
+        answer.f_namemax = 255
+        guard node != .root else { return request.reply(statistics: answer) }
+        request.withLayer(of: node) { layer in
+            answer.f_blocks = fsblkcnt_t(layer.layer.stored.chunks.contentSize / 4096)
+            answer.f_files = fsfilcnt_t(layer.tree.inodeCount)
+            request.reply(statistics: answer)
+        }
+    }
+}

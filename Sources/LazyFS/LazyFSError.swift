@@ -1,0 +1,21 @@
+internal import Glibc
+
+/// Why lazy layers cannot be served.
+public enum LazyFSError: Error, Equatable, CustomStringConvertible {
+    /// libfuse refused the session's options.
+    case session(mountpoint: String)
+    /// The kernel refused the mount.
+    case mount(mountpoint: String, code: Int32)
+    /// All slots are in use.
+    case tooManyLayers(limit: Int)
+
+    /// One line for the user.
+    public var description: String {
+        switch self {
+        case .session(let mountpoint): "cannot set up FUSE for \(mountpoint): libfuse refused the options (is libfuse3 3.14 or later installed?)"
+        case .mount(let mountpoint, let code):
+            "cannot mount FUSE at \(mountpoint): \(String(cString: strerror(code))); lazy layers need /dev/fuse and the right to mount"
+        case .tooManyLayers(let limit): "\(limit) layers are mounted already, no more are possible"
+        }
+    }
+}

@@ -1,0 +1,31 @@
+public import Digests
+internal import Glibc
+
+/// What can be wrong with an OCI image layout or archive.
+public enum LayoutError: Error, Equatable, CustomStringConvertible {
+    /// A file operation failed.
+    case system(operation: String, path: String, code: Int32)
+    /// Not a layout: something that must be there is not, or is not what it should be.
+    case notALayout(path: String, reason: String)
+    /// No image of that tag.
+    case noImage(path: String, tag: String, known: [String])
+    /// Several images and no tag.
+    case ambiguous(path: String, known: [String])
+    /// Content that is not what its descriptor says.
+    case mismatch(path: String, digest: Digest, reason: String)
+
+    /// One line for the user.
+    public var description: String {
+        switch self {
+        case .system(let operation, let path, let code): "cannot \(operation) \(path): \(String(cString: strerror(code)))"
+        case .notALayout(let path, let reason): "\(path) is not an OCI image layout: \(reason)"
+        case .noImage(let path, let tag, let known): "\(path) has no image \"\(tag)\"; it has \(LayoutError.list(known))"
+        case .ambiguous(let path, let known): "\(path) has several images; name one with :TAG, of \(LayoutError.list(known))"
+        case .mismatch(let path, let digest, let reason): "\(path): blob \(digest) is damaged: \(reason)"
+        }
+    }
+
+    private static func list(_ tags: [String]) -> String { tags.isEmpty ? "none with a tag" : tags.sorted().joined(separator: ", ") }
+
+    static func last(_ operation: String, _ path: String) -> LayoutError { .system(operation: operation, path: path, code: errno) }
+}

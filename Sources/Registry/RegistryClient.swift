@@ -1,0 +1,141 @@
+internal import OCI
+internal import Synchronization
+
+// Registry: the distribution protocol over libcurl.
+//
+//   RegistryClient ─▶ exchange (scheme, authorization, redirects) ─▶ Transport (one thread, curl multi)
+//        ├─ resolve, manifest             documents, verified, in memory
+//        ├─ blob ─▶ RemoteBlob            ranges, streamed, resumed
+//        └─ RegistrySource, RegistryDestination: whole images in and out
+//
+// The room knows nothing of eStargz and keeps no files. Every wait ends by itself: connections within 10 seconds, silence after 30.
+
+/// A client of registries; one per process is enough, used from any thread.
+public final class RegistryClient: Sendable {
+    let options: RegistryOptions
+    let transport = Transport()
+    private let authorizer: Authorizer
+    private let schemes = Mutex<[String: String]>([:])
+    private let counted = Mutex(TransferStatistics())
+
+    /// A client; nothing is connected yet.
+    public init(options: RegistryOptions = RegistryOptions()) {
+        self.options = options
+        let transport = transport
+        authorizer = Authorizer(credentials: CredentialSource(authFile: options.authFile), executor: transport.executor) { request async throws(RegistryError) in
+            try await RegistryClient.collect(transport, request, limit: 1 << 20)
+        }
+    }
+
+    /// Requests and bytes so far.
+    public var statistics: TransferStatistics { counted.withLock { $0 } }
+
+    /// Ends the transport; what is under way fails.
+    public func shutdown() { transport.shutdown() }
+
+    func count(bytes: Int) { counted.withLock { $0.bytesReceived += UInt64(bytes) } }
+    func countRequest() { counted.withLock { $0.requests += 1 } }
+
+    /// Scheme and host of a registry, `docker.io` being served by another name.
+    func base(_ registry: String) -> String {
+        let host = registry == "docker.io" ? "registry-1.docker.io" : registry
+        if let scheme = schemes.withLock({ $0[registry] }) { return "\(scheme)://\(host)" }
+        return (options.plainHTTP == true ? "http://" : "https://") + host
+    }
+
+    // A loopback registry may lack TLS: when the handshake or the connection fails, plain HTTP gets its chance, as docker does it.
+    private func fallsBack(_ registry: String, _ result: Result<HTTPHead, RegistryError>) -> Bool {
+        guard case .failure(let error) = result, isProbing(registry) else { return false }
+        switch error {
+        case .unreachable, .tls, .interrupted, .timeout: break
+        default: return false
+        }
+        schemes.withLock { $0[registry] = "http" }
+        return true
+    }
+
+    private func isProbing(_ registry: String) -> Bool {
+        options.plainHTTP == nil && schemes.withLock { $0[registry] == nil }
+            && Reference(registry: registry, repository: "x", tag: nil).registryIsLoopback
+    }
+
+    // Learned from an answer, forgotten when plain HTTP failed as well: a registry that starts late is probed again.
+    private func remember(_ registry: String, _ url: String, _ result: Result<HTTPHead, RegistryError>) {
+        schemes.withLock { schemes in
+            switch result {
+            case .success: schemes[registry] = url.hasPrefix("https") ? "https" : "http"
+            case .failure(.unreachable): schemes[registry] = nil
+            case .failure: break
+            }
+        }
+    }
+
+    /// A request to a registry with everything that belongs to it: authorization, redirects, the scheme. Statuses are the caller's.
+    ///
+    /// - Parameters:
+    ///   - request: its URL is a path and query below `/v2/`, or absolute, such as a `Location`.
+    ///   - scope: what a token must allow, such as `repository:library/x:pull`.
+    ///   - onBody: gets the body of the answer that is neither a redirect nor a challenge.
+    func exchange(
+        _ registry: String, _ request: HTTPRequest, scope: String,
+        onStart: @escaping @Sendable (Transfer) -> Void = { _ in },
+        onBody: @escaping @Sendable (HTTPHead, UnsafeRawBufferPointer) -> Appetite
+    ) async throws(RegistryError) -> (head: HTTPHead, url: String) {
+        let key = Authorizer.Key(registry: registry, scope: scope)
+        var header = await authorizer.header(for: key)
+        var url = absolute(request.url, registry)
+        var redirects = 0
+        var challenges = 0
+        while true {
+            var current = request
+            current.url = url
+            // Somebody else's host must not see our authorization, nor must anybody without TLS where the registry has it.
+            let isHome = URLText.origin(url) == URLText.origin(base(registry))
+            if let header, isHome { current.headers["Authorization"] = header }
+            current.isProbe = isHome && isProbing(registry)
+            let result = await RegistryClient.perform(transport, current, onStart: onStart) { head, bytes in
+                RegistryClient.isFinal(head.status) ? onBody(head, bytes) : .more
+            }
+            countRequest()
+            if isHome, fallsBack(registry, result) {
+                url = absolute(request.url, registry)
+                continue
+            }
+            if isHome { remember(registry, url, result) }
+            let head = try result.get()
+            switch head.status {
+            case 301, 302, 303, 307, 308:
+                redirects += 1
+                guard redirects <= RegistryClient.mostRedirects, let location = head["location"] else {
+                    let reason = redirects > RegistryClient.mostRedirects ? "more than 10 redirects" : "a redirect to nowhere"
+                    throw .badAnswer(host: registry, what: RegistryClient.name(scope), reason: reason)
+                }
+                url = URLText.resolve(location, against: url)
+            case 401 where isHome && challenges < RegistryClient.mostChallenges:
+                challenges += 1
+                guard let challenge = Challenge(head["www-authenticate"]) else { return (head, url) }
+                let answer = try await authorizer.answer(challenge, for: key, rejected: header)
+                guard let new = answer.header, new != header else {
+                    throw .unauthorized(host: registry, what: RegistryClient.name(scope), hadCredentials: answer.hadCredentials)
+                }
+                header = new
+            default: return (head, url)
+            }
+        }
+    }
+
+    private static let mostRedirects = 10
+    private static let mostChallenges = 2
+
+    private func absolute(_ url: String, _ registry: String) -> String {
+        URLText.isAbsolute(url) ? url : base(registry) + "/v2/" + url
+    }
+
+    static func isFinal(_ status: Int) -> Bool { status != 401 && !(300..<400).contains(status) }
+
+    /// `repository:a/b:pull` as people call it.
+    static func name(_ scope: String) -> String {
+        let parts = scope.split(separator: ":")
+        return parts.count > 1 ? String(parts[1]) : scope
+    }
+}

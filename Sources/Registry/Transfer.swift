@@ -1,0 +1,189 @@
+internal import CCurl
+internal import Glibc
+internal import Synchronization
+
+/// One request under way. Everything but `isCancelled` is touched by the transport's thread only, from `begin` to `finish`.
+final class Transfer: @unchecked Sendable {
+    // Safety: see above; the object is handed to the thread through the transport's locked inbox.
+    let request: HTTPRequest
+    let onBody: @Sendable (HTTPHead, UnsafeRawBufferPointer) -> Appetite
+    let completion: @Sendable (Result<HTTPHead, RegistryError>) -> Void
+    let isCancelled = Atomic<Bool>(false)
+
+    private(set) var handle: UnsafeMutableRawPointer?
+    private var list: UnsafeMutablePointer<curl_slist>?
+    private var head = HTTPHead()
+    private var stopped = false
+    private var upload = Upload.none
+
+    /// Where the request's body is being read.
+    private enum Upload {
+        case none
+        case bytes([UInt8], position: Int)
+        case file(Int32, position: Int)
+        case spool(SpoolFile, position: Int)
+    }
+
+    /// Seconds until a connection must stand; fewer where TLS is only tried, on loopback.
+    private static let connectTimeout = 10
+    private static let probeTimeout = 3
+    /// Seconds without a byte after which a transfer is given up.
+    private static let silenceTimeout = 30
+    private static let largestHeaders = 64 << 10
+
+    init(
+        _ request: HTTPRequest, onBody: @escaping @Sendable (HTTPHead, UnsafeRawBufferPointer) -> Appetite,
+        completion: @escaping @Sendable (Result<HTTPHead, RegistryError>) -> Void
+    ) {
+        self.request = request
+        self.onBody = onBody
+        self.completion = completion
+    }
+
+    /// Makes the curl handle; nil when the request cannot even be begun.
+    func begin() -> UnsafeMutableRawPointer? {
+        guard let handle = curl_easy_init() else { return nil }
+        self.handle = handle
+        _ = starling_curl_set_pointer(handle, CURLOPT_PRIVATE, Unmanaged.passUnretained(self).toOpaque())
+        _ = starling_curl_set_string(handle, CURLOPT_URL, request.url)
+        _ = starling_curl_set_string(handle, CURLOPT_CUSTOMREQUEST, request.method)
+        _ = starling_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+        _ = starling_curl_set_string(handle, CURLOPT_USERAGENT, "starling/0.1")
+        _ = starling_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
+        _ = starling_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+        _ = starling_curl_set_long(handle, CURLOPT_PIPEWAIT, 1)
+        _ = starling_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT, request.isProbe ? Transfer.probeTimeout : Transfer.connectTimeout)
+        _ = starling_curl_set_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1)
+        _ = starling_curl_set_long(handle, CURLOPT_LOW_SPEED_TIME, Transfer.silenceTimeout)
+        _ = starling_curl_set_long(handle, CURLOPT_BUFFERSIZE, 256 << 10)
+        if request.method == "HEAD" { _ = starling_curl_set_long(handle, CURLOPT_NOBODY, 1) }
+        setHeaders(handle)
+        setBody(handle)
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        _ = starling_curl_set_bytes(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            Transfer.from(context).header(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
+        }
+        _ = starling_curl_set_pointer(handle, CURLOPT_HEADERDATA, context)
+        _ = starling_curl_set_bytes(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+            Transfer.from(context).body(UnsafeRawBufferPointer(start: bytes, count: size * count))
+        }
+        _ = starling_curl_set_pointer(handle, CURLOPT_WRITEDATA, context)
+        return handle
+    }
+
+    /// Frees the handle and tells the outcome.
+    func finish(_ code: CURLcode) {
+        var connectSeconds = 0.0
+        if let handle { _ = starling_curl_get_double(handle, CURLINFO_PRETRANSFER_TIME, &connectSeconds) }
+        if let handle {
+            curl_easy_cleanup(handle)
+            self.handle = nil
+        }
+        curl_slist_free_all(list)
+        if case .file(let descriptor, _) = upload, descriptor >= 0 { close(descriptor) }
+        upload = .none
+        if isCancelled.load(ordering: .acquiring) { return completion(.failure(.cancelled)) }
+        if code == CURLE_OK || stopped { return completion(.success(head)) }
+        completion(.failure(Transfer.error(code, host: URLText.host(request.url), isConnected: connectSeconds > 0)))
+    }
+
+    private static func from(_ context: UnsafeMutableRawPointer?) -> Transfer {
+        guard let context else { fatalError("curl lost the transfer") }
+        return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+    }
+
+    private func setHeaders(_ handle: UnsafeMutableRawPointer) {
+        // No waiting for "100 Continue": registries do not need it, and it costs a round trip.
+        list = curl_slist_append(list, "Expect:")
+        for (name, value) in request.headers { list = curl_slist_append(list, "\(name): \(value)") }
+        _ = starling_curl_set_list(handle, CURLOPT_HTTPHEADER, list)
+    }
+
+    private func setBody(_ handle: UnsafeMutableRawPointer) {
+        var size: Int64 = 0
+        switch request.body {
+        case .none:
+            if request.method == "POST" || request.method == "PUT" || request.method == "PATCH" {
+                _ = starling_curl_set_long(handle, CURLOPT_POST, 1)
+                _ = starling_curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, 0)
+            }
+            return
+        case .bytes(let bytes):
+            (upload, size) = (.bytes(bytes, position: 0), Int64(bytes.count))
+        case .file(let path, let fileSize):
+            // A file that is gone fails with its first read.
+            (upload, size) = (.file(open(path, O_RDONLY | O_CLOEXEC), position: 0), fileSize)
+        case .spool(let file, let fileSize):
+            (upload, size) = (.spool(file, position: 0), fileSize)
+        }
+        _ = starling_curl_set_long(handle, CURLOPT_UPLOAD, 1)
+        _ = starling_curl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, Int(size))
+        _ = starling_curl_set_bytes(handle, CURLOPT_READFUNCTION) { bytes, size, count, context in
+            Transfer.from(context).read(into: UnsafeMutableRawBufferPointer(start: bytes, count: size * count))
+        }
+        _ = starling_curl_set_pointer(handle, CURLOPT_READDATA, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    private func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        switch upload {
+        case .none: return 0
+        case .bytes(let bytes, let position):
+            let count = min(buffer.count, bytes.count - position)
+            buffer.copyBytes(from: bytes[position..<position + count])
+            upload = .bytes(bytes, position: position + count)
+            return count
+        // At positions of our own: a request that is sent again after a 401 begins at the front.
+        case .file(let descriptor, let position):
+            let count = pread(descriptor, buffer.baseAddress, buffer.count, position)
+            upload = .file(descriptor, position: position + max(0, count))
+            return count >= 0 ? count : Int(CURL_READFUNC_ABORT)
+        case .spool(let file, let position):
+            let count = file.read(into: buffer, at: position)
+            upload = .spool(file, position: position + max(0, count))
+            return count >= 0 ? count : Int(CURL_READFUNC_ABORT)
+        }
+    }
+
+    private func header(_ line: UnsafeRawBufferPointer) -> Bool {
+        let text = String(decoding: line, as: UTF8.self).filter { !$0.isNewline }
+        if text.hasPrefix("HTTP/") {
+            head = HTTPHead(status: text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0)
+        } else if text.isEmpty {
+            return true
+        } else if let colon = text.firstIndex(of: ":") {
+            guard head.headers.count < 256, line.count < Transfer.largestHeaders else { return false }
+            let value = text[text.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
+            let name = text[..<colon].lowercased()
+            // Several challenges may come in lines of their own.
+            head.headers[name] = head.headers[name].map { $0 + ", " + value } ?? String(value)
+        }
+        return true
+    }
+
+    private func body(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard !isCancelled.load(ordering: .acquiring) else { return 0 }
+        switch onBody(head, bytes) {
+        case .more: return bytes.count
+        case .pause: return Int(CURL_WRITEFUNC_PAUSE)
+        case .stop:
+            stopped = true
+            return 0
+        }
+    }
+
+    private static func error(_ code: CURLcode, host: String, isConnected: Bool) -> RegistryError {
+        let reason = String(cString: curl_easy_strerror(code)).lowercased()
+        switch code {
+        case CURLE_COULDNT_RESOLVE_HOST: return .unreachable(host: host, reason: "the name cannot be resolved")
+        case CURLE_COULDNT_CONNECT: return .unreachable(host: host, reason: "connection refused or no route")
+        case CURLE_OPERATION_TIMEDOUT:
+            return isConnected
+                ? .timeout(host: host, reason: "no byte for \(silenceTimeout) seconds")
+                : .unreachable(host: host, reason: "no connection within \(connectTimeout) seconds")
+        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE:
+            return .tls(host: host, reason: reason)
+        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: return .unreachable(host: host, reason: "the URL is not valid")
+        default: return .interrupted(host: host, reason: reason)
+        }
+    }
+}

@@ -1,0 +1,177 @@
+internal import CCurl
+internal import Glibc
+internal import Synchronization
+internal import Threads
+
+/// The transport's thread and what it works on; kept alive by the thread until it has ended.
+final class TransportLoop: TaskExecutor, @unchecked Sendable {
+    // Safety: `multi` and `active` are used by the thread only, but for curl_multi_wakeup, which is made for other threads.
+    private let multi: UnsafeMutableRawPointer
+    private var active: [ObjectIdentifier: Transfer] = [:]
+    private let inbox = Mutex(Inbox())
+    private let runningThread = Mutex<pthread_t?>(nil)
+
+    private struct Inbox {
+        var starting: [Transfer] = []
+        var resuming: [Transfer] = []
+        var jobs: [UnownedJob] = []
+        var thread: NativeThread?
+        var isStarted = false
+        var isEnding = false
+        var hasEnded = false
+    }
+
+    /// Connections kept to one host; more requests wait for one of them.
+    private static let connectionsPerHost = 16
+    /// Idle connections kept in all.
+    private static let idleConnections = 32
+    /// Milliseconds without news after which the thread looks again.
+    private static let idleWait: Int32 = 30_000
+
+    init() {
+        curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+        guard let multi = curl_multi_init() else { fatalError("libcurl is out of memory") }
+        self.multi = multi
+        _ = starling_curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
+        _ = starling_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, TransportLoop.connectionsPerHost)
+        _ = starling_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, TransportLoop.idleConnections)
+    }
+
+    deinit { curl_multi_cleanup(multi) }
+
+    func start(_ transfer: Transfer) {
+        let accepted = inbox.withLock { inbox in
+            guard !inbox.isEnding, runThread(&inbox) else { return false }
+            inbox.starting.append(transfer)
+            return true
+        }
+        // Whoever asks through `exchange` is a task; no callback of `RemoteBlob.stream` gets here on its caller's stack.
+        guard accepted else { return transfer.completion(.failure(.cancelled)) }
+        curl_multi_wakeup(multi)
+    }
+
+    func resume(_ transfer: Transfer) {
+        inbox.withLock { if !$0.hasEnded { $0.resuming.append(transfer) } }
+        curl_multi_wakeup(multi)
+    }
+
+    func end(wait: Bool) {
+        let thread = inbox.withLock { inbox in
+            inbox.isEnding = true
+            return inbox.thread.take()
+        }
+        curl_multi_wakeup(multi)
+        guard let thread else { return }
+        if wait, !isOnThread { thread.join() } else { thread.detach() }
+    }
+
+    private var isOnThread: Bool { runningThread.withLock { $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false } }
+
+    // A task that outlives the thread still comes to its end. Without any thread left it does so here.
+    private func runElsewhere(_ job: UnownedJob) {
+        let run: @Sendable () -> Void = { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        do throws(ThreadError) {
+            try NativeThread.start(name: "registry-end", run).detach()
+        } catch {
+            run()
+        }
+    }
+
+    /// Runs a task's job on the thread; on one of its own after the thread's end.
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let accepted = inbox.withLock { inbox in
+            guard !inbox.hasEnded, runThread(&inbox) else { return false }
+            inbox.jobs.append(job)
+            return true
+        }
+        guard accepted else { return runElsewhere(job) }
+        curl_multi_wakeup(multi)
+    }
+
+    // Started with the first request: a client that is never used costs no thread. The thread keeps the loop until it has ended.
+    private func runThread(_ inbox: inout Inbox) -> Bool {
+        if inbox.isStarted { return true }
+        guard !inbox.isEnding else { return false }
+        do throws(ThreadError) {
+            inbox.thread = try NativeThread.start(name: "registry") { self.run() }
+        } catch {
+            return false
+        }
+        inbox.isStarted = true
+        return true
+    }
+
+    // A peer that has gone must end a write on this thread, not the process: OpenSSL writes without MSG_NOSIGNAL.
+    private func blockSIGPIPE() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
+    private func run() {
+        blockSIGPIPE()
+        runningThread.withLock { $0 = pthread_self() }
+        while true {
+            let work = inbox.withLock { inbox in
+                let work = (starting: inbox.starting, resuming: inbox.resuming, jobs: inbox.jobs, isEnding: inbox.isEnding)
+                (inbox.starting, inbox.resuming, inbox.jobs) = ([], [], [])
+                return work
+            }
+            for job in work.jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
+            work.starting.forEach(begin)
+            work.resuming.forEach(goOn)
+            var running: Int32 = 0
+            curl_multi_perform(multi, &running)
+            collect()
+            if work.isEnding {
+                for transfer in active.values { end(transfer, CURLE_ABORTED_BY_CALLBACK, isCancelled: true) }
+                let isEmpty = inbox.withLock { inbox in
+                    inbox.hasEnded = inbox.jobs.isEmpty && inbox.starting.isEmpty
+                    return inbox.hasEnded
+                }
+                if isEmpty { return }
+                continue
+            }
+            curl_multi_poll(multi, nil, 0, TransportLoop.idleWait, nil)
+        }
+    }
+
+    private func begin(_ transfer: Transfer) {
+        if let handle = transfer.begin(), curl_multi_add_handle(multi, handle) == CURLM_OK {
+            active[ObjectIdentifier(transfer)] = transfer
+        } else {
+            transfer.finish(CURLE_FAILED_INIT)
+        }
+    }
+
+    private func goOn(_ transfer: Transfer) {
+        guard active[ObjectIdentifier(transfer)] != nil, let handle = transfer.handle else { return }
+        if transfer.isCancelled.load(ordering: .acquiring) {
+            end(transfer, CURLE_ABORTED_BY_CALLBACK)
+        } else {
+            curl_easy_pause(handle, CURLPAUSE_CONT)
+        }
+    }
+
+    private func collect() {
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(multi, &left) {
+            guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
+            let code = starling_curl_message_result(message)
+            var context: UnsafeMutableRawPointer?
+            _ = starling_curl_get_pointer(handle, CURLINFO_PRIVATE, &context)
+            guard let context else { continue }
+            end(Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue(), code)
+        }
+    }
+
+    // `active` is what keeps a transfer alive while curl points to it.
+    private func end(_ transfer: Transfer, _ code: CURLcode, isCancelled: Bool = false) {
+        if isCancelled { transfer.isCancelled.store(true, ordering: .releasing) }
+        if let handle = transfer.handle { curl_multi_remove_handle(multi, handle) }
+        active[ObjectIdentifier(transfer)] = nil
+        transfer.finish(code)
+    }
+}

@@ -1,0 +1,78 @@
+public import Digests
+public import OCI
+
+/// The seam to whoever can present a layer's tree before its bytes are here.
+///
+/// `Snapshotter` decides *which* layers it wants and for how long; an implementation mounts and unmounts. Calls for one digest never
+/// overlap: the snapshotter joins equal requests and waits for an unmount before it mounts again.
+public protocol LazyLayers: Sendable {
+    /// Presents the layer's tree. Ends by itself: network waits in here have deadlines.
+    ///
+    /// - Throws: an error whose description is one line that says why the layer cannot be lazy.
+    func mount(_ request: LazyLayerRequest) async throws -> LazyLayerMount
+    /// Gives the tree up; the last snapshot that used it is gone. Harmless for a layer that is not mounted.
+    func unmount(_ digest: Digest) async
+    /// Bytes and inodes that the layer takes on the local disk now.
+    func usage(_ digest: Digest) async -> (bytes: Int64, inodes: Int64)
+}
+
+/// What identifies a layer and where to get it.
+public struct LazyLayerRequest: Codable, Hashable, Sendable {
+    /// The image as the client named it; its repository holds the layer.
+    public let reference: Reference
+    /// Digest of the layer blob.
+    public let digest: Digest
+    /// Size of the layer blob in bytes, when the client told.
+    public let size: Int64?
+    /// The snapshot labels of contracts.md 2, descriptor annotations (TOC digest and others) among them.
+    public let annotations: [String: String]
+    /// Digests of the image's layers from this one upwards, as far as the client told; worth opening at the same time.
+    public let siblings: [Digest]
+
+    /// Names a layer of an image.
+    public init(reference: Reference, digest: Digest, size: Int64? = nil, annotations: [String: String] = [:], siblings: [Digest] = []) {
+        self.reference = reference
+        self.digest = digest
+        self.size = size
+        self.annotations = annotations
+        self.siblings = siblings
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case reference, digest, size, annotations, siblings
+    }
+
+    /// Decodes what `encode(to:)` wrote; used for requests that outlive the process.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        reference = try Reference(parsing: container.decode(String.self, forKey: .reference))
+        digest = try container.decode(Digest.self, forKey: .digest)
+        size = try container.decodeIfPresent(Int64.self, forKey: .size)
+        annotations = try container.decode([String: String].self, forKey: .annotations)
+        siblings = try container.decode([Digest].self, forKey: .siblings)
+    }
+
+    /// Encodes the request, the reference as text.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(reference.description, forKey: .reference)
+        try container.encode(digest, forKey: .digest)
+        try container.encodeIfPresent(size, forKey: .size)
+        try container.encode(annotations, forKey: .annotations)
+        try container.encode(siblings, forKey: .siblings)
+    }
+}
+
+/// A layer's tree, ready to be a lower directory.
+public struct LazyLayerMount: Hashable, Sendable {
+    /// Directory that overlayfs can use as `lowerdir`.
+    public let directory: String
+    /// Size of the layer blob in bytes.
+    public let size: Int64
+
+    /// Describes a mounted layer.
+    public init(directory: String, size: Int64) {
+        self.directory = directory
+        self.size = size
+    }
+}

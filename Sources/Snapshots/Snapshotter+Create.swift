@@ -1,0 +1,99 @@
+internal import Digests
+internal import Glibc
+
+// Making snapshots and mounting them.
+extension Snapshotter {
+    /// Makes a writable snapshot on a committed parent, or on nothing.
+    ///
+    /// - Parameters:
+    ///   - parent: name of the parent; empty for none.
+    ///   - labels: stored with the snapshot. With `LayerLabels.target` and a layer's labels the layer is mounted lazily, if it can be.
+    /// - Returns: the mounts that show it.
+    /// - Throws: `targetExists` when the target is there now and nothing needs to be unpacked.
+    public func prepare(_ key: String, parent: String = "", labels: [String: String] = [:]) async throws -> [SnapshotMount] {
+        guard let target = labels[LayerLabels.target], !target.isEmpty else {
+            return try await create(.active, key, parent: parent, labels: labels)
+        }
+        switch try await prepareTarget(target, key: key, parent: parent, labels: labels) {
+        case .exists: throw SnapshotError.targetExists(target)
+        case .refused(let reason):
+            // The client can ask for the reason, and it is gone with the active snapshot.
+            let reason = String(reason.prefix(LayerLabels.maximumReasonLength))
+            return try await create(.active, key, parent: parent, labels: labels.merging([LayerLabels.notLazy: reason]) { $1 })
+        }
+    }
+
+    /// Makes a read-only look at a committed parent, or at nothing.
+    public func view(_ key: String, parent: String = "", labels: [String: String] = [:]) async throws -> [SnapshotMount] {
+        try await create(.view, key, parent: parent, labels: labels)
+    }
+
+    /// The mounts of an active snapshot or view.
+    ///
+    /// - Throws: `layerUnavailable` when a lazy layer below could not be mounted; the next call tries again.
+    public func mounts(_ key: String) async throws -> [SnapshotMount] {
+        let chain = try await metadata.read { db in
+            let record = try db.requireSnapshot(named: key)
+            guard record.info.kind != .committed else { throw SnapshotError.wrongKind(name: key, kind: .committed, call: "Mounts") }
+            return try db.chain(from: record.id)
+        }
+        guard let record = chain.first else { throw SnapshotError.notFound(key) }
+        let paths = try await lowerDirectories(of: chain, for: key)
+        return overlay.mounts(
+            kind: record.info.kind, upper: paths[0], work: directories.work(record.id), lowers: Array(paths.dropFirst()))
+    }
+
+    private func create(
+        _ kind: SnapshotKind, _ key: String, parent: String, labels: [String: String]
+    ) async throws -> [SnapshotMount] {
+        guard !key.isEmpty else { throw SnapshotError.invalidArgument("a snapshot needs a key") }
+        let chain = try await metadata.read { db in
+            let parent = try db.requireParent(parent)
+            guard try db.snapshot(named: key) == nil else { throw SnapshotError.alreadyExists(key) }
+            return try db.chain(from: parent?.id)
+        }
+        let lowers = try await lowerDirectories(of: chain, for: key)
+        let new = NewSnapshot(name: key, parentID: chain.first?.id, kind: kind, labels: labels)
+        let id = try await add(new, parentName: parent, parentDirectory: lowers.first)
+        return overlay.mounts(kind: kind, upper: directories.files(id), work: directories.work(id), lowers: lowers)
+    }
+
+    /// Makes the directory, then the row; after a failure neither is there.
+    ///
+    /// - Parameter parentDirectory: whose attributes the snapshot's root takes over.
+    func add(_ new: NewSnapshot, parentName: String, parentDirectory: String?) async throws -> Int64 {
+        let temporary = try await quickWork.run { [directories] in
+            let attributes = try parentDirectory.map(directories.attributes(of:))
+            return try directories.createTemporary(kind: new.kind, attributes: attributes)
+        }
+        do {
+            return try await metadata.write { [directories] db in
+                // The parent may have been removed since it was looked up.
+                guard try db.requireParent(parentName)?.id == new.parentID else { throw SnapshotError.notFound(parentName) }
+                let id = try db.insert(new)
+                try directories.adopt(temporary, as: id)
+                return id
+            }
+        } catch {
+            directories.discard(temporary)
+            throw error
+        }
+    }
+
+    /// The directory of every snapshot of a chain, topmost first: its own, or the one where its lazy layer is mounted.
+    private func lowerDirectories(of chain: [SnapshotRecord], for key: String) async throws -> [String] {
+        let requests = chain.compactMap(\.request)
+        var mounted: [Digest: String] = [:]
+        do {
+            if !requests.isEmpty { mounted = try await table.directories(of: requests) }
+        } catch let failure as LayerFailure {
+            throw SnapshotError.layerUnavailable(snapshot: key, layer: failure.digest, reason: failure.reason)
+        }
+        return try chain.map { record in
+            if let request = record.request, let directory = mounted[request.digest] { return directory }
+            let path = directories.files(record.id)
+            guard access(path, F_OK) == 0 else { throw SnapshotError.directoryMissing(snapshot: record.info.name, path: path) }
+            return path
+        }
+    }
+}

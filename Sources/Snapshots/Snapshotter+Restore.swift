@@ -1,0 +1,76 @@
+internal import Digests
+internal import GRDB
+internal import HostSystem
+internal import Logging
+
+// After a start: the graph, the directories and the lazy layers are brought together again.
+extension Snapshotter {
+    /// Removes what has no row, and repairs or reports what has no directory.
+    func reconcile(_ records: [SnapshotRecord]) throws(HostError) {
+        let contents = try directories.scan()
+        for path in contents.temporaries + contents.removed { removeLater(path) }
+        for id in contents.snapshots.subtracting(records.map(\.id)) {
+            log.info("removing the directory of a snapshot that does not exist", metadata: ["path": "\(directories.path(id))"])
+            if let path = try directories.setAside(id) { removeLater(path) }
+        }
+        for record in records where !contents.snapshots.contains(record.id) { try repair(record) }
+    }
+
+    /// A lazy layer's directory and a view's hold nothing and are made anew. Files that are lost are lost: the snapshot's row stays, so that
+    /// the client can remove it, and `mounts` says what happened.
+    private func repair(_ record: SnapshotRecord) throws(HostError) {
+        guard record.request != nil || record.info.kind == .view else {
+            log.error(
+                "a snapshot's directory is missing",
+                metadata: ["snapshot": "\(record.info.name)", "path": "\(directories.path(record.id))"])
+            return
+        }
+        let temporary = try directories.createTemporary(kind: record.info.kind, attributes: nil)
+        try directories.adopt(temporary, as: record.id)
+    }
+
+    /// Mounts all lazy layers again, several at a time. What fails is logged and tried again by the first call that needs it.
+    ///
+    /// The snapshotter serves meanwhile; calls that need a layer wait for that layer only.
+    ///
+    /// - Parameter width: mounts under way at once, at least 1.
+    public func restoreLayers(width: Int = 16) async throws {
+        let records = try await metadata.read { db in
+            try Row.fetchAll(db, sql: SnapshotRecord.selection + " WHERE s.layer IS NOT NULL ORDER BY s.id").map(SnapshotRecord.init)
+        }
+        var requests: [Digest: LazyLayerRequest] = [:]
+        for request in records.compactMap(\.request) { requests[request.digest] = request }
+        var waiting = Array(requests.values)[...]
+        await withTaskGroup(of: Void.self) { group in
+            for request in waiting.prefix(max(1, width)) { group.addTask { await self.restore(request) } }
+            waiting = waiting.dropFirst(max(1, width))
+            for await _ in group {
+                if let request = waiting.popFirst() { group.addTask { await self.restore(request) } }
+            }
+        }
+    }
+
+    private func restore(_ request: LazyLayerRequest) async {
+        do {
+            _ = try await table.directories(of: [request])
+        } catch let failure as LayerFailure {
+            log.error(
+                "a lazy layer is not available; it is tried again when needed",
+                metadata: ["layer": "\(failure.digest)", "image": "\(request.reference)", "reason": "\(failure.reason)"])
+        } catch {
+            log.error("a lazy layer is not available", metadata: ["layer": "\(request.digest)", "reason": "\(error)"])
+        }
+    }
+
+    /// Unmounts all lazy layers. Containers that use them lose their files: for a daemon that is told to clean up.
+    public func unmountLayers() async {
+        await table.unmountAll()
+    }
+}
+
+extension Database {
+    /// Ids of all snapshots.
+    func snapshotIDs() throws -> Set<Int64> {
+        try Int64.fetchSet(self, sql: "SELECT id FROM snapshots")
+    }
+}

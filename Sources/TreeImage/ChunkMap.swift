@@ -1,0 +1,177 @@
+public import Digests
+internal import Glibc
+internal import HostSystem
+
+/// The layout of a chunk map's file, little-endian:
+///
+///     0    magic "STCHUNK1"      8   compression       12  record size
+///     16   count                 24  content size      32  content bytes (sum of the chunks' sizes)
+///     40   blob size             48  prefetch end      56  FNV-1a of everything from 64 on
+///     64   records, 72 bytes each, sorted by content offset and by blob offset: content offset, size, blob offset, blob length,
+///          inner offset (8 bytes each), digest (32)
+///     …    indexes of the records sorted by digest, 4 bytes each
+enum ChunkMapFormat {
+    static let magic: UInt64 = 0x314b_4e55_4843_5453
+    static let headerSize = 64
+    static let recordSize = 72
+
+    static func fileSize(_ count: Int) -> Int { headerSize + count * (recordSize + 4) }
+
+    // Eight bytes at a time: it guards against a damaged disk, not against an attacker, who could as well replace the tree.
+    static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        var position = 0
+        while position + 8 <= bytes.count {
+            hash = (hash ^ bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)) &* 0x0000_0100_0000_01b3
+            position += 8
+        }
+        for byte in bytes[position...] { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        return hash
+    }
+}
+
+/// Writes a chunk map.
+enum ChunkMapWriter {
+    static func bytes(
+        _ chunks: [Chunk], contentSize: UInt64, blobSize: UInt64, prefetchEnd: UInt64, compression: ChunkCompression
+    ) -> [UInt8] {
+        var output = [UInt8](repeating: 0, count: ChunkMapFormat.fileSize(chunks.count))
+        let order = chunks.indices.sorted { chunks[$0].digest < chunks[$1].digest }
+        output.withUnsafeMutableBytes { bytes in
+            func put(_ value: UInt64, _ offset: Int) { bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt64.self) }
+            put(ChunkMapFormat.magic, 0)
+            put(UInt64(compression.rawValue) | UInt64(ChunkMapFormat.recordSize) << 32, 8)
+            put(UInt64(chunks.count), 16)
+            put(contentSize, 24)
+            put(chunks.reduce(0) { $0 + $1.size }, 32)
+            put(blobSize, 40)
+            put(prefetchEnd, 48)
+            for (index, chunk) in chunks.enumerated() {
+                let base = ChunkMapFormat.headerSize + index * ChunkMapFormat.recordSize
+                put(chunk.contentOffset, base)
+                put(chunk.size, base + 8)
+                put(chunk.blobOffset, base + 16)
+                put(chunk.blobLength, base + 24)
+                put(chunk.innerOffset, base + 32)
+                chunk.digest.copyBytes(to: UnsafeMutableRawBufferPointer(rebasing: bytes[base + 40..<base + 72]))
+            }
+            let indexes = ChunkMapFormat.headerSize + chunks.count * ChunkMapFormat.recordSize
+            for (position, index) in order.enumerated() {
+                bytes.storeBytes(of: UInt32(index).littleEndian, toByteOffset: indexes + 4 * position, as: UInt32.self)
+            }
+            put(ChunkMapFormat.checksum(UnsafeRawBufferPointer(rebasing: bytes[ChunkMapFormat.headerSize...])), 56)
+        }
+        return output
+    }
+}
+
+/// A chunk map, mapped: lookups are binary searches over fixed records, without allocation.
+public final class ChunkMap: Sendable {
+    private let file: MappedFile
+    private let records: ChunkRecords
+    /// Number of chunks.
+    public let count: Int
+    /// Size of the content file in bytes.
+    public let contentSize: UInt64
+    /// Sum of the chunks' sizes: bytes of content, without the alignment between files.
+    public let contentBytes: UInt64
+    /// Size of the blob in bytes.
+    public let blobSize: UInt64
+    /// Blob offset before which everything is wanted first; 0 for nothing.
+    public let prefetchEnd: UInt64
+    /// Compression of the blob's members.
+    public let compression: ChunkCompression
+
+    /// Maps a file that `LayerCompiler` made, its checksum verified.
+    public convenience init(path: String) throws(TreeImageError) {
+        let file: MappedFile
+        do {
+            file = try MappedFile(path)
+        } catch {
+            throw .damaged(path: path, error.description)
+        }
+        try self.init(file: file, bytes: file.bytes, path: path)
+    }
+
+    private init(file: MappedFile, bytes: UnsafeRawBufferPointer, path: String) throws(TreeImageError) {
+        func word(_ offset: Int) -> UInt64 { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+        guard bytes.count >= ChunkMapFormat.headerSize, word(0) == ChunkMapFormat.magic else { throw .damaged(path: path, "not a chunk map") }
+        guard word(16) <= UInt64(Int32.max), bytes.count == ChunkMapFormat.fileSize(Int(word(16))),
+            let compression = ChunkCompression(rawValue: UInt32(truncatingIfNeeded: word(8)))
+        else { throw .damaged(path: path, "a chunk map of the wrong size") }
+        guard word(56) == ChunkMapFormat.checksum(UnsafeRawBufferPointer(rebasing: bytes[ChunkMapFormat.headerSize...])) else {
+            throw .damaged(path: path, "the checksum is wrong")
+        }
+        self.file = file
+        self.compression = compression
+        count = Int(word(16))
+        (contentSize, contentBytes, blobSize, prefetchEnd) = (word(24), word(32), word(40), word(48))
+        records = ChunkRecords(bytes: bytes, count: count)
+    }
+
+    /// One chunk; `index` is below `count`.
+    @inline(__always)
+    public func chunk(_ index: Int) -> Chunk {
+        precondition(index >= 0 && index < count, "chunk \(index) of \(count)")
+        return records.chunk(index)
+    }
+
+    /// The chunk whose bytes include a place in the content file; nil between files and behind the last one.
+    @inline(__always)
+    public func index(containing contentOffset: UInt64) -> Int? {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if records.contentOffset(middle) <= contentOffset { low = middle + 1 } else { high = middle }
+        }
+        guard low > 0, contentOffset - records.contentOffset(low - 1) < records.size(low - 1) else { return nil }
+        return low - 1
+    }
+
+    /// A chunk of a digest; nil when there is none.
+    public func index(of digest: Digest) -> Int? {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if records.digest(records.byDigest(middle)) < digest { low = middle + 1 } else { high = middle }
+        }
+        guard low < count, case let index = records.byDigest(low), records.digest(index) == digest else { return nil }
+        return index
+    }
+}
+
+/// The records of a chunk map in memory.
+struct ChunkRecords: @unchecked Sendable {
+    // Safety: read only; ChunkMap holds what the bytes belong to. The size was checked and indexes are below `count`.
+    let bytes: UnsafeRawBufferPointer
+    let count: Int
+
+    @inline(__always)
+    private func word(_ index: Int, _ field: Int) -> UInt64 {
+        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: ChunkMapFormat.headerSize + index * ChunkMapFormat.recordSize + field, as: UInt64.self))
+    }
+
+    @inline(__always)
+    func contentOffset(_ index: Int) -> UInt64 { word(index, 0) }
+    @inline(__always)
+    func size(_ index: Int) -> UInt64 { word(index, 8) }
+
+    @inline(__always)
+    func digest(_ index: Int) -> Digest {
+        let base = ChunkMapFormat.headerSize + index * ChunkMapFormat.recordSize + 40
+        return Digest(bytes: UnsafeRawBufferPointer(rebasing: bytes[base..<base + 32]))
+    }
+
+    @inline(__always)
+    func chunk(_ index: Int) -> Chunk {
+        Chunk(
+            contentOffset: word(index, 0), size: word(index, 8), blobOffset: word(index, 16), blobLength: word(index, 24),
+            innerOffset: word(index, 32), digest: digest(index))
+    }
+
+    func byDigest(_ position: Int) -> Int {
+        let base = ChunkMapFormat.headerSize + count * ChunkMapFormat.recordSize + 4 * position
+        let index = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: base, as: UInt32.self)))
+        return min(index, max(0, count - 1))
+    }
+}

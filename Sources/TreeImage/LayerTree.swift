@@ -1,0 +1,121 @@
+internal import EROFS
+internal import HostSystem
+
+/// Number of a file in a layer's tree: its EROFS node number.
+public typealias TreeNode = UInt64
+
+/// What stat(2) tells about a file, and where its bytes are.
+public struct NodeAttributes: Equatable, Sendable {
+    /// Type and permission bits.
+    public var mode: UInt16
+    /// Owner.
+    public var uid: UInt32
+    /// Group.
+    public var gid: UInt32
+    /// Size in bytes.
+    public var size: UInt64
+    /// Number of names.
+    public var linkCount: UInt32
+    /// Seconds since 1970.
+    public var mtimeSeconds: Int64
+    /// Nanoseconds after that.
+    public var mtimeNanoseconds: UInt32
+    /// Device numbers; 0 for what is no device.
+    public var deviceMajor: UInt32
+    /// Device numbers; 0 for what is no device.
+    public var deviceMinor: UInt32
+    /// Where a regular file's bytes begin in the content file; `UInt64.max` for what has none.
+    public var contentOffset: UInt64
+}
+
+/// A layer's file tree, mapped: what the FUSE server asks. No operation allocates, and a damaged file answers nil.
+public final class LayerTree: Sendable {
+    private let file: MappedFile
+    private let image: EROFSImage
+
+    /// Maps an image that `LayerCompiler` made.
+    public init(path: String) throws(TreeImageError) {
+        do {
+            file = try MappedFile(path)
+        } catch {
+            throw .damaged(path: path, error.description)
+        }
+        do {
+            image = try EROFSImage(file.bytes)
+        } catch {
+            throw .damaged(path: path, error.description)
+        }
+    }
+
+    /// The root directory.
+    public var root: TreeNode { image.root }
+    /// Number of inodes.
+    public var inodeCount: UInt64 { image.inodeCount }
+
+    /// The node of a name in a directory; nil when there is none.
+    public func lookup(_ name: UnsafeRawBufferPointer, in parent: TreeNode) -> TreeNode? {
+        guard let inode = image.inode(parent), inode.isDirectory else { return nil }
+        return inode.lookup(name)
+    }
+
+    /// What a node is; nil when there is none of that number.
+    public func attributes(of node: TreeNode) -> NodeAttributes? {
+        guard let inode = image.inode(node) else { return nil }
+        let kind = inode.mode & 0o170000
+        let device = kind == 0o020000 || kind == 0o060000 ? inode.device : (0, 0)
+        return NodeAttributes(
+            mode: inode.mode, uid: inode.uid, gid: inode.gid, size: inode.size, linkCount: inode.linkCount, mtimeSeconds: inode.mtimeSeconds,
+            mtimeNanoseconds: inode.mtimeNanoseconds, deviceMajor: device.0, deviceMinor: device.1,
+            contentOffset: inode.isRegular ? inode.contentOffset ?? .max : .max)
+    }
+
+    /// Calls `body` with name, node, type (as in `d_type`) and next cookie of each entry from a cookie on, `.` and `..` among them; false stops.
+    ///
+    /// - Returns: false when the node is no directory.
+    public func forEachEntry(
+        in directory: TreeNode, from cookie: UInt64, _ body: (UnsafeRawBufferPointer, TreeNode, UInt8, UInt64) -> Bool
+    ) -> Bool {
+        guard let inode = image.inode(directory) else { return false }
+        return inode.forEachEntry(from: cookie) { dirent, next in
+            body(dirent.name, dirent.node, LayerTree.directoryType(dirent.kind), next)
+        }
+    }
+
+    /// Target of a symbolic link; nil for what is none.
+    public func readLink(_ node: TreeNode) -> UnsafeRawBufferPointer? { image.inode(node)?.target }
+
+    /// Value of an extended attribute by its full name; nil when there is none.
+    public func xattr(_ name: UnsafeRawBufferPointer, of node: TreeNode) -> UnsafeRawBufferPointer? {
+        var found: UnsafeRawBufferPointer?
+        image.inode(node)?.forEachXattr { prefix, suffix, value in
+            guard name.count == prefix.utf8CodeUnitCount + suffix.count, prefix.withUTF8Buffer({ name.starts(with: $0) }),
+                name.dropFirst(prefix.utf8CodeUnitCount).elementsEqual(suffix)
+            else { return true }
+            found = value
+            return false
+        }
+        return found
+    }
+
+    /// Calls `body` with the two parts of each extended attribute's name, and its value.
+    public func forEachXattr(of node: TreeNode, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
+        image.inode(node)?.forEachXattr { prefix, suffix, value in
+            prefix.withUTF8Buffer { body(UnsafeRawBufferPointer($0), suffix, value) }
+            return true
+        }
+    }
+
+    // DT_* of dirent.h, by the on-disk type: unknown, regular, directory, character, block, fifo, socket, link.
+    private static func directoryType(_ kind: UInt8) -> UInt8 {
+        switch kind {
+        case 1: 8
+        case 2: 4
+        case 3: 2
+        case 4: 6
+        case 5: 1
+        case 6: 12
+        case 7: 10
+        default: 0
+        }
+    }
+}

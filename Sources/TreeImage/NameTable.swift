@@ -1,0 +1,77 @@
+internal import Glibc
+
+/// Names in directories, by hash: one flat table for a whole layer, because a dictionary per directory would cost more than all the rest.
+struct NameTable {
+    /// One name.
+    struct Record {
+        var directory: Int32
+        var node: Int32
+        var start: Int32
+        var count: Int32
+    }
+
+    private(set) var records: [Record] = []
+    private(set) var bytes: [UInt8] = []
+    private var slots: [Int32]
+
+    /// A table that holds some names without growing.
+    init(capacity: Int) {
+        var size = 64
+        while size < capacity * 2 { size *= 2 }
+        slots = Array(repeating: -1, count: size)
+        records.reserveCapacity(capacity)
+        bytes.reserveCapacity(capacity * 16)
+    }
+
+    /// Index of the record of a name in a directory; nil when it has none.
+    func find(_ name: UnsafeBufferPointer<UInt8>, in directory: Int32) -> Int? {
+        var slot = NameTable.hash(name, directory) & (slots.count - 1)
+        while slots[slot] >= 0 {
+            let index = Int(slots[slot])
+            if matches(records[index], name, directory) { return index }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+
+    /// Adds a name that is not there yet.
+    mutating func add(_ name: UnsafeBufferPointer<UInt8>, in directory: Int32, node: Int32) {
+        if records.count * 2 >= slots.count { grow() }
+        insert(Int32(records.count), hash: NameTable.hash(name, directory))
+        records.append(Record(directory: directory, node: node, start: Int32(bytes.count), count: Int32(name.count)))
+        bytes.append(contentsOf: name)
+    }
+
+    /// Lets a name lead to another node.
+    mutating func replace(_ index: Int, node: Int32) { records[index].node = node }
+
+    private func matches(_ record: Record, _ name: UnsafeBufferPointer<UInt8>, _ directory: Int32) -> Bool {
+        guard record.directory == directory, Int(record.count) == name.count, let wanted = name.baseAddress else { return false }
+        return bytes.withUnsafeBufferPointer { bytes in
+            bytes.baseAddress.map { memcmp($0 + Int(record.start), wanted, name.count) == 0 } ?? false
+        }
+    }
+
+    private mutating func insert(_ index: Int32, hash: Int) {
+        var slot = hash & (slots.count - 1)
+        while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
+        slots[slot] = index
+    }
+
+    private mutating func grow() {
+        slots = Array(repeating: -1, count: slots.count * 2)
+        for (index, record) in records.enumerated() {
+            let hash = bytes.withUnsafeBufferPointer { bytes in
+                NameTable.hash(UnsafeBufferPointer(rebasing: bytes[Int(record.start)..<Int(record.start + record.count)]), record.directory)
+            }
+            insert(Int32(index), hash: hash)
+        }
+    }
+
+    // FNV-1a, begun with the directory. A crafted layer could make it collide; a layer's size bounds what that costs.
+    private static func hash(_ name: UnsafeBufferPointer<UInt8>, _ directory: Int32) -> Int {
+        var hash = 0xcbf2_9ce4_8422_2325 ^ UInt64(UInt32(bitPattern: directory)) &* 0x9e37_79b9_7f4a_7c15
+        for byte in name { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        return Int(truncatingIfNeeded: hash ^ hash >> 29)
+    }
+}

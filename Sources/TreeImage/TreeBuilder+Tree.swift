@@ -1,0 +1,111 @@
+internal import EROFS
+internal import EStargz
+
+extension TreeBuilder {
+    /// Entry indexes of the regular files with content that are part of the tree, each once.
+    func regularFiles() -> [Int] {
+        var seen = Set<Int32>()
+        return reachable().compactMap { node in
+            let node = nodes[Int(node)]
+            guard node.kind == .regular, node.entry >= 0, toc.entries[Int(node.entry)].size > 0, seen.insert(node.entry).inserted else { return nil }
+            return Int(node.entry)
+        }
+    }
+
+    /// The EROFS tree of what is reachable.
+    ///
+    /// - Parameter contentOffsets: where each regular file's bytes begin, by entry index.
+    func tree(contentOffsets: [Int: UInt64], contentSize: UInt64) -> EROFSTree {
+        let order = reachable()
+        var numbers = [Int32](repeating: -1, count: nodes.count)
+        for (number, node) in order.enumerated() { numbers[Int(node)] = Int32(number) }
+        var tree = EROFSTree(root: erofsNode(nodes[0], contentOffsets))
+        tree.contentSize = contentSize
+        tree.nodes.reserveCapacity(order.count)
+        for node in order.dropFirst() { tree.nodes.append(erofsNode(nodes[Int(node)], contentOffsets)) }
+        var links = [UInt32](repeating: 0, count: order.count)
+        // A directory is named by its parent, itself, and each subdirectory's "..".
+        for (number, node) in order.enumerated() where nodes[Int(node)].kind == .directory { links[number] = 2 }
+        names.bytes.withUnsafeBytes { bytes in
+            for record in names.records where numbers[Int(record.directory)] >= 0 && numbers[Int(record.node)] >= 0 {
+                let (directory, node) = (Int(numbers[Int(record.directory)]), Int(numbers[Int(record.node)]))
+                tree.link(node, in: directory, name: UnsafeRawBufferPointer(rebasing: bytes[Int(record.start)..<Int(record.start + record.count)]))
+                if nodes[Int(record.node)].kind == .directory { links[directory] += 1 } else { links[node] += 1 }
+            }
+        }
+        for number in links.indices { tree.nodes[number].linkCount = links[number] }
+        return tree
+    }
+
+    // Replaced entries and what was below them have no name any more; nodes are numbered in the TOC's order, directories before their entries.
+    private func reachable() -> [Int32] {
+        var isReachable = [Bool](repeating: false, count: nodes.count)
+        isReachable[0] = true
+        var changed = true
+        // Records of a directory come after the record that names it, but for a directory that took an earlier name: then another round.
+        while changed {
+            changed = false
+            for record in names.records where isReachable[Int(record.directory)] && !isReachable[Int(record.node)] {
+                isReachable[Int(record.node)] = true
+                changed = true
+            }
+        }
+        return nodes.indices.filter { isReachable[$0] }.map(Int32.init)
+    }
+
+    private func erofsNode(_ node: Node, _ contentOffsets: [Int: UInt64]) -> EROFSTree.Node {
+        guard node.entry >= 0 else {
+            // A directory that is only implied: as tar and the reference make it.
+            var implied = EROFSTree.Node(mode: 0o040755)
+            if node.isOpaque { implied.xattrs = [TreeBuilder.opaque] }
+            return implied
+        }
+        let entry = toc.entries[Int(node.entry)]
+        var result = EROFSTree.Node(mode: TreeBuilder.type(node.kind) | UInt16(truncatingIfNeeded: entry.mode & 0o7777))
+        result.uid = UInt32(truncatingIfNeeded: entry.uid)
+        result.gid = UInt32(truncatingIfNeeded: entry.gid)
+        result.mtimeSeconds = entry.modificationTime?.seconds ?? 0
+        result.mtimeNanoseconds = entry.modificationTime?.nanoseconds ?? 0
+        guard !node.isWhiteout else {
+            result.mode = TreeBuilder.type(.character)
+            return result
+        }
+        switch node.kind {
+        case .regular:
+            result.size = UInt64(entry.size)
+            result.contentOffset = contentOffsets[Int(node.entry)] ?? 0
+        case .symlink: result.target = Array(entry.linkName.utf8)
+        case .character, .block:
+            result.deviceMajor = UInt32(truncatingIfNeeded: entry.deviceMajor)
+            result.deviceMinor = UInt32(truncatingIfNeeded: entry.deviceMinor)
+        default: break
+        }
+        result.xattrs = TreeBuilder.xattrs(entry)
+        if node.isOpaque { result.xattrs.append(TreeBuilder.opaque) }
+        result.xattrs.sort { $0.name.lexicographicallyPrecedes($1.name) }
+        return result
+    }
+
+    private static let opaque = (name: Array("trusted.overlay.opaque".utf8), value: [UInt8(ascii: "y")])
+
+    // A layer must not speak to overlayfs itself: a redirect would lead out of it. Names that Linux has no handler for cannot be set on unpacking either.
+    private static func xattrs(_ entry: TOCEntry) -> [(name: [UInt8], value: [UInt8])] {
+        entry.xattrs.compactMap { name, value in
+            guard !name.hasPrefix("trusted.overlay."), !name.hasPrefix("user.overlay."), name.utf8.count <= 255 else { return nil }
+            let isKnown = ["user.", "trusted.", "security."].contains { name.hasPrefix($0) && name.utf8.count > $0.utf8.count }
+            guard isKnown || name == "system.posix_acl_access" || name == "system.posix_acl_default" else { return nil }
+            return (Array(name.utf8), value)
+        }
+    }
+
+    private static func type(_ kind: TOCEntry.Kind) -> UInt16 {
+        switch kind {
+        case .directory: 0o040000
+        case .regular, .hardlink, .chunk: 0o100000
+        case .symlink: 0o120000
+        case .character: 0o020000
+        case .block: 0o060000
+        case .fifo: 0o010000
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import HostSystem
+import Logging
+import Registry
+
+/// Options of every command that talks to a registry.
+struct RegistryArguments: ParsableArguments {
+    @Flag(name: .customLong("plain-http"), help: "Use plain HTTP for the registry (on loopback it is tried unasked).")
+    var plainHTTP = false
+
+    @Option(name: .customLong("authfile"), help: ArgumentHelp("Credentials, instead of docker's config.json.", valueName: "file"))
+    var authFile: String?
+
+    func client() -> RegistryClient {
+        var options = RegistryOptions()
+        options.plainHTTP = plainHTTP ? true : nil
+        options.authFile = authFile
+        return RegistryClient(options: options)
+    }
+}
+
+/// Options of every command that uses the local store.
+struct StoreArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("Store and state. (default: /var/lib/starling, for ordinary users $XDG_DATA_HOME/starling)", valueName: "dir"))
+    var root: String?
+
+    var rootDirectory: String { root ?? Paths.defaultRoot() }
+}
+
+/// How much is said.
+struct LogArguments: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Say what is being done.")
+    var verbose = false
+
+    func logger(_ label: String) -> Logger {
+        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = verbose ? .debug : .warning
+        return logger
+    }
+}

@@ -1,0 +1,77 @@
+import ArgumentParser
+import Conversion
+import Glibc
+import OCI
+import Synchronization
+
+/// How progress is shown.
+enum ProgressStyle: String, ExpressibleByArgument, CaseIterable {
+    /// A line that moves on a terminal, else plain lines.
+    case auto
+    /// A line per event.
+    case plain
+    /// Nothing.
+    case none
+}
+
+/// Shows a conversion's progress on standard error: one moving line on a terminal, a line per layer otherwise.
+final class ConversionDisplay: Sendable {
+    private let moves: Bool
+    private let isSilent: Bool
+    private let state = Mutex(State())
+
+    private struct State {
+        var total: Int64 = 0
+        var read: [LayerName: Int64] = [:]
+        var layers = 0
+        var stored = 0
+        var isDrawn = false
+    }
+
+    init(_ style: ProgressStyle) {
+        moves = style == .auto && isatty(2) == 1
+        isSilent = style == .none
+    }
+
+    func show(_ event: ConversionEvent) {
+        guard !isSilent else { return }
+        state.withLock { state in
+            switch event {
+            case .planned(let layers, let bytes):
+                state.layers = layers
+                state.total = bytes
+            case .started(let layer, _): line("\(layer): converting", &state)
+            case .progress(let layer, let bytes): state.read[layer] = bytes
+            case .converted(let layer, let descriptor): line("\(layer): converted, \(descriptor.size) bytes", &state)
+            case .reused(let layer): line("\(layer): is eStargz already", &state)
+            case .stored(_, let wasThere):
+                state.stored += 1
+                if wasThere { line("a layer is at the destination already", &state) }
+            case .finished: break
+            }
+            draw(&state)
+        }
+    }
+
+    /// Leaves the terminal's line clean.
+    func end() {
+        state.withLock { state in
+            if state.isDrawn { Terminal.show("\r\u{1b}[K") }
+            state.isDrawn = false
+        }
+    }
+
+    private func line(_ text: String, _ state: inout State) {
+        guard !moves else { return }
+        Terminal.show(text + "\n")
+    }
+
+    private func draw(_ state: inout State) {
+        guard moves, state.total > 0 else { return }
+        let read = state.read.values.reduce(0, +)
+        let filled = Int(min(30, 30 * read / state.total))
+        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
+        Terminal.show("\r[\(bar)] \(read >> 20)/\(state.total >> 20) MiB read, \(state.stored)/\(state.layers) layers stored\u{1b}[K")
+        state.isDrawn = true
+    }
+}

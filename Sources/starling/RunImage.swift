@@ -1,0 +1,126 @@
+import ContainerRun
+import Digests
+import FetchEngine
+import LazyFS
+import ChunkStore
+import OCI
+import Registry
+import Threads
+
+/// An image on its way to being a root file system: every layer opened lazily, all at once; what cannot be lazy is pulled and unpacked.
+struct RunImage: Sendable {
+    let source: RegistrySource
+    let reference: Reference
+    let platform: Platform
+    let node: LazyNode
+    let root: String
+    let say: @Sendable (String) -> Void
+
+    /// An image whose layers are directories.
+    struct Prepared: Sendable {
+        let config: ImageConfig
+        /// Topmost first, as overlayfs wants them.
+        let lowerDirectories: [String]
+        let lazy: [LazyNode.Opened]
+
+        /// Says what was fetched.
+        func report(_ client: RegistryClient, _ say: (String) -> Void) {
+            for opened in lazy {
+                let counts = opened.layer.statistics.snapshot
+                let stored = opened.layer.stored
+                say(
+                    "layer \(stored.digest): \(counts.fetchedBytes) of \(stored.facts.blobSize) bytes fetched in \(counts.requests) ranges, "
+                        + "\(counts.demandMisses) reads waited \(counts.demandWaitNanoseconds / 1_000_000) ms")
+            }
+            let all = client.statistics
+            say("registry: \(all.requests) requests, \(all.bytesReceived) bytes")
+        }
+    }
+
+    private struct NoImage: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Opens configuration and layers.
+    func open() async throws -> Prepared {
+        let manifest = try await manifest()
+        async let configBytes = blob(manifest.config)
+        let layers = try await withThrowingTaskGroup(of: (Int, Layer).self) { group in
+            for (index, layer) in manifest.layers.enumerated() {
+                group.addTask { (index, try await open(layer, name: "layer \(index + 1) of \(manifest.layers.count)")) }
+            }
+            return try await group.reduce(into: [Int: Layer]()) { $0[$1.0] = $1.1 }
+        }
+        let config = try Documents.decode(ImageConfig.self, from: try await configBytes, what: "configuration of \(reference)")
+        var directories: [String] = []
+        var lazy: [LazyNode.Opened] = []
+        for (index, descriptor) in manifest.layers.enumerated() {
+            switch layers[index] {
+            case .lazy(let opened):
+                directories.append(opened.mounted.directory)
+                lazy.append(opened)
+            case .plain, nil:
+                directories.append(try await unpack(descriptor, index, config))
+            }
+        }
+        return Prepared(config: config, lowerDirectories: directories.reversed(), lazy: lazy)
+    }
+
+    private enum Layer: Sendable {
+        case lazy(LazyNode.Opened)
+        case plain
+    }
+
+    private func manifest() async throws -> Manifest {
+        let (descriptor, bytes) = try await source.root()
+        guard MediaType.isIndex(descriptor.mediaType) else { return try Documents.decode(Manifest.self, from: bytes, what: "manifest of \(reference)") }
+        let index = try Documents.decode(Index.self, from: bytes, what: "index of \(reference)")
+        guard let chosen = index.manifest(for: platform) else {
+            let offered = index.manifests.compactMap { $0.platform?.description }.joined(separator: ", ")
+            throw NoImage(description: "\(reference) has no image for \(platform); it has \(offered.isEmpty ? "none" : offered)")
+        }
+        return try Documents.decode(Manifest.self, from: try await source.document(chosen), what: "manifest of \(reference)")
+    }
+
+    private func open(_ descriptor: Descriptor, name: String) async throws -> Layer {
+        guard MediaType.layerCompression(descriptor.mediaType) != nil else {
+            throw NoImage(description: "\(reference), \(name): media type \(descriptor.mediaType) is no file system layer")
+        }
+        do {
+            return .lazy(try await node.open(descriptor, of: reference))
+        } catch {
+            switch error {
+            case .registry, .store: throw NoImage(description: "\(reference), \(name) (\(descriptor.digest)): \(error)")
+            case .tocDigestMismatch, .badTOC: throw NoImage(description: "\(reference), \(name) (\(descriptor.digest)): \(error)")
+            case .notVerifiable, .notLazyFormat:
+                say("\(name) is not lazy, pulling all \(descriptor.size) bytes: \(error)")
+                return .plain
+            }
+        }
+    }
+
+    private func unpack(_ descriptor: Descriptor, _ index: Int, _ config: ImageConfig) async throws -> String {
+        guard let diffID = config.rootfs?.diffIDs.dropFirst(index).first else {
+            throw NoImage(description: "the configuration of \(reference) has no diffID for layer \(index + 1)")
+        }
+        let unpacker = try LayerUnpacker(root: root)
+        if let directory = unpacker.existing(diffID) { return directory }
+        let stream = try await source.blob(descriptor)
+        return try await BlockingTask.run(cancel: { stream.cancel() }) {
+            try unpacker.unpack(layer: descriptor.digest, diffID: diffID, from: stream)
+        }
+    }
+
+    private func blob(_ descriptor: Descriptor) async throws -> [UInt8] {
+        guard descriptor.size <= Int64(Documents.maximumSize) else {
+            throw DocumentError.tooLarge(what: "configuration of \(reference)", size: Int(descriptor.size))
+        }
+        let stream = try await source.blob(descriptor)
+        return try await BlockingTask.run(cancel: { stream.cancel() }) {
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            while case let count = try buffer.withUnsafeMutableBytes({ try stream.read(into: $0) }), count > 0 { bytes += buffer[..<count] }
+            return bytes
+        }
+    }
+}

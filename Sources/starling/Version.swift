@@ -1,0 +1,4 @@
+/// Version of the programs.
+enum Version {
+    static let text = "0.1.0"
+}

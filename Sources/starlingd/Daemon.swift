@@ -1,0 +1,107 @@
+internal import Configuration
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+internal import HostSystem
+internal import Logging
+internal import SnapshotService
+internal import Snapshots
+internal import UnixSignals
+
+/// The daemon's life: open everything, serve, and end in order.
+///
+/// Whatever fails before the socket listens ends the process with one line; afterwards only a signal does.
+/// SIGTERM stops serving and leaves mounts and files as they are, for the next start. SIGINT also unmounts all layers and removes
+/// what removed snapshots left behind.
+struct Daemon {
+    let address: String
+    let root: String
+    let plainHTTP: Bool
+    let configuration: DaemonConfiguration
+    let log: Logger
+
+    /// Longest wait for running calls after a signal.
+    static let gracePeriod = Duration.seconds(10)
+    /// Largest request, in bytes: containerd's own bound for messages.
+    static let maximumRequestSize = 16 << 20
+
+    func run() async throws {
+        // Before anything that may take time: a signal during start-up ends the daemon in order, too.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let lazy = try await makeLazyLayers(root: root, plainHTTP: plainHTTP, configuration: configuration, log: log)
+        let snapshotter = try Snapshotter(root: root + "/snapshotter", layers: lazy.layers, log: log)
+        let listener = try UnixListener(path: address)
+        let server = makeServer(listener: listener, snapshotter: snapshotter)
+        let restoring = Task {
+            do {
+                try await snapshotter.restoreLayers()
+            } catch {
+                log.error("cannot restore lazy layers", metadata: ["reason": "\(error)"])
+            }
+        }
+        log.info("serving", metadata: ["address": "\(address)", "root": "\(root)", "version": "\(Version.current)"])
+        ServiceNotifier.notify("READY=1")
+
+        let isCleanup = try await serve(server, until: signals)
+        ServiceNotifier.notify("STOPPING=1")
+        restoring.cancel()
+        if isCleanup {
+            await snapshotter.unmountLayers()
+            do {
+                try await snapshotter.cleanup()
+            } catch {
+                log.warning("clean-up is not complete", metadata: ["reason": "\(error)"])
+            }
+        }
+        await lazy.stop(isCleanup)
+        listener.unlink()
+        log.info("stopped")
+    }
+
+    private func makeServer(listener: UnixListener, snapshotter: Snapshotter) -> GRPCServer<HTTP2ServerTransport.Posix> {
+        let transport = HTTP2ServerTransport.Posix(
+            listeningSocketDescriptor: Int(listener.descriptor), transportSecurity: .plaintext,
+            config: .defaults { config in
+                config.rpc.maxRequestPayloadSize = Self.maximumRequestSize
+                // Calls are small and come one after the other: waiting for more to write only delays them.
+                config.connection.flushCoalescing = nil
+            })
+        return GRPCServer(transport: transport, services: [SnapshotsAdapter(snapshotter: snapshotter, log: log)])
+    }
+
+    /// Serves until a signal arrives and the calls under way have ended; true when the signal asks for clean-up.
+    private func serve(_ server: GRPCServer<HTTP2ServerTransport.Posix>, until signals: UnixSignalsSequence) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Event.self) { group in
+            group.addTask {
+                try await server.serve()
+                return .served
+            }
+            group.addTask {
+                for await signal in signals { return .signal(signal) }
+                return .served
+            }
+            var isCleanup = false
+            while let event = try await group.next() {
+                switch event {
+                case .signal(let signal):
+                    log.info("stopping", metadata: ["signal": "\(signal)"])
+                    isCleanup = signal == .sigint
+                    server.beginGracefulShutdown()
+                    group.addTask {
+                        try? await Task.sleep(for: Self.gracePeriod)  // cancelled when serving ends first
+                        return .outOfTime
+                    }
+                case .served, .outOfTime:
+                    group.cancelAll()
+                    return isCleanup
+                }
+            }
+            return isCleanup
+        }
+    }
+
+    private enum Event: Sendable {
+        case served
+        case signal(UnixSignal)
+        case outOfTime
+    }
+}

@@ -1,0 +1,39 @@
+internal import Configuration
+internal import HostSystem
+internal import LazyFS
+internal import Logging
+internal import Registry
+internal import Snapshots
+internal import Threads
+
+/// What the daemon needs of whoever serves lazy layers.
+struct WiredLayers: Sendable {
+    /// Mounts and unmounts layers.
+    let layers: any LazyLayers
+    /// Called once, after the last RPC. `isCleanup`: nothing may stay mounted; else mounts survive where they can.
+    let stop: @Sendable (_ isCleanup: Bool) async -> Void
+}
+
+/// Builds the lazy layers of the daemon: its store is `ROOT/layers`, its one mount `ROOT/lazy`.
+///
+/// - Parameters:
+///   - root: the daemon's state directory; layers live in directories of their own below it.
+///   - plainHTTP: talk to all registries over plain HTTP.
+func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfiguration, log: Logger) async throws -> WiredLayers {
+    try Files.makeDirectories(root, mode: 0o711)
+    // The lock of the root is taken by the snapshotter, later; a second daemon must not get as far as replacing the first one's mount.
+    let lock = try FileLock(root + "/lazy.lock")
+    var options = RegistryOptions()
+    options.plainHTTP = plainHTTP ? true : nil
+    let client = RegistryClient(options: options)
+    let node = try LazyNode(root: root, mountpoint: root + "/lazy", client: client, log: log)
+    return WiredLayers(layers: NodeLayers(node: node)) { _ in
+        do {
+            try await BlockingTask.run { node.shutdown() }
+        } catch {
+            log.warning("the lazy mount was not ended in order", metadata: ["reason": "\(error)"])
+        }
+        client.shutdown()
+        withExtendedLifetime(lock) {}
+    }
+}

@@ -1,0 +1,73 @@
+import Digests
+import EStargz
+import Testing
+
+@Suite("TOC documents")
+struct TOCParserTests {
+    private func parse(_ json: String) throws -> TOC {
+        try Array(json.utf8).withUnsafeBytes { try TOCParser.parse($0) }
+    }
+
+    @Test("every field of an entry is read")
+    func fields() throws {
+        let digest = "sha256:" + String(repeating: "0a", count: 32)
+        let toc = try parse(
+            """
+            {"version":1,"unknown":{"a":[1,2.5e3,{"b":null}]},"entries":[{"name":"a\\u00e4\\ud83c\\udf1f\\n","type":"reg","size":9,"modtime":"2023-11-14T23:13:20.5+01:00",
+            "linkName":"l","mode":2541,"uid":1,"gid":2,"userName":"u","groupName":"g","devMajor":3,"devMinor":4,"NumLink":5,
+            "xattrs":{"user.a":"AAE=","user.b":null},"digest":"\(digest)","offset":6,"innerOffset":7,"chunkOffset":8,"chunkSize":10,"chunkDigest":"\(digest)"}]}
+            """)
+        let entry = try #require(toc.entries.first)
+        #expect(entry.name == "aä🌟\n")
+        #expect(entry.modificationTime == TOCEntry.Time(seconds: 1_700_000_000, nanoseconds: 500_000_000))
+        #expect((entry.size, entry.mode, entry.uid, entry.gid) == (9, 2541, 1, 2))
+        #expect((entry.userName, entry.groupName, entry.linkName) == ("u", "g", "l"))
+        #expect((entry.deviceMajor, entry.deviceMinor, entry.linkCount) == (3, 4, 5))
+        #expect(entry.xattrs == ["user.a": [0, 1], "user.b": []])
+        #expect((entry.offset, entry.innerOffset, entry.chunkOffset, entry.chunkSize) == (6, 7, 8, 10))
+        #expect(entry.digest?.description == digest && entry.chunkDigest?.description == digest)
+    }
+
+    @Test("what is written reads back the same")
+    func roundTrip() throws {
+        var entry = TOCEntry(name: "dir/\"quoted\"\\\u{1}\t ü", kind: .regular)
+        entry.size = .max
+        entry.modificationTime = TOCEntry.Time(seconds: -1, nanoseconds: 7)
+        entry.xattrs = ["security.capability": [1, 0, 0, 2], "user.empty": []]
+        entry.chunkDigest = Digest.sha256([1, 2, 3])
+        entry.mode = 0o7777
+        let toc = TOC(entries: TOCEntry.Kind.allCases.map { TOCEntry(name: $0.name, kind: $0) } + [entry])
+        let json = TOCSerializer.json(toc)
+        #expect(try json.withUnsafeBytes { try TOCParser.parse($0) } == toc)
+    }
+
+    @Test("damaged documents are refused", arguments: [
+        "", "{", "[]", "{}", "{\"version\":2,\"entries\":[]}", "{\"version\":1,\"entries\":[{}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\"",
+        "{\"version\":1,\"entries\":[]} x", "{\"version\":1,\"entries\":[{\"type\":\"socket\"}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"size\":1.5}]}",
+        "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"size\":9223372036854775808}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"size\":\"1\"}]}",
+        "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"name\":\"a}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"name\":\"\\x\"}]}",
+        "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"digest\":\"md5:00\"}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"modtime\":\"yesterday\"}]}",
+        "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"xattrs\":{\"a\":\"***\"}}]}", "{\"version\":1,\"a\":" + String(repeating: "[", count: 100_000),
+    ])
+    func damaged(json: String) {
+        #expect(throws: FormatError.self) { try parse(json) }
+    }
+
+    @Test("a TOC cut anywhere is refused and never crashes")
+    func cut() throws {
+        let whole = TOCSerializer.json(TOC(entries: [TOCEntry(name: "a", kind: .directory), TOCEntry(name: "a/b", kind: .fifo)]))
+        for length in 0..<whole.count {
+            #expect(throws: FormatError.self) { try Array(whole[..<length]).withUnsafeBytes { try TOCParser.parse($0) } }
+        }
+    }
+
+    @Test("times of all centuries survive", arguments: [
+        ("1970-01-01T00:00:00Z", 0), ("1969-12-31T23:59:59Z", -1), ("2000-02-29T12:00:00Z", 951_825_600), ("0000-01-01T00:00:00Z", -62_167_219_200),
+        ("9999-12-31T23:59:59Z", 253_402_300_799),
+    ])
+    func times(text: String, seconds: Int) throws {
+        let toc = try parse("{\"version\":1,\"entries\":[{\"type\":\"dir\",\"name\":\"d\",\"modtime\":\"\(text)\"}]}")
+        #expect(toc.entries[0].modificationTime?.seconds == Int64(seconds))
+        #expect(String(decoding: TOCSerializer.json(toc), as: UTF8.self).contains(text))
+    }
+}

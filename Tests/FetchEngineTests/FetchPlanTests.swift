@@ -1,0 +1,142 @@
+import Testing
+import TreeImage
+
+@testable import FetchEngine
+
+@Suite("what a miss brings along")
+struct FetchPlanTests {
+    private let kib: UInt64 = 1 << 10
+
+    @Test("a small file's miss brings its neighbours up to the first window, no further")
+    func neighbours() throws {
+        let test = try TestMap(members: Array(repeating: 64 * kib, count: 40))
+        var plan = FetchPlan()
+        #expect(plan.extent(ofMissAt: 10, in: test.map) { _ in true } == 10...13)
+    }
+
+    @Test("a member larger than the window is fetched whole and alone")
+    func largeMember() throws {
+        let test = try TestMap(members: [4096 * kib, 64 * kib, 64 * kib])
+        var plan = FetchPlan()
+        #expect(plan.extent(ofMissAt: 0, in: test.map) { _ in true } == 0...0)
+    }
+
+    @Test("misses that go on where the last one ended double the window, a miss elsewhere starts anew")
+    func sequential() throws {
+        let test = try TestMap(members: Array(repeating: 256 * kib, count: 200))
+        var plan = FetchPlan()
+        var next = 0
+        var sizes: [Int] = []
+        for _ in 0..<8 {
+            let extent = plan.extent(ofMissAt: next, in: test.map) { _ in true }
+            sizes.append(extent.count)
+            next = extent.upperBound + 1
+        }
+        #expect(sizes == [1, 2, 4, 8, 16, 32, 32, 32])
+        #expect(plan.extent(ofMissAt: 3, in: test.map) { _ in true } == 3...3)
+        #expect(plan.extent(ofMissAt: 4, in: test.map) { _ in true } == 4...5)
+    }
+
+    @Test("what is here or on its way ends the extent")
+    func present() throws {
+        let test = try TestMap(members: Array(repeating: 16 * kib, count: 20))
+        var plan = FetchPlan()
+        #expect(plan.extent(ofMissAt: 2, in: test.map) { $0 != 5 } == 2...4)
+    }
+
+    @Test("a miss in the middle of a shared member takes the whole member")
+    func sharedMember() throws {
+        let test = try TestMap(members: [200 * kib, 200 * kib], chunksPerMember: 5)
+        var plan = FetchPlan()
+        #expect(plan.extent(ofMissAt: 7, in: test.map) { _ in true } == 5...9)
+        #expect(FetchPlan.lastOfMember(1, in: test.map) == 4)
+    }
+}
+
+@Suite("cutting a range into members")
+struct RangeAssemblerTests {
+    @Test("members come out whole, once and in order, however the bytes are cut", arguments: [1, 3, 99, 100, 101, 10_000])
+    func pieces(size: Int) throws {
+        let test = try TestMap(members: [100, 50, 200, 1, 149], chunksPerMember: 2)
+        let bytes = (0..<500).map { UInt8(truncatingIfNeeded: $0) }
+        var assembler = RangeAssembler(map: test.map, extent: 2...9)
+        // The range begins with the second member: blob offset 1100.
+        var members: [RangeAssembler.Member] = []
+        for start in stride(from: 100, to: 500, by: size) {
+            bytes[start..<min(500, start + size)].withUnsafeBytes { piece in assembler.receive(piece) { members.append($0) } }
+        }
+        #expect(members.map(\.chunks) == [2...3, 4...5, 6...7, 8...9])
+        #expect(members.map(\.bytes.count) == [50, 200, 1, 149])
+        #expect(members.flatMap(\.bytes) == Array(bytes[100...]))
+        #expect(assembler.firstMissing == nil)
+    }
+
+    @Test("an answer that ends early leaves the members after it missing")
+    func truncated() throws {
+        let test = try TestMap(members: [100, 100, 100])
+        var assembler = RangeAssembler(map: test.map, extent: 0...2)
+        var count = 0
+        [UInt8](repeating: 1, count: 250).withUnsafeBytes { bytes in assembler.receive(bytes) { _ in count += 1 } }
+        #expect(count == 2 && assembler.firstMissing == 2)
+    }
+}
+
+@Suite("which range goes next")
+struct FetchQueueTests {
+    private final class Job {
+        let size: UInt64
+        init(_ size: UInt64 = 1) { self.size = size }
+    }
+
+    @Test("a demand goes before prefetches that came first, and a promoted one with them")
+    func priorities() {
+        var queue = FetchQueue<Job>()
+        let (background, prefetch, late, demand) = (Job(), Job(), Job(), Job())
+        #expect(queue.add(background, .background) && queue.add(prefetch, .prefetch) && queue.add(late, .prefetch) && queue.add(demand, .demand))
+        queue.promote(late)
+        var order: [Job] = []
+        while let (job, _) = queue.start(size: \.size) { order.append(job) }
+        #expect(order.map(ObjectIdentifier.init) == [demand, late, prefetch, background].map(ObjectIdentifier.init))
+    }
+
+    @Test("prefetches leave places free for demands, and their end makes room for the next")
+    func places() {
+        var queue = FetchQueue<Job>()
+        for _ in 0..<20 { _ = queue.add(Job(), .prefetch) }
+        var started: [Job] = []
+        while let (job, priority) = queue.start(size: \.size) {
+            #expect(priority == .prefetch)
+            started.append(job)
+        }
+        #expect(started.count == FetchQueue<Job>.maximumPatient)
+        _ = queue.add(Job(), .demand)
+        #expect(queue.start(size: \.size)?.priority == .demand)
+        #expect(queue.start(size: \.size) == nil)
+        queue.finish(started[0], size: 1, .prefetch)
+        #expect(queue.start(size: \.size)?.priority == .prefetch)
+    }
+
+    @Test("bytes under way are bounded, but one job is always allowed")
+    func bytes() {
+        var queue = FetchQueue<Job>()
+        let large = Job(FetchQueue<Job>.maximumBytes * 2)
+        #expect(queue.add(large, .demand) && queue.add(Job(), .demand))
+        #expect(queue.start(size: \.size)?.job === large)
+        #expect(queue.start(size: \.size) == nil)
+        queue.finish(large, size: large.size, .demand)
+        #expect(queue.start(size: \.size) != nil)
+    }
+
+    @Test("a closed queue gives back what waits and what is under way, and takes nothing more")
+    func close() {
+        var queue = FetchQueue<Job>()
+        let (running, waiting) = (Job(), Job())
+        _ = queue.add(running, .demand)
+        _ = queue.start(size: \.size)
+        _ = queue.add(waiting, .prefetch)
+        let (left, active) = queue.close()
+        #expect(left.map(ObjectIdentifier.init) == [ObjectIdentifier(waiting)] && active.map(ObjectIdentifier.init) == [ObjectIdentifier(running)])
+        #expect(!queue.add(Job(), .demand) && queue.isClosed)
+        #expect(queue.start(size: \.size) == nil)
+    }
+}

@@ -1,0 +1,139 @@
+import ChunkStore
+import Digests
+import EStargz
+import FetchEngine
+import Glibc
+import HostSystem
+import LazyFS
+import Logging
+import OCI
+import Registry
+import TestSupport
+import Testing
+import Threads
+import TreeImage
+
+/// The whole way of a lazy layer, from Debian's docker-registry to files on the mount.
+@Suite("fixture images from a real registry", .serialized)
+struct RegistryImageTests {
+    /// Tags of the fixture's variants, and the archives with image and TOC image.
+    static let variants = [
+        ("estargz", "a-estargz.tar", nil), ("minchunk", "a-minchunk.tar", nil), ("exttoc", "a-exttoc.tar", "a-exttoc-esgztoc.tar"),
+        ("keepdiff", "a-keepdiff.tar", "a-keepdiff-esgztoc.tar"), ("zstdchunked", "a-zstdchunked.tar", nil),
+    ]
+
+    /// A node with a store of its own, over a registry that has one variant; gone with `end`.
+    struct Node {
+        let registry: RegistryServer
+        let directory: TemporaryDirectory
+        let client = RegistryClient()
+        let node: LazyNode
+        let reference: Reference
+
+        init(_ variant: (tag: String, image: String, toc: String?)) throws {
+            try requireRoot()
+            try requireFuse()
+            registry = try RegistryServer()
+            try registry.push("oci-archive:" + Fixtures.path(variant.image), as: "fixture:\(variant.tag)")
+            if let toc = variant.toc { try registry.push("oci-archive:" + Fixtures.path(toc), as: "fixture:\(variant.tag)-esgztoc") }
+            directory = try TemporaryDirectory()
+            let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            node = try LazyNode(root: directory.path, mountpoint: directory.path + "/lazy", client: client, log: log)
+            reference = try Reference(parsing: "\(registry.address)/fixture:\(variant.tag)")
+        }
+
+        func layer() async throws -> Descriptor {
+            let manifest = try await client.resolve(reference).1
+            return try Documents.decode(Manifest.self, from: manifest, what: "manifest").layers[0]
+        }
+
+        /// Flips a bit of the layer in the registry's storage; negative offsets count from the end.
+        func damage(_ layer: Descriptor, at offset: Int64) throws {
+            let path = "\(registry.storage)/docker/registry/v2/blobs/sha256/\(layer.digest.hex.prefix(2))/\(layer.digest.hex)/data"
+            let file = open(path, O_RDWR)
+            defer { close(file) }
+            let place = offset < 0 ? Int(layer.size + offset) : Int(offset)
+            var byte: UInt8 = 0
+            guard pread(file, &byte, 1, place) == 1 else { throw HostError.last("read", path) }
+            byte ^= 0x10
+            guard pwrite(file, &byte, 1, place) == 1 else { throw HostError.last("write", path) }
+        }
+
+        func end() async throws {
+            try await BlockingTask.run { [node] in node.shutdown() }
+            client.shutdown()
+        }
+    }
+
+    private func refusal(_ node: Node, _ layer: Descriptor) async -> LayerRefusal? {
+        do throws(LayerRefusal) {
+            _ = try await node.node.open(layer, of: node.reference)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("every variant shows the unpacked layer", arguments: variants.indices)
+    func sameTree(variant: Int) async throws {
+        let node = try Node(Self.variants[variant])
+        let opened = try await node.node.open(try await node.layer(), of: node.reference)
+        let differences = try await BlockingTask.run {
+            try TreeListing(opened.mounted.directory).comparable().differences(from: UnpackedLayer().listing)
+        }
+        #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
+        try await node.end()
+    }
+
+    @Test("one flipped byte of a chunk is EIO for its file and nothing else, and is not kept")
+    func chunk() async throws {
+        let node = try Node(Self.variants[0])
+        let layer = try await node.layer()
+        let fixture = try CompiledFixture(CompiledFixture.variants[0])
+        let entry = try #require(fixture.toc.entries.first { $0.name == "bin/tool" })
+        try node.damage(layer, at: entry.offset + 30_000)
+        let opened = try await node.node.open(layer, of: node.reference)
+        let top = opened.mounted.directory
+        let (code, whole) = try await BlockingTask.run { () throws -> (Int32?, Int) in
+            var code: Int32?
+            do throws(HostError) { _ = try Files.read(top + "/bin/tool", limit: 1 << 30) } catch { code = error.code }
+            return (code, try Files.read(top + "/big/exact4m", limit: 1 << 30).count)
+        }
+        #expect(code == EIO && whole == 4 << 20)
+        let digest = try #require(entry.chunkDigest)
+        let index = try #require(opened.layer.stored.chunks.index(of: digest))
+        #expect(!opened.layer.stored.isPresent(index))
+        try await node.end()
+    }
+
+    @Test("one flipped byte anywhere in the TOC's member is refused, with the reason, and nothing is stored")
+    func toc() async throws {
+        let node = try Node(Self.variants[0])
+        let layer = try await node.layer()
+        let blob = try FixtureImage(archive: Fixtures.path(Self.variants[0].1)).blob
+        guard case .estargz(let start) = try Footer.parse(blobEnd: blob) else { throw TestFailure("the fixture has another footer") }
+        let end = Int64(blob.count - Footer.maximumSize)
+        // Its gzip header, the front, the middle and the end of its data, its checksum.
+        for offset in [Int64(start) + 1, Int64(start) + 20, (Int64(start) + end) / 2, end - 20, end - 6] {
+            try node.damage(layer, at: offset)
+            let refusal = await refusal(node, layer)
+            #expect(["bad-toc", "toc-digest-mismatch"].contains(refusal?.code), "\(offset): \(String(describing: refusal))")
+            try node.damage(layer, at: offset)
+        }
+        #expect(try Files.entries(node.directory.path + "/layers").isEmpty)
+        // Whole again, it opens.
+        #expect(await refusal(node, layer) == nil)
+        try await node.end()
+    }
+
+    @Test("one flipped byte of the footer is refused, with the reason, and nothing is stored", arguments: [-51, -41, -30, -20, -16, -14] as [Int64])
+    func footer(offset: Int64) async throws {
+        let node = try Node(Self.variants[0])
+        let layer = try await node.layer()
+        try node.damage(layer, at: offset)
+        let refusal = await refusal(node, layer)
+        #expect(["not-lazy-format", "bad-toc", "toc-digest-mismatch"].contains(refusal?.code), "\(String(describing: refusal))")
+        #expect(try Files.entries(node.directory.path + "/layers").isEmpty)
+        try await node.end()
+    }
+}

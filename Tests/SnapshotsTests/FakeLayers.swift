@@ -1,0 +1,78 @@
+import Digests
+import HostSystem
+import OCI
+import Synchronization
+
+@testable import Snapshots
+
+/// Lazy layers that are plain directories, with switches for what goes wrong.
+final class FakeLayers: LazyLayers {
+    struct Refusal: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    struct State {
+        var refusal: String?
+        var refusedRegistry: String?
+        var mounted: Set<Digest> = []
+        var mountCalls: [LazyLayerRequest] = []
+        var unmountCalls: [Digest] = []
+        var isHeld = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    let directory: String
+    let state = Mutex(State())
+
+    init(directory: String) {
+        self.directory = directory
+    }
+
+    /// Makes `mount` wait until `open`.
+    func hold() { state.withLock { $0.isHeld = true } }
+
+    func open() {
+        let waiting = state.withLock { state in
+            state.isHeld = false
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    func refuse(_ reason: String?) { state.withLock { $0.refusal = reason } }
+
+    var mountCount: Int { state.withLock { $0.mountCalls.count } }
+    var mounted: Set<Digest> { state.withLock { $0.mounted } }
+
+    func path(_ digest: Digest) -> String { "\(directory)/\(digest.hex)" }
+
+    func mount(_ request: LazyLayerRequest) async throws -> LazyLayerMount {
+        state.withLock { $0.mountCalls.append(request) }
+        await withCheckedContinuation { continuation in
+            let isFree = state.withLock { state in
+                if state.isHeld { state.waiting.append(continuation) }
+                return !state.isHeld
+            }
+            if isFree { continuation.resume() }
+        }
+        let reason = state.withLock { state in
+            state.refusedRegistry == request.reference.registry ? "registry \(request.reference.registry) is down" : state.refusal
+        }
+        if let reason { throw Refusal(description: reason) }
+        try Files.makeDirectories(path(request.digest))
+        state.withLock { state in
+            precondition(state.mounted.insert(request.digest).inserted, "mounted twice")
+        }
+        return LazyLayerMount(directory: path(request.digest), size: 1)
+    }
+
+    func unmount(_ digest: Digest) async {
+        state.withLock { state in
+            precondition(state.mounted.remove(digest) != nil, "unmounted without a mount")
+            state.unmountCalls.append(digest)
+        }
+    }
+
+    func usage(_ digest: Digest) async -> (bytes: Int64, inodes: Int64) { (4096, 7) }
+}

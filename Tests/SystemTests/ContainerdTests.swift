@@ -1,0 +1,68 @@
+import HostSystem
+import TestSupport
+import Testing
+
+@Suite("containerd 1.6 with starlingd as its snapshotter", .serialized)
+struct ContainerdTests {
+    private let fixture: SystemFixture
+    private let proxy: CountingProxy
+    // In this order they go: containerd first, then the daemon that its snapshots are in.
+    private let containerd: ContainerdServer
+    private let daemon: StarlingDaemon
+
+    init() throws {
+        fixture = try SystemFixture.shared()
+        proxy = try CountingProxy(to: fixture.registry.port)
+        daemon = try StarlingDaemon()
+        containerd = try ContainerdServer(snapshotter: daemon.socket)
+    }
+
+    private func reference(_ tag: String) -> String { "\(proxy.address)/\(SystemFixture.repository):\(tag)" }
+
+    @Test("an ordinary image is pulled, unpacked and run through it, and removed again")
+    func ordinary() throws {
+        let reference = reference("plain")
+        try containerd.ctr(["image", "pull", "--snapshotter", "stargz", "--plain-http", reference], deadline: .seconds(300))
+        let result = try containerd.ctr(["run", "--rm", "--snapshotter", "stargz", reference, "t1", "python3", "-c", #"print("hello")"#])
+        #expect(result.outputText == "hello\n", "\(daemon.log)")
+        try containerd.ctr(["image", "rm", "--sync", reference])
+        let snapshots = try containerd.ctr(["snapshot", "--snapshotter", "stargz", "ls"])
+        #expect(snapshots.outputText.split(separator: "\n").count == 1, "\(snapshots.outputText)")
+    }
+
+    @Test("an eStargz image is mounted lazily: its container prints its output with less than a third of the layer fetched")
+    func lazy() throws {
+        let reference = reference("lazy")
+        try Starling.succeed(["pull", "--containerd", containerd.socket, "--plain-http", reference])
+        let result = try containerd.ctr(["run", "--rm", "--snapshotter", "stargz", reference, "t1", "python3", "-c", #"print("hello")"#])
+        #expect(result.outputText == "hello\n", "\(daemon.log)")
+        let size = try fixture.layerSize("lazy")
+        #expect(proxy.bytesDown > 0 && proxy.bytesDown < size / 3, "\(proxy.bytesDown) of \(size) bytes")
+        let snapshots = try containerd.ctr(["snapshot", "--snapshotter", "stargz", "ls"])
+        #expect(snapshots.outputText.contains("Committed"))
+        let images = try containerd.ctr(["image", "ls", "-q"])
+        #expect(images.outputText.contains(reference))
+        // A second pull finds everything there.
+        let before = proxy.bytesDown
+        try Starling.succeed(["pull", "--containerd", containerd.socket, "--plain-http", reference])
+        #expect(proxy.bytesDown - before < 200_000)
+        try containerd.ctr(["image", "rm", "--sync", reference])
+    }
+
+    @Test("a pull through containerd of an image that is not there says so in one line and leaves no image")
+    func unknownReference() throws {
+        let reference = "\(proxy.address)/\(SystemFixture.repository):none"
+        let result = try Starling.run(["pull", "--containerd", containerd.socket, reference])
+        #expect(result.status != 0)
+        #expect(result.errorText.split(separator: "\n").count == 1 && result.errorText.contains(reference), "\(result.errorText)")
+        #expect(try !containerd.ctr(["image", "ls", "-q"]).outputText.contains(reference))
+    }
+
+    @Test("a containerd that is not there is named in one line")
+    func noContainerd() throws {
+        let result = try Starling.run(["pull", "--containerd", "/nowhere/containerd.sock", reference("lazy")])
+        #expect(result.status != 0)
+        #expect(result.errorText.split(separator: "\n").count == 1, "\(result.errorText)")
+        #expect(result.errorText.contains("/nowhere/containerd.sock"), "\(result.errorText)")
+    }
+}

@@ -1,0 +1,50 @@
+import CLinux
+import Glibc
+import HostSystem
+import Synchronization
+
+/// Ends the servers that tests started when the test process ends without doing so itself: a crash, a kill, a Ctrl-C.
+///
+/// A small shell reads the ids of our children from a pipe; when the pipe ends, because we did, it ends them.
+final class Guardian: Sendable {
+    static let shared = Guardian()
+
+    private let pipe: Int32
+    private let shell: ChildProcess?
+
+    private static let script = """
+        pids=
+        while read -r verb pid; do
+            if [ "$verb" = add ]; then pids="$pids $pid"; continue; fi
+            rest=
+            for p in $pids; do [ "$p" = "$pid" ] || rest="$rest $p"; done
+            pids=$rest
+        done
+        [ -n "$pids" ] || exit 0
+        kill -TERM $pids 2>/dev/null
+        sleep 3
+        kill -KILL $pids 2>/dev/null
+        """
+
+    private init() {
+        var ends: [Int32] = [-1, -1]
+        guard starling_pipe(&ends) == 0 else { fatalError("no pipe for the guardian of test servers: \(HostError.text(errno))") }
+        pipe = ends[1]
+        // In a group of its own, so that it outlives the Ctrl-C that ends us.
+        let options = ChildProcess.Options(input: .descriptor(ends[0]), output: .null, newProcessGroup: true)
+        do {
+            shell = try ChildProcess("/bin/sh", ["-c", Guardian.script], options)
+        } catch {
+            fatalError("no guardian of test servers: \(error)")
+        }
+        close(ends[0])
+    }
+
+    func add(_ process: Int32) { tell("add \(process)\n") }
+    func remove(_ process: Int32) { tell("remove \(process)\n") }
+
+    private func tell(_ line: String) {
+        // One write of less than a page is never torn.
+        _ = write(pipe, line, line.utf8.count)
+    }
+}

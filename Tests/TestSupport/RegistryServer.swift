@@ -1,0 +1,53 @@
+import HostSystem
+
+/// Debian's docker-registry on a loopback port, with an empty storage of its own.
+public final class RegistryServer: Sendable {
+    /// The port.
+    public let port: UInt16
+    private let server: ServerProcess
+
+    /// Starts a registry and waits until it answers.
+    ///
+    /// - Parameter passwords: lines of an htpasswd file with bcrypt hashes; nil for a registry that is open to all.
+    public init(passwords: String? = nil) throws {
+        let program = try requireProgram("docker-registry")
+        let port = try Loopback.freePort()
+        let directory = try TemporaryDirectory(prefix: "starling-registry-")
+        var configuration = """
+            version: 0.1
+            log: {level: warn, accesslog: {disabled: true}}
+            storage:
+              filesystem: {rootdirectory: \(directory.path)/storage}
+              delete: {enabled: true}
+            http: {addr: "127.0.0.1:\(port)"}
+            """
+        if let passwords {
+            try AtomicFile.write(Array(passwords.utf8), to: directory.path + "/htpasswd")
+            configuration += "\nauth: {htpasswd: {realm: test, path: \(directory.path)/htpasswd}}\n"
+        }
+        try AtomicFile.write(Array(configuration.utf8), to: directory.path + "/config.yml")
+        self.port = port
+        server = try ServerProcess(program, ["serve", directory.path + "/config.yml"], directory: directory) {
+            Loopback.accepts(port: port)
+        }
+    }
+
+    /// `127.0.0.1:<port>`, the front of references.
+    public var address: String { "127.0.0.1:\(port)" }
+
+    /// Directory of its storage.
+    public var storage: String { server.directory.path + "/storage" }
+
+    /// Tags of a repository, as they stand on the disk.
+    public func tags(_ repository: String) throws -> [String] {
+        let directory = "\(storage)/docker/registry/v2/repositories/\(repository)/_manifests/tags"
+        return Files.exists(directory) ? try Files.entries(directory) : []
+    }
+
+    /// Copies an image into the registry with skopeo: `source` as skopeo names it, such as `oci:DIR:latest`.
+    public func push(_ source: String, as name: String) throws {
+        try run(
+            "skopeo", ["copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", source, "docker://\(address)/\(name)"],
+            deadline: .seconds(120))
+    }
+}
