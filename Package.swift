@@ -72,7 +72,7 @@ let package = Package(
         room("Compression", ["CZlib", "CDeflate", "CZstd"]),
         room("Tar"),
         room("EStargz", ["Digests", "Compression", "Tar", "Threads"]),
-        room("OCI", ["Digests"]),
+        room("OCI", ["Digests", "Threads"]),
         room("EROFS"),
         room("TreeImage", ["Digests", "EStargz", "EROFS", "HostSystem"]),
 
@@ -81,11 +81,15 @@ let package = Package(
         room("Registry", ["Digests", "OCI", "Threads", "CCurl"]),
         room("ChunkStore", ["Digests", "TreeImage", "HostSystem", "CAtomics"]),
         room("FetchEngine", ["Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "Threads", log]),
-        room("LazyFS", ["TreeImage", "ChunkStore", "FetchEngine", "OCI", "Registry", "HostSystem", "Threads", "CFuse", "CLinux", "CAtomics", log]),
+        room(
+            "LazyFS",
+            ["TreeImage", "ChunkStore", "FetchEngine", "OCI", "Registry", "HostSystem", "Threads", "CFuse", "CLinux", "CAtomics", log]),
         room("Snapshots", ["Digests", "OCI", "HostSystem", "Threads", grdb, log]),
         room("ContainerdAPI", [grpcCore, grpcProtobuf, protobuf], settings: generatedSettings),
         room("SnapshotService", ["Snapshots", "HostSystem", "ContainerdAPI", grpcCore, grpcProtobuf, protobuf, log]),
-        room("ContainerdClient", ["Digests", "OCI", "HostSystem", "Threads", "ContainerdAPI", grpcCore, grpcTransport, grpcProtobuf, protobuf]),
+        room(
+            "ContainerdClient",
+            ["Digests", "OCI", "HostSystem", "Threads", "ContainerdAPI", grpcCore, grpcTransport, grpcProtobuf, protobuf]),
         room("Conversion", ["Digests", "Compression", "Tar", "EStargz", "OCI", "HostSystem", "Threads"]),
         room(
             "ContainerRun",
@@ -104,14 +108,17 @@ let package = Package(
         .executableTarget(
             name: "starlingd",
             dependencies: [
-                "Digests", "OCI", "Registry", "TreeImage", "ChunkStore", "FetchEngine", "LazyFS", "Snapshots", "SnapshotService", "Configuration",
+                "Digests", "OCI", "Registry", "TreeImage", "ChunkStore", "FetchEngine", "LazyFS", "Snapshots", "SnapshotService",
+                "Configuration",
                 "HostSystem", "Threads",
                 arguments, log, lifecycle, unixSignals, grpcCore, grpcTransport,
             ],
             swiftSettings: settings),
 
         // Tests: a mirror of Sources, then what needs a kernel (root, /dev/fuse), then what needs servers.
-        .target(name: "TestSupport", dependencies: ["HostSystem", "Digests", "OCI", "Tar", "CLinux", "Threads"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["HostSystem", "Digests", "OCI", "Tar", "CLinux", "Threads"], path: "Tests/TestSupport",
+            swiftSettings: settings),
         tests("RoomsTests", []),
         tests("DigestsTests", ["Digests"]),
         tests("CompressionTests", ["Compression"]),
@@ -129,7 +136,11 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests(
             "KernelTests",
-            ["LazyFS", "FetchEngine", "Registry", "ChunkStore", "TreeImage", "EStargz", "Compression", "OCI", "Digests", "HostSystem", "Threads", "TestSupport", log]),
+            [
+                "LazyFS", "FetchEngine", "Registry", "ChunkStore", "TreeImage", "EStargz", "Compression", "Tar", "OCI", "Digests",
+                "HostSystem",
+                "Threads", "TestSupport", log,
+            ]),
         tests("SystemTests", ["OCI", "Digests", "HostSystem", "TestSupport"]),
     ]
 )

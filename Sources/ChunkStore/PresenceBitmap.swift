@@ -47,7 +47,8 @@ final class PresenceBitmap: @unchecked Sendable {
             throw .last("map", path)
         }
         self.mapping = mapping
-        guard mapping.load(as: UInt64.self) == PresenceBitmap.magic.littleEndian, mapping.load(fromByteOffset: 8, as: UInt64.self) == UInt64(count)
+        guard mapping.load(as: UInt64.self) == PresenceBitmap.magic.littleEndian,
+            mapping.load(fromByteOffset: 8, as: UInt64.self) == UInt64(count)
         else {
             munmap(mapping, length)
             throw .damaged(path: path, reason: "not a bitmap of \(count) chunks")

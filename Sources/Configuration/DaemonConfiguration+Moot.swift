@@ -10,4 +10,7 @@ extension DaemonConfiguration {
         "fuse_manager.enable", "fuse_manager.address", "fuse_manager.path", "fuse_manager.metrics_address",
         "snapshotter.allow_invalid_mounts_on_restart",
     ]
+
+    /// Keys that the daemon acts on. What is in neither list will be, and until then the daemon says that it is not.
+    static let effectiveKeys: Set<String> = ["noprefetch", "blob.max_retries"]
 }

@@ -60,6 +60,9 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// Keys of the file that have no effect here, with their tables, in the order of the alphabet.
     public internal(set) var ineffectiveKeys: [String] = []
 
+    /// Keys of the file that this version does not act on yet, in the order of the alphabet.
+    public internal(set) var unsupportedKeys: [String] = []
+
     /// The defaults: what an empty file means.
     public init() {}
 
@@ -87,6 +90,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
         try reader.readTable("snapshotter") { table throws(ConfigurationError) in try snapshotter.read(table) }
         try reader.finish()
         ineffectiveKeys = reader.source.seenKeys.intersection(Self.mootKeys).sorted()
+        unsupportedKeys = reader.source.seenKeys.subtracting(Self.mootKeys).subtracting(Self.effectiveKeys).sorted()
     }
 
     private mutating func readScalars(_ reader: TableReader) throws(ConfigurationError) {

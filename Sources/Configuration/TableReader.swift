@@ -87,8 +87,9 @@ final class TableReader {
 
     private func take(_ key: String) -> (any TOMLValueConvertible)? {
         guard unread.remove(key) != nil else { return nil }
-        source.seenKeys.insert(full(key))
-        return table[key]
+        let found = table[key]
+        if found?.table == nil { source.seenKeys.insert(full(key)) }
+        return found
     }
 
     private func full(_ key: String) -> String {

@@ -28,7 +28,8 @@ public enum ContainerError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .noCommand(let image): "\(image) names no command to run; give one after the image"
         case .unknownUser(let user, let image): "user \"\(user)\" is not in /etc/passwd of \(image); use a number or a name that is there"
-        case .unknownGroup(let group, let image): "group \"\(group)\" is not in /etc/group of \(image); use a number or a name that is there"
+        case .unknownGroup(let group, let image):
+            "group \"\(group)\" is not in /etc/group of \(image); use a number or a name that is there"
         case .workingDirectory(let path, let image): "the working directory \"\(path)\" of \(image) is not an absolute path"
         case .commandNotFound(let command, let image): "\"\(command)\" not found in \(image)"
         case .commandNotExecutable(let command, let image, let reason): "cannot execute \"\(command)\" in \(image): \(reason)"

@@ -79,7 +79,7 @@ public struct LayerUnpacker: Sendable {
     private func publish(_ tree: String, as path: String) throws(HostError) {
         do {
             try Files.move(tree, to: path)
-        } catch where Files.isDirectory(path) {
+        } catch  where Files.isDirectory(path) {
             return
         }
     }

@@ -14,7 +14,9 @@ struct RuntimeFailure: Equatable {
     init?(log: [UInt8]) {
         let messages = log.split(separator: UInt8(ascii: "\n")).compactMap { line -> String? in
             // A line that is no JSON is none of the runtime's own.
-            guard let line = try? Documents.decode(Line.self, from: Array(line), what: "runtime log"), line.level == "error" else { return nil }
+            guard let line = try? Documents.decode(Line.self, from: Array(line), what: "runtime log"), line.level == "error" else {
+                return nil
+            }
             return line.msg
         }
         guard let message = messages.last else { return nil }
@@ -26,7 +28,9 @@ struct RuntimeFailure: Equatable {
         let isAboutProgram = message.contains("exec") || message.contains("open executable")
         guard isAboutProgram else { return 125 }
         if message.contains("not found") || message.contains("no such file or directory") || message.contains("No such file") { return 127 }
-        if message.contains("ermission denied") || message.contains("is a directory") || message.contains("exec format error") { return 126 }
+        if message.contains("ermission denied") || message.contains("is a directory") || message.contains("exec format error") {
+            return 126
+        }
         return 125
     }
 }

@@ -32,15 +32,4 @@ struct BlobReader: Sendable {
             }
         }
     }
-
-    /// A whole small blob.
-    static func readAll(_ descriptor: Descriptor, from source: any ImageSource) async throws -> [UInt8] {
-        guard descriptor.size >= 0, descriptor.size <= Int64(Documents.maximumSize) else {
-            throw DocumentError.tooLarge(what: "\(descriptor.digest)", size: Int(clamping: descriptor.size))
-        }
-        let reader = BlobReader(try await source.blob(descriptor))
-        defer { reader.close() }
-        // One byte more, so that the end is reached, where the stream verifies.
-        return try await reader.read(limit: Int(descriptor.size) + 1)
-    }
 }

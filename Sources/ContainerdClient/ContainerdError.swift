@@ -9,8 +9,6 @@ public enum ContainerdError: Error, Equatable, CustomStringConvertible {
     case call(_ call: String, about: String, reason: String)
     /// The reference leads to something that is no container image.
     case notAnImage(source: String, reason: String)
-    /// The index has no manifest for the platform.
-    case noPlatform(source: String, platform: String)
     /// A layer unpacked to something else than the configuration promises.
     case wrongDiffID(layer: Digest, expected: Digest, actual: String)
     /// containerd ended a conversation early.
@@ -22,7 +20,6 @@ public enum ContainerdError: Error, Equatable, CustomStringConvertible {
         case .unreachable(let address, let reason): "cannot reach containerd at \(address): \(reason)"
         case .call(let call, let about, let reason): "containerd: \(call) \(about): \(reason)"
         case .notAnImage(let source, let reason): "\(source): not a container image: \(reason)"
-        case .noPlatform(let source, let platform): "\(source): has no image for \(platform)"
         case .wrongDiffID(let layer, let expected, let actual):
             "layer \(layer): unpacks to \(actual), the image's configuration says \(expected); the image is damaged"
         case .interrupted(let call, let about): "containerd: \(call) \(about): ended before it was complete"

@@ -1,7 +1,7 @@
-public import Digests
-public import OCI
 internal import ContainerdAPI
+public import Digests
 internal import GRPCCore
+public import OCI
 
 /// Pulls an image into containerd the way a client of a lazy snapshotter must: metadata is downloaded, layers only where they have to be.
 ///

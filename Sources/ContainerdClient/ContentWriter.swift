@@ -68,8 +68,9 @@ struct ContentWriter: Sendable {
         _ = try await conversation.exchange(message)
     }
 
-    private func message(_ action: Containerd_Services_Content_V1_WriteAction, offset: Int64) -> Containerd_Services_Content_V1_WriteContentRequest
-    {
+    private func message(
+        _ action: Containerd_Services_Content_V1_WriteAction, offset: Int64
+    ) -> Containerd_Services_Content_V1_WriteContentRequest {
         .with {
             $0.action = action
             $0.ref = reference

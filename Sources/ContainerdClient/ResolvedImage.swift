@@ -3,12 +3,6 @@ internal import OCI
 
 /// An image's documents, and what follows from them.
 struct ResolvedImage: Sendable {
-    /// A document with its bytes.
-    struct Document: Sendable {
-        var descriptor: Descriptor
-        var bytes: [UInt8]
-    }
-
     /// The top document: what the image record points to.
     let target: Descriptor
     /// Bytes of the index; nil when the top document is the manifest.
@@ -26,29 +20,16 @@ struct ResolvedImage: Sendable {
 
     /// Reads the documents of the image for a platform.
     init(source: any ImageSource, platform: Platform) async throws {
-        let (target, bytes) = try await source.root()
-        self.target = target
-        if MediaType.isIndex(target.mediaType) {
-            let list = try Documents.decode(Index.self, from: bytes, what: "index of \(source.name)")
-            guard let chosen = list.manifest(for: platform) else {
-                throw ContainerdError.noPlatform(source: source.name, platform: "\(platform)")
-            }
-            index = bytes
-            manifestDescriptor = chosen
-            manifestBytes = try await source.document(chosen)
-        } else {
-            index = nil
-            manifestDescriptor = target
-            manifestBytes = bytes
-        }
-        manifest = try Documents.decode(Manifest.self, from: manifestBytes, what: "manifest of \(source.name)")
+        let image = try await PlatformImage(source: source, platform: platform)
+        (target, index) = (image.target, image.index)
+        (manifestDescriptor, manifestBytes, manifest) = (image.descriptor, image.bytes, image.manifest)
         guard MediaType.isConfig(manifest.config.mediaType) else {
             throw ContainerdError.notAnImage(source: source.name, reason: "its configuration is of type \(manifest.config.mediaType)")
         }
         for layer in manifest.layers where MediaType.layerCompression(layer.mediaType) == nil {
             throw ContainerdError.notAnImage(source: source.name, reason: "layer \(layer.digest) is of type \(layer.mediaType)")
         }
-        configBytes = try await BlobReader.readAll(manifest.config, from: source)
+        configBytes = try await source.smallBlob(manifest.config)
         let config = try Documents.decode(ImageConfig.self, from: configBytes, what: "configuration of \(source.name)")
         diffIDs = config.rootfs?.diffIDs ?? []
         guard diffIDs.count == manifest.layers.count else {

@@ -26,7 +26,9 @@ enum SnapshotLabels {
             // What does not fit is a hint less, not a failed pull.
             if key.utf8.count + value.utf8.count <= maximumLabelSize { labels[key] = value }
         }
-        for (set, names) in [("cri.", ["image-ref", "layer-digest", "image-layers"]), ("remote/stargz.", ["reference", "digest", "layers"])] {
+        for (set, names) in [
+            ("cri.", ["image-ref", "layer-digest", "image-layers"]), ("remote/stargz.", ["reference", "digest", "layers"]),
+        ] {
             let keys = names.map { prefix + set + $0 }
             labels[keys[0]] = "\(reference)"
             labels[keys[1]] = "\(layer.digest)"

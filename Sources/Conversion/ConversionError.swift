@@ -1,6 +1,5 @@
 public import Digests
 internal import HostSystem
-public import OCI
 
 /// Why an image could not be converted.
 public enum ConversionError: Error, CustomStringConvertible {
@@ -8,14 +7,10 @@ public enum ConversionError: Error, CustomStringConvertible {
     case notAnImage(source: String, mediaType: String)
     /// A manifest's configuration is not an image's: it is an artifact.
     case notAnImageConfig(source: String, mediaType: String)
-    /// The index has no image for a platform; what it has.
-    case platformMissing(source: String, wanted: Platform, available: [String])
     /// The configuration lists another number of layers than the manifest.
     case layerCount(source: String, manifest: Int, configuration: Int)
     /// A document refers to documents that refer to documents, without end.
     case tooDeep(source: String)
-    /// A document is larger than what is accepted, in bytes.
-    case documentTooLarge(digest: Digest, size: Int64)
     /// A layer of a type that has no file system in it, or that must not be distributed.
     case unsupportedLayer(LayerName, mediaType: String)
     /// A layer's content is not what the configuration says it is.
@@ -31,14 +26,9 @@ public enum ConversionError: Error, CustomStringConvertible {
         case .notAnImage(let source, let type): "\(source) is not an image: its media type is \(type)"
         case .notAnImageConfig(let source, let type):
             "\(source) is not a container image but an artifact: its configuration's media type is \(type)"
-        case .platformMissing(let source, let wanted, let available):
-            "\(source) has no image for \(wanted); it has \(available.isEmpty ? "none" : available.joined(separator: ", "))"
-                + "; choose one with --platform"
         case .layerCount(let source, let manifest, let configuration):
             "\(source): the manifest has \(manifest) layers, the configuration \(configuration)"
         case .tooDeep(let source): "\(source): its indexes refer to each other too deeply"
-        case .documentTooLarge(let digest, let size):
-            "\(digest): a document of \(size) bytes is more than the \(Documents.maximumSize) that are accepted"
         case .unsupportedLayer(let layer, let type): "\(layer) cannot be converted: its media type is \(type)"
         case .diffID(let layer, let expected, let actual):
             "\(layer): its content has the digest \(actual), but the image's configuration says \(expected); the source is damaged"

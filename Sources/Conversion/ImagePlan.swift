@@ -1,6 +1,5 @@
 internal import Digests
 internal import OCI
-internal import Threads
 
 /// One image that is to be converted, as the source has it.
 struct PlannedImage: Sendable {
@@ -66,15 +65,14 @@ struct ImagePlanner {
         guard let os = config.os, let architecture = config.architecture else { return image }
         let offered = Platform(os: os, architecture: architecture, variant: config.variant)
         if let missing = wanted.first(where: { !$0.matches(offered) }) {
-            throw ConversionError.platformMissing(source: source.name, wanted: missing, available: [offered.description])
+            throw PlatformImageError(source: source.name, wanted: missing, available: [offered.description])
         }
         return image
     }
 
     private func image(for platform: Platform, in index: Index) async throws -> PlannedImage {
         guard let descriptor = index.manifest(for: platform) else {
-            let available = index.manifests.compactMap(\.platform).filter { $0.os != "unknown" }.map(\.description)
-            throw ConversionError.platformMissing(source: source.name, wanted: platform, available: available)
+            throw PlatformImageError(source: source.name, wanted: platform, index: index)
         }
         let bytes = try await source.document(descriptor)
         guard let image = try await image(descriptor, bytes) else {
@@ -101,7 +99,7 @@ struct ImagePlanner {
     private func image(_ descriptor: Descriptor, _ bytes: [UInt8]) async throws -> PlannedImage? {
         let manifest = try Documents.decode(Manifest.self, from: bytes, what: "manifest \(descriptor.digest) of \(source.name)")
         guard MediaType.isConfig(manifest.config.mediaType) else { return nil }
-        let configBytes = try await SmallBlob.read(manifest.config, from: source)
+        let configBytes = try await source.smallBlob(manifest.config)
         let what = "configuration \(manifest.config.digest) of \(source.name)"
         let config = try Documents.decode(JSONValue.self, from: configBytes, what: what)
         let diffIDs = try Documents.decode(ImageConfig.self, from: configBytes, what: what).rootfs?.diffIDs ?? []
@@ -110,28 +108,5 @@ struct ImagePlanner {
         }
         return PlannedImage(
             descriptor: descriptor, manifestBytes: bytes, manifest: manifest, configBytes: configBytes, config: config, diffIDs: diffIDs)
-    }
-}
-
-/// Blobs that are documents.
-enum SmallBlob {
-    /// Reads a blob into memory, at most `Documents.maximumSize` bytes.
-    static func read(_ descriptor: Descriptor, from source: any ImageSource) async throws -> [UInt8] {
-        guard descriptor.size <= Documents.maximumSize else {
-            throw ConversionError.documentTooLarge(digest: descriptor.digest, size: descriptor.size)
-        }
-        let stream = try await source.blob(descriptor)
-        defer { stream.cancel() }
-        return try await BlockingTask.run(cancel: { stream.cancel() }) {
-            var bytes: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 64 << 10)
-            while case let count = try buffer.withUnsafeMutableBytes({ try stream.read(into: $0) }), count > 0 {
-                bytes += buffer[..<count]
-                guard bytes.count <= Documents.maximumSize else {
-                    throw ConversionError.documentTooLarge(digest: descriptor.digest, size: Int64(bytes.count))
-                }
-            }
-            return bytes
-        }
     }
 }

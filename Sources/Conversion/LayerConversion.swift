@@ -46,7 +46,7 @@ struct LayerConverter: Sendable {
             return options.reusesLayers && layer.isEStargz ? try await reuse(layer) : try await rewrite(layer)
         } catch let error as ConversionError {
             throw error
-        } catch where Task.isCancelled {
+        } catch  where Task.isCancelled {
             // Whatever a cancelled stream or upload threw.
             throw CancellationError()
         } catch {
@@ -100,7 +100,8 @@ struct LayerConverter: Sendable {
         let written = try writer.finish()
         return ConvertedLayer(
             source: layer.descriptor, result: describe(written, of: layer.descriptor), sourceDiffID: layer.diffID,
-            diffID: written.diffID, isReused: false, uncompressedSize: written.uncompressedSize, tocEntryCount: written.tocEntryCount, ignoredBytes: input.ignoredBytes)
+            diffID: written.diffID, isReused: false, uncompressedSize: written.uncompressedSize, tocEntryCount: written.tocEntryCount,
+            ignoredBytes: input.ignoredBytes)
     }
 
     private func describe(_ written: EStargzLayer, of source: Descriptor) -> Descriptor {

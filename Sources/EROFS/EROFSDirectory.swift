@@ -36,7 +36,8 @@ extension EROFSInode {
                 end = start + (UnsafeRawPointer(zero) - (base + start))
             }
             guard start <= end, end <= bytes.count else { return nil }
-            return EROFSDirent(name: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), node: bytes.word64(entry), kind: bytes[entry + 10])
+            return EROFSDirent(
+                name: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), node: bytes.word64(entry), kind: bytes[entry + 10])
         }
     }
 

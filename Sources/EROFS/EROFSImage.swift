@@ -117,7 +117,9 @@ public struct EROFSInode: @unchecked Sendable {
             let index = bytes[position + 1]
             if let prefix = EROFSFormat.xattrPrefixes.first(where: { $0.index == index }) {
                 let suffix = UnsafeRawBufferPointer(rebasing: bytes[start..<start + name])
-                guard body(prefix.name, suffix, UnsafeRawBufferPointer(rebasing: bytes[start + name..<start + name + value])) else { return }
+                guard body(prefix.name, suffix, UnsafeRawBufferPointer(rebasing: bytes[start + name..<start + name + value])) else {
+                    return
+                }
             }
             position = start + (name + value + 3) & ~3
         }

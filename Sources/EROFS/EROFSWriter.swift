@@ -101,7 +101,9 @@ struct EROFSPlan {
             }
             order.sort { precedes(tree.entries[$0], tree.entries[$1]) }
         }
-        for entry in tree.entries where tree.nodes[Int(entry.node)].mode & 0o170000 == 0o040000 { parents[Int(entry.node)] = entry.directory }
+        for entry in tree.entries where tree.nodes[Int(entry.node)].mode & 0o170000 == 0o040000 {
+            parents[Int(entry.node)] = entry.directory
+        }
         var next = 0
         for index in tree.nodes.indices where tree.nodes[index].mode & 0o170000 == 0o040000 {
             let start = dirents.count
@@ -145,7 +147,9 @@ struct EROFSPlan {
             size += (EROFSFormat.xattrEntrySize + suffix.count + value.count + 3) & ~3
         }
         // The count of 4-byte units after the header is a 16-bit number.
-        guard (size - EROFSFormat.xattrHeaderSize) / 4 < 65_535 else { throw .tooLarge("more than 256 KiB of extended attributes on one file") }
+        guard (size - EROFSFormat.xattrHeaderSize) / 4 < 65_535 else {
+            throw .tooLarge("more than 256 KiB of extended attributes on one file")
+        }
         return size
     }
 

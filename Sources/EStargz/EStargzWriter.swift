@@ -140,10 +140,11 @@ public final class EStargzWriter {
         try splitter.begin(MemberBatch.Chunk(entry: entry, size: size, isLast: position + Int64(size) == file.size))
         var left = size
         while left > 0 {
-            left -= try reader.withPayload(atMost: left) { bytes in
-                splitter.append(bytes)
-                return bytes.count
-            } ?? left
+            left -=
+                try reader.withPayload(atMost: left) { bytes in
+                    splitter.append(bytes)
+                    return bytes.count
+                } ?? left
         }
         return Int64(size)
     }

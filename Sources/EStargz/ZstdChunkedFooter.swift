@@ -28,7 +28,8 @@ public struct ZstdChunkedFooter: Equatable, Sendable {
     /// Parses the annotation's `offset:length:uncompressed:type`.
     public init(annotation: String) throws(FormatError) {
         let numbers = annotation.split(separator: ":", omittingEmptySubsequences: false).map { UInt64($0) }
-        guard numbers.count == 4, let offset = numbers[0], let length = numbers[1], let uncompressed = numbers[2], let type = numbers[3] else {
+        guard numbers.count == 4, let offset = numbers[0], let length = numbers[1], let uncompressed = numbers[2], let type = numbers[3]
+        else {
             throw .footer("zstd:chunked position \"\(annotation.prefix(100))\" is not offset:length:uncompressed:type")
         }
         (self.offset, self.length, self.uncompressedLength, self.type) = (offset, length, uncompressed, type)

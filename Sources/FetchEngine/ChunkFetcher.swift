@@ -1,7 +1,7 @@
 public import ChunkStore
-internal import Threads
 public import Logging
 internal import Synchronization
+internal import Threads
 internal import TreeImage
 
 /// The fetch engine: turns misses into range requests, and their bytes into verified chunks in the store.
@@ -101,7 +101,10 @@ public final class ChunkFetcher: Sendable {
                 let extent = flights.plan.extent(ofMissAt: index, in: layer.stored.chunks) {
                     !layer.stored.isPresent($0) && underWay[$0] == nil
                 }
-                started.append(launch(extent, of: layer, &flights))
+                let job = launch(extent, of: layer, &flights)
+                // Whatever the bitmap says now: another process may have stored the chunk since, and the read must have its flight.
+                if flights.underWay[index] == nil { flights.underWay[index] = LazyLayer.Flight(job: job, waiters: []) }
+                started.append(job)
             }
             flights.underWay[index]?.waiters.append(read)
         }
@@ -120,7 +123,8 @@ public final class ChunkFetcher: Sendable {
         do {
             return try store.copyFromOtherLayer(chunk: index, to: layer.stored)
         } catch {
-            log.warning("copying a chunk from another layer failed; fetching it", metadata: ["layer": "\(layer.digest)", "error": "\(error)"])
+            log.warning(
+                "copying a chunk from another layer failed; fetching it", metadata: ["layer": "\(layer.digest)", "error": "\(error)"])
             return false
         }
     }
@@ -142,7 +146,8 @@ public final class ChunkFetcher: Sendable {
             },
             completion: { [self] result in
                 if let missing = job.assembler.withLock({ $0.firstMissing }) {
-                    let error: any Error = if case .failure(let error) = result { error } else { FetchError.truncated(layer: job.layer.digest) }
+                    let error: any Error =
+                        if case .failure(let error) = result { error } else { FetchError.truncated(layer: job.layer.digest) }
                     report(error, job.layer)
                     for index in missing...job.extent.upperBound { land(index, of: job, .failure(error)) }
                 }

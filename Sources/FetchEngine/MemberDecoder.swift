@@ -66,7 +66,9 @@ final class MemberDecoder {
         decoded = (member.chunks.lowerBound, Int(size))
     }
 
-    private func decompress(_ span: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ compression: ChunkCompression) throws {
+    private func decompress(
+        _ span: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ compression: ChunkCompression
+    ) throws {
         switch compression {
         case .gzip:
             guard let gzip else { throw CompressionError.outOfMemory }

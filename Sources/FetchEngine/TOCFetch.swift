@@ -75,7 +75,9 @@ struct TOCFetch {
             let manifest = try Documents.decode(Manifest.self, from: try await client.resolve(image).1, what: "manifest of \(image)")
             let layer = manifest.layers.first { $0.annotations?[Annotation.externalTOCLayerDigest] == descriptor.digest.description }
             guard let layer else { throw LayerRefusal.notLazyFormat("\(image) holds no TOC for it") }
-            guard layer.size > 0, layer.size <= Int64(TOCParser.maximumSize) else { throw LayerRefusal.badTOC("TOC blob of \(layer.size) bytes") }
+            guard layer.size > 0, layer.size <= Int64(TOCParser.maximumSize) else {
+                throw LayerRefusal.badTOC("TOC blob of \(layer.size) bytes")
+            }
             let bytes = try await client.blob(layer, of: image).read(0..<UInt64(layer.size))
             guard Digest.sha256(bytes) == layer.digest else { throw LayerRefusal.badTOC("the TOC blob \(layer.digest) has another digest") }
             return Found(json: try extract(bytes), blobSize: size, payloadEnd: size, compression: .gzip, format: "estargz-external-toc")
@@ -100,7 +102,9 @@ struct TOCFetch {
         var json = [UInt8](repeating: 0, count: Int(footer.uncompressedLength))
         do {
             let decompressor = try ZstdDecompressor()
-            let count = try compressed.withUnsafeBytes { input in try json.withUnsafeMutableBytes { try decompressor.decompress(input, into: $0) } }
+            let count = try compressed.withUnsafeBytes { input in
+                try json.withUnsafeMutableBytes { try decompressor.decompress(input, into: $0) }
+            }
             json.removeLast(json.count - count)
         } catch {
             throw .badTOC("\(error)")

@@ -46,7 +46,9 @@ extension Files {
                 guard errno == EISDIR || errno == EPERM else { throw .last("remove", place) }
                 if depth == Removal.maximumDepth {
                     serial += 1
-                    guard text.withPointer({ renameat(directory, $0, top, ".removing-\(serial)") }) == 0 else { throw .last("remove", place) }
+                    guard text.withPointer({ renameat(directory, $0, top, ".removing-\(serial)") }) == 0 else {
+                        throw .last("remove", place)
+                    }
                     moved += 1
                     continue
                 }

@@ -76,7 +76,8 @@ struct FuseRequest: @unchecked Sendable {
 
     /// Appends a directory entry with its attributes, as `append`.
     func append(
-        name: UnsafePointer<CChar>, _ node: NodeID, _ attributes: NodeAttributes, next: UInt64, to buffer: UnsafeMutableRawPointer?, space: Int
+        name: UnsafePointer<CChar>, _ node: NodeID, _ attributes: NodeAttributes, next: UInt64, to buffer: UnsafeMutableRawPointer?,
+        space: Int
     ) -> Int {
         var entry = FuseRequest.entry(node, attributes)
         return fuse_add_direntry_plus(raw, buffer?.assumingMemoryBound(to: CChar.self), space, name, &entry, off_t(next))

@@ -12,7 +12,8 @@ public enum LazyFSError: Error, Equatable, CustomStringConvertible {
     /// One line for the user.
     public var description: String {
         switch self {
-        case .session(let mountpoint): "cannot set up FUSE for \(mountpoint): libfuse refused the options (is libfuse3 3.14 or later installed?)"
+        case .session(let mountpoint):
+            "cannot set up FUSE for \(mountpoint): libfuse refused the options (is libfuse3 3.14 or later installed?)"
         case .mount(let mountpoint, let code):
             "cannot mount FUSE at \(mountpoint): \(String(cString: strerror(code))); lazy layers need /dev/fuse and the right to mount"
         case .tooManyLayers(let limit): "\(limit) layers are mounted already, no more are possible"

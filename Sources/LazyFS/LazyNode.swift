@@ -15,6 +15,7 @@ public final class LazyNode: Sendable {
     private let client: RegistryClient
     private let fetcher: ChunkFetcher
     private let mount: LazyMount
+    private let prefetches: Bool
     private let ended = Mutex(false)
 
     /// A layer that is mounted.
@@ -26,9 +27,12 @@ public final class LazyNode: Sendable {
     }
 
     /// Opens the store below `root` and mounts at `mountpoint`.
-    public init(root: String, mountpoint: String, client: RegistryClient, log: Logger) throws {
+    ///
+    /// - Parameter prefetches: whether what landmarks ask for is fetched before anybody reads it.
+    public init(root: String, mountpoint: String, client: RegistryClient, prefetches: Bool = true, log: Logger) throws {
         store = try LayerStore(root: root)
         self.client = client
+        self.prefetches = prefetches
         fetcher = try ChunkFetcher(store: store, log: log)
         do {
             mount = try LazyMount(mountpoint: mountpoint, fetcher: fetcher, log: log)
@@ -45,7 +49,7 @@ public final class LazyNode: Sendable {
         let layer = try await LayerOpener(store: store, client: client).open(descriptor, of: reference)
         do {
             let mounted = try mount.add(layer)
-            fetcher.prefetch(layer, upTo: layer.stored.chunks.prefetchEnd)
+            if prefetches { fetcher.prefetch(layer, upTo: layer.stored.chunks.prefetchEnd) }
             return Opened(layer: layer, mounted: mounted)
         } catch {
             throw .store("\(error)")

@@ -46,7 +46,9 @@ enum ArchiveHeader {
             for byte in block[128..<136] { size = size << 8 | Int64(byte) }
         } else {
             let digits = text(124..<136).filter { $0 != " " }
-            guard let value = Int64(digits.isEmpty ? "0" : digits, radix: 8) else { throw .notALayout(path: path, reason: "it is not a tar") }
+            guard let value = Int64(digits.isEmpty ? "0" : digits, radix: 8) else {
+                throw .notALayout(path: path, reason: "it is not a tar")
+            }
             size = value
         }
         let sum = block.enumerated().reduce(0) { $0 + (148..<156 ~= $1.offset ? 32 : Int64($1.element)) }

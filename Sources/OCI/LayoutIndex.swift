@@ -22,7 +22,8 @@ enum LayoutIndex {
     /// The index with one more image; an image of the same tag (or the untagged same one) is replaced.
     static func adding(_ descriptor: Descriptor, tag: String?, to index: Index?) -> Index {
         var entry = descriptor
-        entry.annotations = tag.map { (descriptor.annotations ?? [:]).merging([Annotation.referenceName: $0]) { $1 } } ?? descriptor.annotations
+        entry.annotations =
+            tag.map { (descriptor.annotations ?? [:]).merging([Annotation.referenceName: $0]) { $1 } } ?? descriptor.annotations
         var result = index ?? Index(manifests: [])
         result.manifests.removeAll { old in
             let name = old.annotations?[Annotation.referenceName]

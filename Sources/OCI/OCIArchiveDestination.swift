@@ -41,7 +41,9 @@ public final class OCIArchiveDestination: ImageDestination {
         try await layout.putBlob(descriptor, from: stream)
     }
     /// Stores a manifest or index.
-    public func putDocument(_ descriptor: Descriptor, bytes: [UInt8]) async throws { try await layout.putDocument(descriptor, bytes: bytes) }
+    public func putDocument(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
+        try await layout.putDocument(descriptor, bytes: bytes)
+    }
 
     /// Writes the archive and gives it its name.
     public func tag(_ descriptor: Descriptor, bytes: [UInt8]) async throws {

@@ -35,7 +35,9 @@ public final class OCILayoutDestination: ImageDestination {
                 throw LayoutError.last("create", path)
             }
         }
-        guard access(directory + "/blobs/sha256", W_OK) == 0, access(directory, W_OK) == 0 else { throw LayoutError.last("write to", directory) }
+        guard access(directory + "/blobs/sha256", W_OK) == 0, access(directory, W_OK) == 0 else {
+            throw LayoutError.last("write to", directory)
+        }
     }
 
     /// Whether the layout has the blob.

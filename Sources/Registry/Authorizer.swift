@@ -90,9 +90,12 @@ actor Authorizer {
 
     private static func request(_ realm: String, _ service: String?, _ scope: String, _ credential: Credential?) -> HTTPRequest {
         if let token = credential?.identityToken {
-            let form = ["grant_type": "refresh_token", "service": service ?? "", "scope": scope, "refresh_token": token, "client_id": "starling"]
+            let form = [
+                "grant_type": "refresh_token", "service": service ?? "", "scope": scope, "refresh_token": token, "client_id": "starling",
+            ]
             let body = form.sorted { $0.key < $1.key }.map { "\($0.key)=\(URLText.escaped($0.value))" }.joined(separator: "&")
-            return HTTPRequest("POST", realm, headers: ["Content-Type": "application/x-www-form-urlencoded"], body: .bytes(Array(body.utf8)))
+            return HTTPRequest(
+                "POST", realm, headers: ["Content-Type": "application/x-www-form-urlencoded"], body: .bytes(Array(body.utf8)))
         }
         var url = realm
         if let service { url = URLText.adding("service", service, to: url) }

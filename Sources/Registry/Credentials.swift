@@ -68,7 +68,8 @@ struct CredentialSource: Sendable {
 
     /// Spellings under which docker and podman keep a registry.
     private static func keys(_ registry: String) -> [String] {
-        let names = registry == "docker.io" ? ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"] : [registry]
+        let names =
+            registry == "docker.io" ? ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"] : [registry]
         return names + names.map { "https://" + $0 } + names.map { "http://" + $0 }
     }
 
@@ -94,7 +95,9 @@ struct CredentialSource: Sendable {
     }
 
     private static func decode(_ entry: Entry) -> Credential? {
-        if let token = entry.identitytoken, !token.isEmpty { return Credential(user: entry.username ?? "", password: "", identityToken: token) }
+        if let token = entry.identitytoken, !token.isEmpty {
+            return Credential(user: entry.username ?? "", password: "", identityToken: token)
+        }
         if let auth = entry.auth, let data = Data(base64Encoded: auth) {
             let text = String(decoding: data, as: UTF8.self)
             guard let colon = text.firstIndex(of: ":") else { return nil }

@@ -8,7 +8,9 @@ struct ContentRange: Equatable {
         guard let header, header.hasPrefix("bytes ") else { return nil }
         let parts = header.dropFirst(6).split(separator: "/")
         let bounds = (parts.first ?? "").split(separator: "-")
-        guard parts.count == 2, bounds.count == 2, let first = UInt64(bounds[0]), let last = UInt64(bounds[1]), first <= last else { return nil }
+        guard parts.count == 2, bounds.count == 2, let first = UInt64(bounds[0]), let last = UInt64(bounds[1]), first <= last else {
+            return nil
+        }
         self.first = first
         self.last = last
         total = UInt64(parts[1])

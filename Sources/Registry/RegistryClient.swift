@@ -22,7 +22,8 @@ public final class RegistryClient: Sendable {
     public init(options: RegistryOptions = RegistryOptions()) {
         self.options = options
         let transport = transport
-        authorizer = Authorizer(credentials: CredentialSource(authFile: options.authFile), executor: transport.executor) { request async throws(RegistryError) in
+        authorizer = Authorizer(credentials: CredentialSource(authFile: options.authFile), executor: transport.executor) {
+            request async throws(RegistryError) in
             try await RegistryClient.collect(transport, request, limit: 1 << 20)
         }
     }

@@ -116,7 +116,9 @@ public final class RegistryDestination: ImageDestination {
     private func put(_ descriptor: Descriptor, _ bytes: [UInt8], selector: String) async throws {
         let request = HTTPRequest(
             "PUT", "\(reference.repository)/manifests/\(selector)", headers: ["Content-Type": descriptor.mediaType], body: .bytes(bytes))
-        _ = try await send(request, what: selector == reference.tag ? "\(reference.name):\(selector)" : "\(reference.name)@\(selector)", accept: [200, 201, 202])
+        _ = try await send(
+            request, what: selector == reference.tag ? "\(reference.name):\(selector)" : "\(reference.name)@\(selector)",
+            accept: [200, 201, 202])
     }
 
     /// Nothing to undo: untagged blobs are the registry's to collect.

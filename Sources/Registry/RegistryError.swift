@@ -42,7 +42,8 @@ public enum RegistryError: Error, Equatable, Sendable, CustomStringConvertible {
             hadCredentials
                 ? "\(what): registry \(host) does not accept the credentials for it (401); run: docker login \(host)"
                 : "\(what): registry \(host) asks for credentials and there are none (401), or it does not exist; run: docker login \(host)"
-        case .forbidden(let host, let what, let message): "\(what): registry \(host) denies access (403)\(RegistryError.suffix(message)); run: docker login \(host)"
+        case .forbidden(let host, let what, let message):
+            "\(what): registry \(host) denies access (403)\(RegistryError.suffix(message)); run: docker login \(host)"
         case .notFound(let host, let what): "\(what): not found in registry \(host) (404); check name and tag"
         case .rateLimited(let host): "registry \(host) limits the rate of requests (429); try again later or log in"
         case .status(let host, let what, let status, let message):

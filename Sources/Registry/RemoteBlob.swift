@@ -96,7 +96,9 @@ public final class RemoteBlob: Sendable {
         let answer = bytes.withLock { $0 }
         switch head.status {
         case 206:
-            if let range = ContentRange(head["content-range"]), let total = range.total, range.last + 1 == total, answer.count >= min(count, Int(clamping: total)) {
+            if let range = ContentRange(head["content-range"]), let total = range.total, range.last + 1 == total,
+                answer.count >= min(count, Int(clamping: total))
+            {
                 return (Array(answer.suffix(count)), total)
             }
         case 200:

@@ -95,7 +95,9 @@ public final class ChunkMap: Sendable {
 
     private init(file: MappedFile, bytes: UnsafeRawBufferPointer, path: String) throws(TreeImageError) {
         func word(_ offset: Int) -> UInt64 { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
-        guard bytes.count >= ChunkMapFormat.headerSize, word(0) == ChunkMapFormat.magic else { throw .damaged(path: path, "not a chunk map") }
+        guard bytes.count >= ChunkMapFormat.headerSize, word(0) == ChunkMapFormat.magic else {
+            throw .damaged(path: path, "not a chunk map")
+        }
         guard word(16) <= UInt64(Int32.max), bytes.count == ChunkMapFormat.fileSize(Int(word(16))),
             let compression = ChunkCompression(rawValue: UInt32(truncatingIfNeeded: word(8)))
         else { throw .damaged(path: path, "a chunk map of the wrong size") }
@@ -148,7 +150,9 @@ struct ChunkRecords: @unchecked Sendable {
 
     @inline(__always)
     private func word(_ index: Int, _ field: Int) -> UInt64 {
-        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: ChunkMapFormat.headerSize + index * ChunkMapFormat.recordSize + field, as: UInt64.self))
+        UInt64(
+            littleEndian: bytes.loadUnaligned(
+                fromByteOffset: ChunkMapFormat.headerSize + index * ChunkMapFormat.recordSize + field, as: UInt64.self))
     }
 
     @inline(__always)

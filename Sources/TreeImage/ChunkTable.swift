@@ -90,7 +90,9 @@ struct ChunkTable {
             }
             let following = current < last ? toc.entries[current + 1].chunkOffset : file.size
             let size = entry.chunkSize == 0 ? following - position : entry.chunkSize
-            guard size > 0, size <= file.size - position else { throw .entry(path: file.name, "a chunk of \(size) bytes does not fit the file") }
+            guard size > 0, size <= file.size - position else {
+                throw .entry(path: file.name, "a chunk of \(size) bytes does not fit the file")
+            }
             guard let digest = entry.chunkDigest ?? (last == index ? file.digest : nil) else {
                 throw .entry(path: file.name, "a chunk has no digest, so it could not be verified")
             }
@@ -122,6 +124,8 @@ struct ChunkTable {
 enum TOCName {
     /// Whether an entry's name is that of a file in the root directory.
     static func isRoot(_ name: String, _ wanted: String) -> Bool {
-        name == wanted || name.hasSuffix(wanted) && name.dropLast(wanted.count).allSatisfy { $0 == "." || $0 == "/" } && name.dropLast(wanted.count).last == "/"
+        name == wanted
+            || name.hasSuffix(wanted) && name.dropLast(wanted.count).allSatisfy { $0 == "." || $0 == "/" }
+                && name.dropLast(wanted.count).last == "/"
     }
 }

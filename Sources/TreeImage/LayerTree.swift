@@ -64,7 +64,8 @@ public final class LayerTree: Sendable {
         let kind = inode.mode & 0o170000
         let device = kind == 0o020000 || kind == 0o060000 ? inode.device : (0, 0)
         return NodeAttributes(
-            mode: inode.mode, uid: inode.uid, gid: inode.gid, size: inode.size, linkCount: inode.linkCount, mtimeSeconds: inode.mtimeSeconds,
+            mode: inode.mode, uid: inode.uid, gid: inode.gid, size: inode.size, linkCount: inode.linkCount,
+            mtimeSeconds: inode.mtimeSeconds,
             mtimeNanoseconds: inode.mtimeNanoseconds, deviceMajor: device.0, deviceMinor: device.1,
             contentOffset: inode.isRegular ? inode.contentOffset ?? .max : .max)
     }

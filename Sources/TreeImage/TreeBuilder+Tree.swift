@@ -7,7 +7,9 @@ extension TreeBuilder {
         var seen = Set<Int32>()
         return reachable().compactMap { node in
             let node = nodes[Int(node)]
-            guard node.kind == .regular, node.entry >= 0, toc.entries[Int(node.entry)].size > 0, seen.insert(node.entry).inserted else { return nil }
+            guard node.kind == .regular, node.entry >= 0, toc.entries[Int(node.entry)].size > 0, seen.insert(node.entry).inserted else {
+                return nil
+            }
             return Int(node.entry)
         }
     }
@@ -29,7 +31,9 @@ extension TreeBuilder {
         names.bytes.withUnsafeBytes { bytes in
             for record in names.records where numbers[Int(record.directory)] >= 0 && numbers[Int(record.node)] >= 0 {
                 let (directory, node) = (Int(numbers[Int(record.directory)]), Int(numbers[Int(record.node)]))
-                tree.link(node, in: directory, name: UnsafeRawBufferPointer(rebasing: bytes[Int(record.start)..<Int(record.start + record.count)]))
+                tree.link(
+                    node, in: directory, name: UnsafeRawBufferPointer(rebasing: bytes[Int(record.start)..<Int(record.start + record.count)])
+                )
                 if nodes[Int(record.node)].kind == .directory { links[directory] += 1 } else { links[node] += 1 }
             }
         }

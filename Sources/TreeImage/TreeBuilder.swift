@@ -58,7 +58,9 @@ struct TreeBuilder {
         }
         if path.count == 1, TOC.isInternalName(String(decoding: name, as: UTF8.self)) { return }
         let parent = try directory(path.dropLast(), of: entry.name)
-        if name.starts(with: TreeBuilder.whiteoutPrefix) { return whiteout(name.dropFirst(TreeBuilder.whiteoutPrefix.count), parent, index) }
+        if name.starts(with: TreeBuilder.whiteoutPrefix) {
+            return whiteout(name.dropFirst(TreeBuilder.whiteoutPrefix.count), parent, index)
+        }
         if entry.kind == .hardlink {
             guard let target = try find(entry.linkName), nodes[Int(target)].kind != .directory, !nodes[Int(target)].isWhiteout else {
                 laterLinks.append(index)

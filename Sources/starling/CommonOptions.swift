@@ -21,7 +21,8 @@ struct RegistryArguments: ParsableArguments {
 
 /// Options of every command that uses the local store.
 struct StoreArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Store and state. (default: /var/lib/starling, for ordinary users $XDG_DATA_HOME/starling)", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("Store and state. (default: /var/lib/starling, for ordinary users $XDG_DATA_HOME/starling)", valueName: "dir"))
     var root: String?
 
     var rootDirectory: String { root ?? Paths.defaultRoot() }

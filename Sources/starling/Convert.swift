@@ -1,6 +1,7 @@
 import ArgumentParser
 import Conversion
 import Digests
+import HostSystem
 import OCI
 import Registry
 
@@ -19,6 +20,9 @@ struct Convert: AsyncParsableCommand {
             """)
 
     @OptionGroup var registry: RegistryArguments
+
+    @Option(help: ArgumentHelp("Layers under way wait in its tmp, instead of in $TMPDIR or /var/tmp.", valueName: "dir"))
+    var root: String?
 
     @Option(name: .customLong("platform"), help: ArgumentHelp("Convert the image for this platform (repeatable).", valueName: "os/arch"))
     var platforms: [String] = []
@@ -55,6 +59,7 @@ struct Convert: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let root { try Files.makeDirectories(root + "/tmp", mode: 0o700) }
         let (from, to) = (try ImageName(parsing: source), try ImageName(parsing: destination))
         let client = registry.client()
         defer { client.shutdown() }
@@ -73,6 +78,6 @@ struct Convert: AsyncParsableCommand {
         let listed = platforms.compactMap { Platform(parsing: $0) }
         return ConversionOptions(
             platforms: allPlatforms ? .all : listed.isEmpty ? .current : .listed(listed), jobs: jobs, level: level, chunkSize: chunkSize,
-            reusesLayers: reuse)
+            reusesLayers: reuse, temporaryDirectory: root.map { $0 + "/tmp" })
     }
 }

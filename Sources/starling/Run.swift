@@ -108,7 +108,8 @@ struct Run: AsyncParsableCommand {
         }
         let status = try await BlockingTask.run {
             try runner.run(
-                prepared.config, name: reference.description, lowerDirectories: prepared.lowerDirectories, settings: settings, signals: signals)
+                prepared.config, name: reference.description, lowerDirectories: prepared.lowerDirectories, settings: settings,
+                signals: signals)
         }
         if logging.verbose { prepared.report(client, say) }
         return status

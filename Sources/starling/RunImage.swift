@@ -1,8 +1,8 @@
+import ChunkStore
 import ContainerRun
 import Digests
 import FetchEngine
 import LazyFS
-import ChunkStore
 import OCI
 import Registry
 import Threads
@@ -43,8 +43,8 @@ struct RunImage: Sendable {
 
     /// Opens configuration and layers.
     func open() async throws -> Prepared {
-        let manifest = try await manifest()
-        async let configBytes = blob(manifest.config)
+        let manifest = try await PlatformImage(source: source, platform: platform).manifest
+        async let configBytes = source.smallBlob(manifest.config)
         let layers = try await withThrowingTaskGroup(of: (Int, Layer).self) { group in
             for (index, layer) in manifest.layers.enumerated() {
                 group.addTask { (index, try await open(layer, name: "layer \(index + 1) of \(manifest.layers.count)")) }
@@ -69,17 +69,6 @@ struct RunImage: Sendable {
     private enum Layer: Sendable {
         case lazy(LazyNode.Opened)
         case plain
-    }
-
-    private func manifest() async throws -> Manifest {
-        let (descriptor, bytes) = try await source.root()
-        guard MediaType.isIndex(descriptor.mediaType) else { return try Documents.decode(Manifest.self, from: bytes, what: "manifest of \(reference)") }
-        let index = try Documents.decode(Index.self, from: bytes, what: "index of \(reference)")
-        guard let chosen = index.manifest(for: platform) else {
-            let offered = index.manifests.compactMap { $0.platform?.description }.joined(separator: ", ")
-            throw NoImage(description: "\(reference) has no image for \(platform); it has \(offered.isEmpty ? "none" : offered)")
-        }
-        return try Documents.decode(Manifest.self, from: try await source.document(chosen), what: "manifest of \(reference)")
     }
 
     private func open(_ descriptor: Descriptor, name: String) async throws -> Layer {
@@ -108,19 +97,6 @@ struct RunImage: Sendable {
         let stream = try await source.blob(descriptor)
         return try await BlockingTask.run(cancel: { stream.cancel() }) {
             try unpacker.unpack(layer: descriptor.digest, diffID: diffID, from: stream)
-        }
-    }
-
-    private func blob(_ descriptor: Descriptor) async throws -> [UInt8] {
-        guard descriptor.size <= Int64(Documents.maximumSize) else {
-            throw DocumentError.tooLarge(what: "configuration of \(reference)", size: Int(descriptor.size))
-        }
-        let stream = try await source.blob(descriptor)
-        return try await BlockingTask.run(cancel: { stream.cancel() }) {
-            var bytes: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 64 << 10)
-            while case let count = try buffer.withUnsafeMutableBytes({ try stream.read(into: $0) }), count > 0 { bytes += buffer[..<count] }
-            return bytes
         }
     }
 }

@@ -25,8 +25,10 @@ func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfigur
     let lock = try FileLock(root + "/lazy.lock")
     var options = RegistryOptions()
     options.plainHTTP = plainHTTP ? true : nil
+    options.retries = max(0, configuration.blob.maxRetries)
     let client = RegistryClient(options: options)
-    let node = try LazyNode(root: root, mountpoint: root + "/lazy", client: client, log: log)
+    let node = try LazyNode(
+        root: root, mountpoint: root + "/lazy", client: client, prefetches: !configuration.noPrefetch, log: log)
     return WiredLayers(layers: NodeLayers(node: node)) { _ in
         do {
             try await BlockingTask.run { node.shutdown() }

@@ -15,6 +15,9 @@ extension Starlingd {
         for key in configuration.ineffectiveKeys {
             log.warning("configuration key has no effect", metadata: ["key": "\(key)", "file": "\(path)"])
         }
+        for key in configuration.unsupportedKeys {
+            log.warning("configuration key is not supported yet", metadata: ["key": "\(key)", "file": "\(path)"])
+        }
         return configuration
     }
 }

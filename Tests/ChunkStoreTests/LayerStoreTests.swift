@@ -74,7 +74,8 @@ struct LayerStoreTests {
         #expect(try bench.open().add(name, layer, facts: facts).isPresent(0))
     }
 
-    @Test("a damaged file of a layer makes the layer absent, and it is removed", arguments: ["tree.erofs", "chunks", "present", "layer.json"])
+    @Test(
+        "a damaged file of a layer makes the layer absent, and it is removed", arguments: ["tree.erofs", "chunks", "present", "layer.json"])
     func damaged(file: String) throws {
         let bench = try StoreBench()
         _ = try added(bench)

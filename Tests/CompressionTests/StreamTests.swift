@@ -4,8 +4,12 @@ import Testing
 @Suite("compressed streams")
 struct StreamTests {
     // `printf 'hello ' | zstd -19` and `printf world | zstd --check`.
-    static let hello: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x68, 0x31, 0x00, 0x00, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x20, 0xd2, 0x3b, 0xe1, 0xa9]
-    static let world: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x58, 0x29, 0x00, 0x00, 0x77, 0x6f, 0x72, 0x6c, 0x64, 0xef, 0x51, 0xee, 0x66]
+    static let hello: [UInt8] = [
+        0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x68, 0x31, 0x00, 0x00, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x20, 0xd2, 0x3b, 0xe1, 0xa9,
+    ]
+    static let world: [UInt8] = [
+        0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x58, 0x29, 0x00, 0x00, 0x77, 0x6f, 0x72, 0x6c, 0x64, 0xef, 0x51, 0xee, 0x66,
+    ]
     // A skippable frame of three bytes.
     static let skippable: [UInt8] = [0x52, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]
     static let text = Array("hello world".utf8)
@@ -139,7 +143,9 @@ struct DecompressingReaderTests {
     @Test("an empty source has no content; an empty gzip source is cut short")
     func empty() throws {
         #expect(try readAll(DecompressingReader(source: source([], step: 1))) == [])
-        #expect(throws: CompressionError.truncated(.gzip)) { try readAll(DecompressingReader(algorithm: .gzip, source: source([], step: 1))) }
+        #expect(throws: CompressionError.truncated(.gzip)) {
+            try readAll(DecompressingReader(algorithm: .gzip, source: source([], step: 1)))
+        }
     }
 
     @Test("the source's own failure comes through", arguments: [0, 2, 50])

@@ -66,6 +66,9 @@ import Testing
         first.headers = ["X-One": ["1"], "X-Two": ["2", "3"]]
         expected.resolver.mirrors = ["docker.io": [first, DaemonConfiguration.Mirror(host: "other")]]
         expected.ineffectiveKeys = DaemonConfiguration.mootKeys.sorted()
+        #expect(Set(configuration.unsupportedKeys).isDisjoint(with: DaemonConfiguration.effectiveKeys.union(DaemonConfiguration.mootKeys)))
+        #expect(configuration.unsupportedKeys.contains("resolver.request_timeout_sec"))
+        expected.unsupportedKeys = configuration.unsupportedKeys
         #expect(configuration == expected)
     }
 
@@ -76,7 +79,10 @@ import Testing
             ("\n[blob]\n  chunk_size = 1\n  chunks = 2\n", "c.toml:4: unknown key blob.chunks"),
             ("[blobs]\nx = 1", "c.toml:1: unknown key blobs"),
             ("[resolver.host.\"docker.io\"]\nmirror = []", "c.toml:2: unknown key resolver.host.\"docker.io\".mirror"),
-            ("[[resolver.host.\"docker.io\".mirrors]]\nhost = \"a\"\nhots = 1", "c.toml:3: unknown key resolver.host.\"docker.io\".mirrors.hots"),
+            (
+                "[[resolver.host.\"docker.io\".mirrors]]\nhost = \"a\"\nhots = 1",
+                "c.toml:3: unknown key resolver.host.\"docker.io\".mirrors.hots"
+            ),
             ("fuse = { entry = 1 }", "c.toml: unknown key fuse.entry"),
         ])
     func unknown(text: String, message: String) {
@@ -112,6 +118,8 @@ import Testing
     func ineffective() throws {
         let text = "debug = true\nmetadata_store = \"db\"\n[fuse]\nattr_timeout = 3\npassthrough = true\n"
         #expect(try DaemonConfiguration(parsing: text, path: "c.toml").ineffectiveKeys == ["fuse.attr_timeout", "metadata_store"])
+        let more = try DaemonConfiguration(parsing: text + "[blob]\nmax_retries = 1\n", path: "c.toml")
+        #expect(more.unsupportedKeys == ["debug", "fuse.passthrough"])
     }
 
     private func failure(_ text: String) -> String? {

@@ -33,7 +33,8 @@ struct ContainerRunnerTests {
         let image = try Documents.decode(ImageConfig.self, from: Array(#"{"config":\#(execution)}"#.utf8), what: "test")
         return try ContainerRunner(ContainerRunner.Options(root: root, runtime: "runc")).run(
             image, name: "image", lowerDirectories: lowers ?? [lower],
-            settings: ContainerSettings(command: command, user: user, workingDirectory: workingDirectory, hostname: "nest"), signals: signals,
+            settings: ContainerSettings(command: command, user: user, workingDirectory: workingDirectory, hostname: "nest"),
+            signals: signals,
             onStart: onStart)
     }
 
@@ -135,7 +136,8 @@ struct ContainerRunnerTests {
         let config = try Program.run("runc", ["spec", "--bundle", dead])
         try #require(config.status == 0)
         try TestSupport.run("sed", ["-i", "s/\"terminal\": true/\"terminal\": false/; s/\"sh\"/\"sleep\", \"60\"/", dead + "/config.json"])
-        try TestSupport.run("runc", ["--root", dead + "/runtime", "run", "--detach", "--bundle", dead, "--pid-file", dead + "/pid", "dead"])
+        try TestSupport.run(
+            "runc", ["--root", dead + "/runtime", "run", "--detach", "--bundle", dead, "--pid-file", dead + "/pid", "dead"])
         let process = try #require(Int32(String(decoding: Files.read(dead + "/pid", limit: 20), as: UTF8.self)))
         try BundleReaper(root: root, runtime: runtime).reap()
         #expect(try Files.entries(root + "/run") == [alive.id])

@@ -27,7 +27,8 @@ struct ContainerSpecTests {
         "a command replaces Cmd and keeps Entrypoint",
         arguments: [
             (#"{"Cmd":["a","b"]}"#, [], ["a", "b"]), (#"{"Cmd":["a","b"]}"#, ["c"], ["c"]),
-            (#"{"Entrypoint":["e","f"],"Cmd":["a"]}"#, [], ["e", "f", "a"]), (#"{"Entrypoint":["e"],"Cmd":["a"]}"#, ["c", "d"], ["e", "c", "d"]),
+            (#"{"Entrypoint":["e","f"],"Cmd":["a"]}"#, [], ["e", "f", "a"]),
+            (#"{"Entrypoint":["e"],"Cmd":["a"]}"#, ["c", "d"], ["e", "c", "d"]),
             (#"{"Entrypoint":["e"]}"#, [], ["e"]), ("{}", ["c"], ["c"]), ("null", ["c"], ["c"]),
         ] as [(String, [String], [String])])
     func arguments(execution: String, command: [String], expected: [String]) throws {
@@ -92,7 +93,9 @@ struct ContainerSpecTests {
                 return nil
             } catch let error as ContainerError { return error }
         }
-        for program in ["tool", "/bin/tool", "link", "/usr/bin/link", "text", "./own", "../bin/tool"] { #expect(try failure(program) == nil) }
+        for program in ["tool", "/bin/tool", "link", "/usr/bin/link", "text", "./own", "../bin/tool"] {
+            #expect(try failure(program) == nil)
+        }
         for program in ["none", "/none", "dangling", "own", "tool/below"] { #expect(try failure(program)?.exitStatus == 127, "\(program)") }
         for program in ["/bin/text", "folder", "/bin"] { #expect(try failure(program)?.exitStatus == 126, "\(program)") }
     }

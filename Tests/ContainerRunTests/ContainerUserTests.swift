@@ -26,13 +26,15 @@ struct ContainerUserTests {
     }
 
     @Test(
-        "an image without /etc/passwd has numbers only", arguments: [("", 0, 0), ("12", 12, 0), ("12:13", 12, 13)] as [(String, UInt32, UInt32)])
+        "an image without /etc/passwd has numbers only",
+        arguments: [("", 0, 0), ("12", 12, 0), ("12:13", 12, 13)] as [(String, UInt32, UInt32)])
     func withoutFiles(text: String, uid: UInt32, gid: UInt32) throws {
         let user = try ContainerUser(text, image: "image", passwd: "", group: "")
         #expect(user.uid == uid && user.gid == gid && user.supplementaryGroups.isEmpty)
     }
 
-    @Test("a user or group that is not there is an error that names it and the image", arguments: ["nobody", "-1", "99999999999", "broken"])
+    @Test(
+        "a user or group that is not there is an error that names it and the image", arguments: ["nobody", "-1", "99999999999", "broken"])
     func unknownUser(text: String) {
         #expect(throws: ContainerError.unknownUser(text, image: "image")) {
             try ContainerUser(text, image: "image", passwd: passwd, group: group)

@@ -115,7 +115,9 @@ struct ImageConverterTests {
         #expect(index.manifests.contains { $0.digest == result.images[0].manifest.digest && $0.platform == result.images[0].platform })
         #expect(Files.exists("\(target)/blobs/sha256/\(attestation.digest.hex)"))
         let wanted = Platform(os: "linux", architecture: "s390x")
-        let error = await #expect(throws: ConversionError.self) { try await convert(layout, ConversionOptions(platforms: .listed([wanted]))) }
+        let error = await #expect(throws: PlatformImageError.self) {
+            try await convert(layout, ConversionOptions(platforms: .listed([wanted])))
+        }
         #expect(error?.description.contains("no image for linux/s390x; it has linux/") == true)
     }
 
@@ -130,7 +132,9 @@ struct ImageConverterTests {
         #expect(!Files.exists(target))
     }
 
-    @Test("options that do not exist are refused before anything is read", arguments: [(0, 6, 4 << 20), (1, 0, 4 << 20), (1, 13, 4 << 20), (1, 6, 100)])
+    @Test(
+        "options that do not exist are refused before anything is read",
+        arguments: [(0, 6, 4 << 20), (1, 0, 4 << 20), (1, 13, 4 << 20), (1, 6, 100)])
     func options(jobs: Int, level: Int, chunkSize: Int) async throws {
         await #expect(throws: EStargzWriterError.self) {
             try await convert("/nowhere", ConversionOptions(jobs: jobs, level: level, chunkSize: chunkSize))

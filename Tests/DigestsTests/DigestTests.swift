@@ -4,10 +4,12 @@ import Testing
 @Suite("digests")
 struct DigestTests {
     // Vectors of FIPS 180-4's examples.
-    @Test("SHA-256 of known texts", arguments: [
-        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-    ])
+    @Test(
+        "SHA-256 of known texts",
+        arguments: [
+            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ])
     func vectors(text: String, hex: String) throws {
         let digest = Digest.sha256(Array(text.utf8))
         #expect(digest.hex == hex)
@@ -24,10 +26,12 @@ struct DigestTests {
         #expect(hasher.finalize() == Digest.sha256([1, 2, 3]))
     }
 
-    @Test("what is not a digest is refused", arguments: [
-        "", "sha256:", "sha256:ab", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:" + String(repeating: "A", count: 64),
-        "sha256:" + String(repeating: "a", count: 65), "sha256:" + String(repeating: "g", count: 64), String(repeating: "a", count: 64),
-    ])
+    @Test(
+        "what is not a digest is refused",
+        arguments: [
+            "", "sha256:", "sha256:ab", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:" + String(repeating: "A", count: 64),
+            "sha256:" + String(repeating: "a", count: 65), "sha256:" + String(repeating: "g", count: 64), String(repeating: "a", count: 64),
+        ])
     func refused(text: String) {
         #expect(throws: DigestError.self) { try Digest(parsing: text) }
     }

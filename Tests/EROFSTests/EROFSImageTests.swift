@@ -23,7 +23,8 @@ struct EROFSImageTests {
         (file.uid, file.gid, file.linkCount, file.size, file.contentOffset) = (1000, 70_000, 2, 5_000_000_000, 1 << 40)
         (file.mtimeSeconds, file.mtimeNanoseconds) = (-5, 999_999_999)
         file.xattrs = [
-            (Array("security.capability".utf8), [1, 0, 0, 2]), (Array("trusted.overlay.opaque".utf8), [0x79]), (Array("user.empty".utf8), []),
+            (Array("security.capability".utf8), [1, 0, 0, 2]), (Array("trusted.overlay.opaque".utf8), [0x79]),
+            (Array("user.empty".utf8), []),
         ]
         let number = link(file, "file", of: &tree)
         withName("other") { tree.link(number, in: 0, name: $0) }

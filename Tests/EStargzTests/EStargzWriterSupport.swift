@@ -73,7 +73,9 @@ struct WrittenLayer {
 }
 
 /// Converts a tar archive.
-func write(_ tar: [UInt8], jobs: Int = 2, level: Int = 1, chunkSize: Int = TOC.defaultChunkSize, bytesInFlight: Int = 8 << 20) throws -> WrittenLayer {
+func write(
+    _ tar: [UInt8], jobs: Int = 2, level: Int = 1, chunkSize: Int = TOC.defaultChunkSize, bytesInFlight: Int = 8 << 20
+) throws -> WrittenLayer {
     let pool = try MemberPool(jobs: jobs, level: level, bytesInFlight: bytesInFlight)
     let output = MemoryOutput()
     let writer = try EStargzWriter(options: EStargzWriter.Options(chunkSize: chunkSize), pool: pool, output: output)

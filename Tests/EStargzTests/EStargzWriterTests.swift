@@ -94,7 +94,9 @@ struct EStargzWriterTests {
         let first = try write(gunzip(testdata("fixtures/a-layer.tar.gz")))
         let second = try write(gunzip(first.blob))
         #expect(second.layer == first.layer)
-        let renamed = archive([("./stargz.index.json", [1]), ("/.prefetch.landmark", [2]), ("a/../.no.prefetch.landmark", [3]), ("b/stargz.index.json", [4])])
+        let renamed = archive([
+            ("./stargz.index.json", [1]), ("/.prefetch.landmark", [2]), ("a/../.no.prefetch.landmark", [3]), ("b/stargz.index.json", [4]),
+        ])
         #expect(try write(renamed).toc.entries.map(\.name) == [TOC.noPrefetchLandmark, "b/stargz.index.json"])
     }
 

@@ -3,9 +3,12 @@ import Testing
 
 @Suite("footers")
 struct FooterTests {
-    @Test("a footer reads back as it was written", arguments: [
-        Footer.estargz(tocOffset: 0), .estargz(tocOffset: 0x2726d), .estargz(tocOffset: .max), .legacyStargz(tocOffset: 4711), .externalTOC,
-    ])
+    @Test(
+        "a footer reads back as it was written",
+        arguments: [
+            Footer.estargz(tocOffset: 0), .estargz(tocOffset: 0x2726d), .estargz(tocOffset: .max), .legacyStargz(tocOffset: 4711),
+            .externalTOC,
+        ])
     func roundTrip(footer: Footer) throws {
         let bytes = [UInt8](repeating: 0xaa, count: 100) + footer.encoded()
         #expect(try bytes.withUnsafeBytes { try Footer.parse(suffix: $0) } == footer)

@@ -41,14 +41,22 @@ struct TOCParserTests {
         #expect(try json.withUnsafeBytes { try TOCParser.parse($0) } == toc)
     }
 
-    @Test("damaged documents are refused", arguments: [
-        "", "{", "[]", "{}", "{\"version\":2,\"entries\":[]}", "{\"version\":1,\"entries\":[{}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\"",
-        "{\"version\":1,\"entries\":[]} x", "{\"version\":1,\"entries\":[{\"type\":\"socket\"}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"size\":1.5}]}",
-        "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"size\":9223372036854775808}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"size\":\"1\"}]}",
-        "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"name\":\"a}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"name\":\"\\x\"}]}",
-        "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"digest\":\"md5:00\"}]}", "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"modtime\":\"yesterday\"}]}",
-        "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"xattrs\":{\"a\":\"***\"}}]}", "{\"version\":1,\"a\":" + String(repeating: "[", count: 100_000),
-    ])
+    @Test(
+        "damaged documents are refused",
+        arguments: [
+            "", "{", "[]", "{}", "{\"version\":2,\"entries\":[]}", "{\"version\":1,\"entries\":[{}]}",
+            "{\"version\":1,\"entries\":[{\"type\":\"reg\"",
+            "{\"version\":1,\"entries\":[]} x", "{\"version\":1,\"entries\":[{\"type\":\"socket\"}]}",
+            "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"size\":1.5}]}",
+            "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"size\":9223372036854775808}]}",
+            "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"size\":\"1\"}]}",
+            "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"name\":\"a}]}",
+            "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"name\":\"\\x\"}]}",
+            "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"digest\":\"md5:00\"}]}",
+            "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"modtime\":\"yesterday\"}]}",
+            "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"xattrs\":{\"a\":\"***\"}}]}",
+            "{\"version\":1,\"a\":" + String(repeating: "[", count: 100_000),
+        ])
     func damaged(json: String) {
         #expect(throws: FormatError.self) { try parse(json) }
     }
@@ -61,10 +69,13 @@ struct TOCParserTests {
         }
     }
 
-    @Test("times of all centuries survive", arguments: [
-        ("1970-01-01T00:00:00Z", 0), ("1969-12-31T23:59:59Z", -1), ("2000-02-29T12:00:00Z", 951_825_600), ("0000-01-01T00:00:00Z", -62_167_219_200),
-        ("9999-12-31T23:59:59Z", 253_402_300_799),
-    ])
+    @Test(
+        "times of all centuries survive",
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("1969-12-31T23:59:59Z", -1), ("2000-02-29T12:00:00Z", 951_825_600),
+            ("0000-01-01T00:00:00Z", -62_167_219_200),
+            ("9999-12-31T23:59:59Z", 253_402_300_799),
+        ])
     func times(text: String, seconds: Int) throws {
         let toc = try parse("{\"version\":1,\"entries\":[{\"type\":\"dir\",\"name\":\"d\",\"modtime\":\"\(text)\"}]}")
         #expect(toc.entries[0].modificationTime?.seconds == Int64(seconds))

@@ -92,7 +92,9 @@ struct FetchQueueTests {
     func priorities() {
         var queue = FetchQueue<Job>()
         let (background, prefetch, late, demand) = (Job(), Job(), Job(), Job())
-        #expect(queue.add(background, .background) && queue.add(prefetch, .prefetch) && queue.add(late, .prefetch) && queue.add(demand, .demand))
+        #expect(
+            queue.add(background, .background) && queue.add(prefetch, .prefetch) && queue.add(late, .prefetch) && queue.add(demand, .demand)
+        )
         queue.promote(late)
         var order: [Job] = []
         while let (job, _) = queue.start(size: \.size) { order.append(job) }
@@ -135,7 +137,9 @@ struct FetchQueueTests {
         _ = queue.start(size: \.size)
         _ = queue.add(waiting, .prefetch)
         let (left, active) = queue.close()
-        #expect(left.map(ObjectIdentifier.init) == [ObjectIdentifier(waiting)] && active.map(ObjectIdentifier.init) == [ObjectIdentifier(running)])
+        #expect(
+            left.map(ObjectIdentifier.init) == [ObjectIdentifier(waiting)]
+                && active.map(ObjectIdentifier.init) == [ObjectIdentifier(running)])
         #expect(!queue.add(Job(), .demand) && queue.isClosed)
         #expect(queue.start(size: \.size) == nil)
     }

@@ -1,7 +1,8 @@
 import Glibc
-@testable import HostSystem
 import TestSupport
 import Testing
+
+@testable import HostSystem
 
 @Suite("Files")
 struct FilesTests {

@@ -1,6 +1,6 @@
 import HostSystem
-import Testing
 import TestSupport
+import Testing
 
 @Suite("compiled trees in the kernel", .serialized)
 struct EROFSMountTests {

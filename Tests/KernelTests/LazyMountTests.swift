@@ -7,8 +7,8 @@ import HostSystem
 import LazyFS
 import Logging
 import OCI
-import Testing
 import TestSupport
+import Testing
 import Threads
 import TreeImage
 

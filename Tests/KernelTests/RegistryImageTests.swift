@@ -126,7 +126,9 @@ struct RegistryImageTests {
         try await node.end()
     }
 
-    @Test("one flipped byte of the footer is refused, with the reason, and nothing is stored", arguments: [-51, -41, -30, -20, -16, -14] as [Int64])
+    @Test(
+        "one flipped byte of the footer is refused, with the reason, and nothing is stored",
+        arguments: [-51, -41, -30, -20, -16, -14] as [Int64])
     func footer(offset: Int64) async throws {
         let node = try Node(Self.variants[0])
         let layer = try await node.layer()

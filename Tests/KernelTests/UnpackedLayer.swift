@@ -17,7 +17,10 @@ struct UnpackedLayer {
         try Files.makeDirectories(top)
         let result = try Program.run(
             "/usr/bin/tar",
-            ["-x", "-p", "--same-owner", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-f", Fixtures.path("a-layer.tar.gz"), "-C", top])
+            [
+                "-x", "-p", "--same-owner", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-f", Fixtures.path("a-layer.tar.gz"),
+                "-C", top,
+            ])
         guard result.status == 0 else { throw HostError.last("unpack (\(result.errorText))", Fixtures.path("a-layer.tar.gz")) }
         var listing = try TreeListing(top)
         // Whiteouts as devices 0:0 without permissions, opaque marks as an attribute.

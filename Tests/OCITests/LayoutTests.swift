@@ -64,7 +64,9 @@ struct LayoutTests {
             try await destination.check()
             try await destination.tag(root, bytes: bytes)
         }
-        await #expect(throws: LayoutError.ambiguous(path: path, known: ["v1", "v2"])) { try await OCILayoutSource(directory: path, tag: nil).root() }
+        await #expect(throws: LayoutError.ambiguous(path: path, known: ["v1", "v2"])) {
+            try await OCILayoutSource(directory: path, tag: nil).root()
+        }
         await #expect(throws: LayoutError.noImage(path: path, tag: "v3", known: ["v1", "v2"])) {
             try await OCILayoutSource(directory: path, tag: "v3").root()
         }
@@ -74,7 +76,8 @@ struct LayoutTests {
     @Test("a destination that is given up leaves what was there before and nothing else")
     func abandoned() async throws {
         for destination in [
-            OCILayoutDestination(directory: directory.path + "/layout", tag: "x"), OCIArchiveDestination(file: directory.path + "/archive", tag: nil),
+            OCILayoutDestination(directory: directory.path + "/layout", tag: "x"),
+            OCIArchiveDestination(file: directory.path + "/archive", tag: nil),
         ] as [any ImageDestination] {
             try await destination.check()
             try await destination.putBlob(descriptor(blob, MediaType.layerTar), bytes: blob)

@@ -9,7 +9,8 @@ struct ReferenceTests {
     @Test(
         "references are normalized as docker does",
         arguments: [
-            ("python", "docker.io/library/python:latest"), ("python:3", "docker.io/library/python:3"), ("user/app", "docker.io/user/app:latest"),
+            ("python", "docker.io/library/python:latest"), ("python:3", "docker.io/library/python:3"),
+            ("user/app", "docker.io/user/app:latest"),
             ("index.docker.io/python", "docker.io/library/python:latest"), ("localhost/app", "localhost/app:latest"),
             ("localhost:5000/app:v1", "localhost:5000/app:v1"), ("127.0.0.1:5000/a/b/c", "127.0.0.1:5000/a/b/c:latest"),
             ("[::1]:5000/app", "[::1]:5000/app:latest"), ("ghcr.io/o/r:Tag_1.0-x", "ghcr.io/o/r:Tag_1.0-x"),
@@ -25,7 +26,8 @@ struct ReferenceTests {
         "what is no reference is refused, quoted and with the form that is expected",
         arguments: [
             "", "/", "a/", "/a", "a//b", "A", "a:", "a:b:c", "a:.x", "a:" + String(repeating: "t", count: 129), "a@sha256:12", "a@md5:00",
-            "host:99999/a", "host:x/a", "-a", "a-", "a..b", "a___b", "a b", "ü", String(repeating: "a", count: 250), "-host.example/a", "[zz]/a",
+            "host:99999/a", "host:x/a", "-a", "a-", "a..b", "a___b", "a b", "ü", String(repeating: "a", count: 250), "-host.example/a",
+            "[zz]/a",
         ])
     func refused(text: String) {
         let error = #expect(throws: ReferenceError.self) { try Reference(parsing: text) }
@@ -35,7 +37,8 @@ struct ReferenceTests {
     @Test(
         "a registry on loopback is told from others",
         arguments: [
-            ("localhost:5000/a", true), ("127.0.0.1/a", true), ("127.5.6.7:1/a", true), ("[::1]:5000/a", true), ("127.evil.example/a", false),
+            ("localhost:5000/a", true), ("127.0.0.1/a", true), ("127.5.6.7:1/a", true), ("[::1]:5000/a", true),
+            ("127.evil.example/a", false),
             ("localhost.example/a", false), ("10.0.0.1:5000/a", false), ("python", false),
         ])
     func loopback(text: String, isLoopback: Bool) throws {

@@ -7,8 +7,10 @@ struct ProtocolTests {
     @Test(
         "challenges are read in every spelling, a token before a password",
         arguments: [
-            (#"Bearer realm="https://a.example/token",service="s",scope="repository:x:pull,push""#,
-                Challenge.bearer(realm: "https://a.example/token", service: "s", scope: "repository:x:pull,push")),
+            (
+                #"Bearer realm="https://a.example/token",service="s",scope="repository:x:pull,push""#,
+                Challenge.bearer(realm: "https://a.example/token", service: "s", scope: "repository:x:pull,push")
+            ),
             (#"bearer realm=https://a.example/t"#, .bearer(realm: "https://a.example/t", service: nil, scope: nil)),
             (#"Basic realm="x", Bearer realm="https://t", service="s""#, .bearer(realm: "https://t", service: "s", scope: nil)),
             (#"Basic realm="registry""#, .basic), ("BASIC", .basic), ("Digest x=y", nil), ("Bearer service=x", nil), (nil, nil),
@@ -20,7 +22,8 @@ struct ProtocolTests {
     @Test(
         "a location is resolved against where it came from",
         arguments: [
-            ("https://b.example/x", "http://a.example/y", "https://b.example/x"), ("/v2/up?_state=1", "http://a:5000/v2/x", "http://a:5000/v2/up?_state=1"),
+            ("https://b.example/x", "http://a.example/y", "https://b.example/x"),
+            ("/v2/up?_state=1", "http://a:5000/v2/x", "http://a:5000/v2/up?_state=1"),
             ("//cdn.example/x", "https://a/y", "https://cdn.example/x"), ("next?b=2", "https://a/v2/z?c=1", "https://a/v2/next?b=2"),
         ])
     func locations(location: String, base: String, resolved: String) {
@@ -61,7 +64,9 @@ struct ProtocolTests {
         progress.restart()
         for start in stride(from: 0, to: bytes.count, by: piece) {
             let appetite = bytes[start..<min(bytes.count, start + piece)].withUnsafeBytes { bytes in
-                progress.receive(head, bytes) { output += $0; return .more }
+                progress.receive(head, bytes) {
+                    output += $0; return .more
+                }
             }
             guard appetite == .more else { break }
         }

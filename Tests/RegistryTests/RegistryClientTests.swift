@@ -93,7 +93,9 @@ struct RegistryClientTests {
         let client = RegistryClient()
         defer { client.shutdown() }
         let reference = try Reference(parsing: "\(registry.address)/app:none")
-        await #expect(throws: RegistryError.notFound(host: registry.address, what: reference.description)) { try await client.resolve(reference) }
+        await #expect(throws: RegistryError.notFound(host: registry.address, what: reference.description)) {
+            try await client.resolve(reference)
+        }
         let other = try Reference(parsing: "\(registry.address)/app:1").at(Digest.sha256([1]))
         await #expect(throws: RegistryError.self) { try await client.resolve(other) }
     }

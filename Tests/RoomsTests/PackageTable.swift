@@ -72,7 +72,8 @@ struct ImportLine {
         return text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap { number, line in
             guard alternatives.isTaken(line) else { return nil }
             var words = line.split { $0 == " " || $0 == "\t" }[...]
-            while let word = words.first, word.hasPrefix("@") || ["public", "internal", "private", "fileprivate", "package"].contains(word) {
+            while let word = words.first, word.hasPrefix("@") || ["public", "internal", "private", "fileprivate", "package"].contains(word)
+            {
                 words = words.dropFirst()
             }
             guard words.popFirst() == "import" else { return nil }

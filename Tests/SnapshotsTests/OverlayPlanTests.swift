@@ -15,7 +15,9 @@ import Testing
 
     @Test(
         "kernel releases compare by their first two numbers",
-        arguments: [("5.11.0", true), ("5.10.200-amd64", false), ("6.1.0-13-amd64", true), ("4.20", false), ("5.11-rc1", true), ("x", false)])
+        arguments: [
+            ("5.11.0", true), ("5.10.200-amd64", false), ("6.1.0-13-amd64", true), ("4.20", false), ("5.11-rc1", true), ("x", false),
+        ])
     func releases(release: String, isAtLeast: Bool) {
         #expect(OverlayPlan.isAtLeast(major: 5, minor: 11, release: release) == isAtLeast)
     }

@@ -35,10 +35,12 @@ import Testing
         "a filter that does not parse says where and why",
         arguments: [
             ("name=x", 4, "expected an operator: ==, != or ~="), ("name==", 6, "expected a value"), (",name", 0, "expected a field"),
-            ("name==a b", 8, "unexpected input"), ("name==\"a", 8, "quoted text does not end"), ("name==/a/", 6, "only ~= takes a value in / or |"),
+            ("name==a b", 8, "unexpected input"), ("name==\"a", 8, "quoted text does not end"),
+            ("name==/a/", 6, "only ~= takes a value in / or |"),
             ("name~=\"(\"", 6, "not a regular expression"), ("labels.", 7, "expected a field"), ("name==\"\\q\"", 9, "unknown escape"),
             ("name==\"\\xg0\"", 9, "expected 2 digits of base 16"), ("name==\"\\777\"", 11, "an octal escape above \\377"),
-            ("name==\"\\ud800\"", 13, "no such character"), ("name==\"\\xff\"", 12, "quoted text is not UTF-8"), ("name==a,", 8, "expected a field"),
+            ("name==\"\\ud800\"", 13, "no such character"), ("name==\"\\xff\"", 12, "quoted text is not UTF-8"),
+            ("name==a,", 8, "expected a field"),
         ])
     func malformed(filter: String, position: Int, reason: String) {
         #expect(throws: SnapshotError.invalidFilter(filter, position: position, reason: reason)) {

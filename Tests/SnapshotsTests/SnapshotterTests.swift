@@ -38,7 +38,9 @@ import Testing
         let snapshotter = try bench.snapshotter()
         let base = bench.root + "/snapshots"
         #expect(
-            try await snapshotter.view("v1", parent: "one") == [SnapshotMount(type: "bind", source: base + "/1/fs", options: ["ro", "rbind"])])
+            try await snapshotter.view("v1", parent: "one") == [
+                SnapshotMount(type: "bind", source: base + "/1/fs", options: ["ro", "rbind"])
+            ])
         let overlay = try await snapshotter.view("v2", parent: "two")
         #expect(overlay.first?.type == "overlay")
         #expect(overlay.first?.options.last == "lowerdir=\(base)/2/fs:\(base)/1/fs")

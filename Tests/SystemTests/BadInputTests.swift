@@ -14,7 +14,8 @@ struct BadInputTests {
 
     /// Something that no image can be made of, and what the message must contain.
     enum Case: CaseIterable, Sendable {
-        case invalidReference, unknownTag, unknownRepository, unreachable, unauthorized, forbidden, serverError, notAnImage, unsupportedLayer
+        case invalidReference, unknownTag, unknownRepository, unreachable, unauthorized, forbidden, serverError, notAnImage,
+            unsupportedLayer
         case missingLayout, notALayout, missingArchive
     }
 
@@ -86,7 +87,9 @@ struct BadInputTests {
 
     @Test(
         "an image that cannot be run is named in one line with exit status 125, and nothing is left",
-        arguments: [Case.invalidReference, .unknownTag, .unknownRepository, .unreachable, .unauthorized, .forbidden, .serverError, .notAnImage])
+        arguments: [
+            Case.invalidReference, .unknownTag, .unknownRepository, .unreachable, .unauthorized, .forbidden, .serverError, .notAnImage,
+        ])
     func run(bad: Case) throws {
         let (source, words, keep) = try source(bad)
         let root = directory.path + "/root"
@@ -121,9 +124,12 @@ struct BadInputTests {
         let registry = try RegistryServer()
         try registry.push("oci:\(layout):latest", as: "damaged:plain")
         let largest = try TestSupport.run(
-            "find", [registry.storage + "/docker/registry/v2/blobs", "-name", "data", "-size", "+100k"]).outputText.dropLast()
+            "find", [registry.storage + "/docker/registry/v2/blobs", "-name", "data", "-size", "+100k"]
+        ).outputText.dropLast()
         try TestSupport.run("sh", ["-c", "printf x | dd of=\(largest) bs=1 seek=50000 conv=notrunc status=none"])
-        let result = try Starling.run(["convert", "--progress", "none", "\(registry.address)/damaged:plain", "\(registry.address)/damaged:lazy"])
+        let result = try Starling.run([
+            "convert", "--progress", "none", "\(registry.address)/damaged:plain", "\(registry.address)/damaged:lazy",
+        ])
         expectOneLine(result, ["sha256:"])
         #expect(try registry.tags("damaged") == ["plain"])
     }

@@ -62,7 +62,8 @@ struct RunTests {
     @Test(
         "the exit status is the container's, or docker's when there is none",
         arguments: [
-            (["sh", "-c", "exit 0"], 0), (["sh", "-c", "exit 42"], 42), (["no-such-program"], 127), (["/no/such/program"], 127), (["/etc"], 126),
+            (["sh", "-c", "exit 0"], 0), (["sh", "-c", "exit 42"], 42), (["no-such-program"], 127), (["/no/such/program"], 127),
+            (["/etc"], 126),
             (["/etc/passwd"], 126),
         ] as [([String], Int32)])
     func exitStatus(command: [String], status: Int32) throws {
@@ -84,7 +85,8 @@ struct RunTests {
     @Test(
         "SIGTERM and SIGINT end the container, handled or not, and nothing is left",
         arguments: [
-            (SIGTERM, "import time; print('ready', flush=True); time.sleep(60)", 143), (SIGINT, "import time; print('ready', flush=True); time.sleep(60)", 130),
+            (SIGTERM, "import time; print('ready', flush=True); time.sleep(60)", 143),
+            (SIGINT, "import time; print('ready', flush=True); time.sleep(60)", 130),
             (SIGTERM, "import signal, sys, time; signal.signal(15, lambda *a: sys.exit(9)); print('ready', flush=True); time.sleep(60)", 9),
         ] as [(Int32, String, Int32)])
     func signals(signal: Int32, script: String, status: Int32) throws {
@@ -121,7 +123,8 @@ struct RunTests {
     @Test("the mounted tree is the unpacked one, as the container sees it")
     func sameTree() throws {
         // Names, types, modes, owners, sizes, times, link counts and targets by find, contents by digest.
-        let list = #"cd / && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./etc/hosts -o -path ./etc/hostname -o "#
+        let list =
+            #"cd / && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./etc/hosts -o -path ./etc/hostname -o "#
             + #"-path ./etc/resolv.conf \) -prune -o -type d -printf '%p %y %m %U %G\n' -o -printf '%p %y %m %U %G %s %T@ %n %l\n' | sort && "#
             + #"find ./usr ./etc -xdev -type f ! -name hosts ! -name hostname ! -name resolv.conf -print0 | sort -z | xargs -0 sha256sum"#
         let lazy = try run(["sh", "-c", list])

@@ -61,10 +61,12 @@ struct TarBadInputTests {
         }
     }
 
-    @Test("damaged pax records are refused", arguments: [
-        "path=x\n", "8 path=x\n", "11 path=x\nxx", "10 path=xxx", "0 path=x\n", "1 \n", "5 =x\n\n", "99999999999999999999999 path=x\n",
-        "-5 path=x\n", "12 path=a\0b\n", "4 xx\n", "18 mtime=yesterday\n", "15 uid=0x10\n\n\n\n", "\n",
-    ])
+    @Test(
+        "damaged pax records are refused",
+        arguments: [
+            "path=x\n", "8 path=x\n", "11 path=x\nxx", "10 path=xxx", "0 path=x\n", "1 \n", "5 =x\n\n", "99999999999999999999999 path=x\n",
+            "-5 path=x\n", "12 path=a\0b\n", "4 xx\n", "18 mtime=yesterday\n", "15 uid=0x10\n\n\n\n", "\n",
+        ])
     func records(text: String) throws {
         #expect(throws: TarError.self) { try first(extended("x", Array(text.utf8)) + Header().block) }
     }
@@ -112,7 +114,8 @@ struct TarBadInputTests {
         let errors: [TarError] = [
             .truncated(entry: "e", offset: 1), .truncated(entry: nil, offset: 1), .checksum(offset: 0), .checksum(offset: 9),
             .number(field: "mode", entry: "e", offset: 1), .size(entry: "e", offset: 1), .extendedHeader(reason: "r", offset: 1),
-            .headerTooLarge(size: 2, limit: 1, offset: 0), .sparse(entry: "e", offset: 1), .unsupportedType(flag: 0x0a, entry: "e", offset: 1),
+            .headerTooLarge(size: 2, limit: 1, offset: 0), .sparse(entry: "e", offset: 1),
+            .unsupportedType(flag: 0x0a, entry: "e", offset: 1),
         ]
         for error in errors { #expect(!error.description.contains("\n") && !error.description.isEmpty) }
     }

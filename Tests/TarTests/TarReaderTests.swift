@@ -24,10 +24,12 @@ struct TarReaderTests {
         #expect(entry.xattrs.isEmpty)
     }
 
-    @Test("type flags are kinds", arguments: [
-        ("0", TarEntry.Kind.regular), ("\0", .regular), ("7", .regular), ("1", .hardlink), ("2", .symlink), ("3", .character),
-        ("4", .block), ("5", .directory), ("6", .fifo),
-    ] as [(Character, TarEntry.Kind)])
+    @Test(
+        "type flags are kinds",
+        arguments: [
+            ("0", TarEntry.Kind.regular), ("\0", .regular), ("7", .regular), ("1", .hardlink), ("2", .symlink), ("3", .character),
+            ("4", .block), ("5", .directory), ("6", .fifo),
+        ] as [(Character, TarEntry.Kind)])
     func kinds(flag: Character, kind: TarEntry.Kind) throws {
         var header = Header("n", type: flag)
         header.linkName = "target"
@@ -110,9 +112,11 @@ struct TarReaderTests {
         #expect(found.map(\.groupName) == ["group", "group", "group"])
     }
 
-    @Test("times before 1970 count their nanoseconds forward", arguments: [
-        ("-1.25", -2, 750_000_000), ("-0.5", -1, 500_000_000), ("-3", -3, 0), ("0.5", 0, 500_000_000), ("7.", 7, 0),
-    ] as [(String, Int64, UInt32)])
+    @Test(
+        "times before 1970 count their nanoseconds forward",
+        arguments: [
+            ("-1.25", -2, 750_000_000), ("-0.5", -1, 500_000_000), ("-3", -3, 0), ("0.5", 0, 500_000_000), ("7.", 7, 0),
+        ] as [(String, Int64, UInt32)])
     func times(text: String, seconds: Int64, nanoseconds: UInt32) throws {
         let entry = try first(extended("x", record("mtime", text)) + Header().block)
         #expect(entry.modificationTime == TarEntry.Time(seconds: seconds, nanoseconds: nanoseconds))

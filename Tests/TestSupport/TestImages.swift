@@ -112,7 +112,8 @@ public enum TestImages {
             try AtomicFile.write(bytes, to: layout + "/blobs/sha256/" + descriptor.digest.hex)
             return descriptor
         }
-        let config = try store(Array(#"{"architecture":"unknown","os":"unknown","rootfs":{"type":"layers","diff_ids":[]}}"#.utf8), MediaType.config)
+        let config = try store(
+            Array(#"{"architecture":"unknown","os":"unknown","rootfs":{"type":"layers","diff_ids":[]}}"#.utf8), MediaType.config)
         let statement = try store(Array(#"{"_type":"https://in-toto.io/Statement/v0.1"}"#.utf8), "application/vnd.in-toto+json")
         var attestation = try store(Documents.encode(Manifest(config: config, layers: [statement])), MediaType.manifest)
         attestation.platform = Platform(os: "unknown", architecture: "unknown")

@@ -7,7 +7,9 @@ import HostSystem
 public struct FileFacts: Equatable, Sendable, CustomStringConvertible {
     /// Type and permission bits.
     public var mode: UInt32
+    /// Owner.
     public var uid: UInt32
+    /// Group.
     public var gid: UInt32
     /// Size in bytes; 0 for directories, whose size is the file system's own affair.
     public var size: Int64
@@ -19,8 +21,10 @@ public struct FileFacts: Equatable, Sendable, CustomStringConvertible {
     public var device: UInt64
     /// Target of a symbolic link, digest of a regular file's content; else empty.
     public var content: String
+    /// Extended attributes by name.
     public var xattrs: [String: [UInt8]]
 
+    /// All facts in one line.
     public var description: String {
         "mode \(String(mode, radix: 8)) uid \(uid) gid \(gid) size \(size) links \(links) modified \(modified) device \(device) content \(content) xattrs \(xattrs)"
     }
@@ -28,6 +32,7 @@ public struct FileFacts: Equatable, Sendable, CustomStringConvertible {
 
 /// A directory tree as a table from relative path ("." is the top) to facts: two trees are the same when their tables are.
 public struct TreeListing: Equatable, Sendable {
+    /// Facts by relative path.
     public var files: [String: FileFacts] = [:]
 
     /// Lists a tree, contents read and hashed.

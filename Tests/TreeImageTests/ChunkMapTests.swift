@@ -2,8 +2,8 @@ import Digests
 import EStargz
 import Glibc
 import HostSystem
-import Testing
 import TestSupport
+import Testing
 import TreeImage
 
 @Suite("chunk maps")

@@ -1,7 +1,7 @@
 import Digests
 import EStargz
-import Testing
 import TestSupport
+import Testing
 import TreeImage
 
 @Suite("compiling TOCs")
