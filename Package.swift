@@ -100,7 +100,8 @@ let package = Package(
         .executableTarget(
             name: "starling",
             dependencies: [
-                "Digests", "OCI", "Registry", "Conversion", "ContainerRun", "ContainerdClient", "FetchEngine", "ChunkStore", "LazyFS",
+                "Digests", "OCI", "EStargz", "Registry", "Conversion", "ContainerRun", "ContainerdClient", "FetchEngine", "ChunkStore",
+                "LazyFS",
                 "HostSystem", "Threads",
                 arguments, log,
             ],
@@ -124,6 +125,8 @@ let package = Package(
         tests("CompressionTests", ["Compression"]),
         tests("TarTests", ["Tar"]),
         tests("EStargzTests", ["EStargz", "Digests", "Compression", "Tar", "OCI", "TestSupport"]),
+        tests("HostSystemTests", ["HostSystem", "Threads", "TestSupport"]),
+        tests("ContainerdClientTests", ["ContainerdClient", "OCI", "Digests"]),
         tests("OCITests", ["OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("EROFSTests", ["EROFS"]),
         tests("TreeImageTests", ["TreeImage", "EStargz", "EROFS", "Digests", "HostSystem", "TestSupport"]),
@@ -137,7 +140,8 @@ let package = Package(
         tests(
             "KernelTests",
             [
-                "LazyFS", "FetchEngine", "Registry", "ChunkStore", "TreeImage", "EStargz", "Compression", "Tar", "OCI", "Digests",
+                "LazyFS", "Conversion", "FetchEngine", "Registry", "ChunkStore", "TreeImage", "EStargz", "Compression", "Tar", "OCI",
+                "Digests",
                 "HostSystem",
                 "Threads", "TestSupport", log,
             ]),

@@ -17,25 +17,33 @@ public struct ConversionOptions: Sendable {
     public var platforms: Platforms
     /// Threads that compress, in `MemberPool.jobs`.
     public var jobs: Int
-    /// libdeflate's level, 1 to 12.
-    public var level: Int
-    /// Bytes of a file per chunk, in `EStargzWriter.Options.chunkSizes`.
-    public var chunkSize: Int
-    /// Whether layers that are eStargz already are copied as they are.
+    /// Level of the library that compresses; the format's default when nil.
+    public var level: Int?
+    /// Format of the layers, and sizes of their chunks.
+    public var writer: EStargzWriter.Options
+    /// Which files come first; nil for the source's order. Of no effect where the source's bytes are kept.
+    public var priorities: Priorities?
+    /// Whether layers that are in the format already are copied as they are. With priorities none is: its order would be another.
     public var reusesLayers: Bool
     /// Where converted layers wait for their upload; $TMPDIR, else /var/tmp when nil. Needs room for the layers under way at once.
     public var temporaryDirectory: String?
 
-    /// Options with their defaults: this platform, one thread per processor, level 6, chunks of 4 MiB, reuse.
+    /// Options with their defaults: this platform, one thread per processor, eStargz with chunks of 4 MiB, reuse.
     public init(
-        platforms: Platforms = .current, jobs: Int? = nil, level: Int = MemberPool.defaultLevel, chunkSize: Int = TOC.defaultChunkSize,
-        reusesLayers: Bool = true, temporaryDirectory: String? = nil
+        platforms: Platforms = .current, jobs: Int? = nil, level: Int? = nil, writer: EStargzWriter.Options = EStargzWriter.Options(),
+        priorities: Priorities? = nil, reusesLayers: Bool = true, temporaryDirectory: String? = nil
     ) {
         self.platforms = platforms
         self.jobs = jobs ?? MemberPool.defaultJobs
         self.level = level
-        self.chunkSize = chunkSize
+        self.writer = writer
+        self.priorities = priorities
         self.reusesLayers = reusesLayers
         self.temporaryDirectory = temporaryDirectory
+    }
+
+    /// Whether a layer may be copied as it is.
+    func isReusable(_ layer: PlannedLayer) -> Bool {
+        reusesLayers && priorities == nil && layer.isWritten(as: writer.format)
     }
 }

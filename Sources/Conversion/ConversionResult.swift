@@ -1,4 +1,5 @@
 public import Digests
+public import EStargz
 public import OCI
 
 /// Names a layer for messages: its place in its image, and its digest.
@@ -32,6 +33,8 @@ public struct ConvertedLayer: Equatable, Sendable {
     public var tocEntryCount: Int?
     /// Bytes after the end of the source's gzip data that were ignored and are no padding; gzip warns of them.
     public var ignoredBytes: UInt64
+    /// The TOC, when the format keeps it outside of the layer.
+    public var externalTOC: ExternalTOC?
 }
 
 /// What became of one image.
@@ -62,7 +65,7 @@ public enum ConversionEvent: Sendable {
     case progress(LayerName, bytes: Int64)
     /// A layer is converted and about to be stored.
     case converted(LayerName, Descriptor)
-    /// A layer is eStargz already and is copied.
+    /// A layer is in the format already and is copied.
     case reused(LayerName)
     /// A layer is at the destination; maybe it was there before.
     case stored(LayerName, wasThere: Bool)

@@ -48,11 +48,13 @@ public struct ImageConverter: Sendable {
     }
 
     private func attempt(_ source: any ImageSource, _ destination: any ImageDestination) async throws -> ConversionResult {
-        let pool = try MemberPool(jobs: options.jobs, level: options.level)
-        try EStargzWriter.Options(chunkSize: options.chunkSize).validate()
+        let pool = try MemberPool(jobs: options.jobs, compression: options.writer.format.compression, level: options.level)
+        try options.writer.validate()
+        let companion = try companion(of: destination)
         let plan = try await ImagePlanner(source: source, platforms: options.platforms).plan()
         let layers = try ImageConverter.layers(of: plan)
         try await destination.check()
+        try await companion?.check()
 
         let parent = options.temporaryDirectory ?? ImageConverter.defaultTemporaryDirectory
         let directory = try TemporaryDirectory(in: parent, prefix: "starling-convert-")
@@ -66,9 +68,17 @@ public struct ImageConverter: Sendable {
         let writer = DocumentWriter(source: source, destination: destination)
         let result = try await writer.write(plan, layers: converted)
         try Task.checkCancellation()
+        // Before the image that needs it.
+        if let companion { try await TOCImage(destination: companion).write(result.images.flatMap(\.layers)) }
         try await destination.tag(result.root, bytes: result.bytes)
         report(.finished(result.root))
         return ConversionResult(descriptor: result.root, images: result.images)
+    }
+
+    /// Where the TOCs go when they are not in the layers.
+    private func companion(of destination: any ImageDestination) throws -> (any ImageDestination)? {
+        guard case .externalTOC = options.writer.format else { return nil }
+        return try destination.companion(tagSuffix: TOCImage.tagSuffix)
     }
 
     /// Different layers of all images, in order of first appearance; refuses what cannot be converted before anything is read.
@@ -77,7 +87,9 @@ public struct ImageConverter: Sendable {
         var layers: [PlannedLayer] = []
         for image in plan.images {
             for (index, descriptor) in image.manifest.layers.enumerated() {
-                let layer = PlannedLayer(name: image.name(ofLayer: index), descriptor: descriptor, diffID: image.diffIDs[index])
+                let layer = PlannedLayer(
+                    name: image.name(ofLayer: index), descriptor: descriptor, diffID: image.diffIDs[index], index: index,
+                    manifest: image.descriptor.digest)
                 try layer.checkSupported()
                 if seen.insert(descriptor.digest).inserted { layers.append(layer) }
             }

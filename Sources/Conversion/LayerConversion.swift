@@ -9,13 +9,26 @@ struct PlannedLayer: Sendable {
     var name: LayerName
     var descriptor: Descriptor
     var diffID: Digest
+    /// Place in that image, lowest layer 0.
+    var index: Int
+    /// Digest of that image's manifest at the source.
+    var manifest: Digest
 
-    /// Whether the layer is eStargz already: it names its TOC, and is gzip (zstd:chunked layers name one too).
-    var isEStargz: Bool {
-        guard MediaType.layerCompression(descriptor.mediaType) == .gzip, let text = descriptor.annotations?[Annotation.tocDigest] else {
-            return false
+    /// Whether the layer seems to be in a format already: it names its TOC, and is compressed as the format is. Where a TOC is in another
+    /// image, only the blob's end could tell, so such layers are written again.
+    func isWritten(as format: LayerFormat) -> Bool {
+        let compression = MediaType.layerCompression(descriptor.mediaType)
+        let annotations = descriptor.annotations ?? [:]
+        switch format {
+        case .estargz: return compression == .gzip && isDigest(annotations[Annotation.tocDigest])
+        case .zstdChunked: return compression == .zstd && isDigest(annotations[Annotation.zstdChunkedChecksum])
+        case .externalTOC: return false
         }
-        return (try? Digest(parsing: text)) != nil  // A malformed digest is no proof of the format: convert.
+    }
+
+    private func isDigest(_ text: String?) -> Bool {
+        // A malformed digest is no proof of the format: convert.
+        text.map { (try? Digest(parsing: $0)) != nil } ?? false
     }
 
     /// - Throws: `unsupportedLayer`.
@@ -43,7 +56,7 @@ struct LayerConverter: Sendable {
     /// - Throws: `ConversionError.layer` with the reason; `CancellationError`.
     func convert(_ layer: PlannedLayer) async throws -> ConvertedLayer {
         do {
-            return options.reusesLayers && layer.isEStargz ? try await reuse(layer) : try await rewrite(layer)
+            return options.isReusable(layer) ? try await reuse(layer) : try await rewrite(layer)
         } catch let error as ConversionError {
             throw error
         } catch  where Task.isCancelled {
@@ -59,11 +72,11 @@ struct LayerConverter: Sendable {
         let wasThere = try await BlobCopy(source: source, destination: destination).copy(layer.descriptor)
         report(.stored(layer.name, wasThere: wasThere))
         var result = layer.descriptor
-        result.mediaType = MediaType.layerGzip
+        result.mediaType = options.writer.format.compression == .zstd ? MediaType.layerZstd : MediaType.layerGzip
         return ConvertedLayer(
             source: layer.descriptor, result: result, sourceDiffID: layer.diffID, diffID: layer.diffID, isReused: true,
             uncompressedSize: layer.descriptor.annotations?[Annotation.uncompressedSize].flatMap { Int64($0) }, tocEntryCount: nil,
-            ignoredBytes: 0)
+            ignoredBytes: 0, externalTOC: nil)
     }
 
     private func rewrite(_ layer: PlannedLayer) async throws -> ConvertedLayer {
@@ -77,31 +90,19 @@ struct LayerConverter: Sendable {
             cancellation.set()
             stream.cancel()
         }
-        let converted = try await BlockingTask.run(cancel: cancel) { try write(layer, stream, to: blob, cancellation) }
+        let rewriting = LayerRewriting(
+            layer: layer, options: options, pool: pool, directory: directory, cancellation: cancellation, report: report)
+        let outcome = try await BlockingTask.run(cancel: cancel) { try rewriting.run(stream, to: blob) }
+        let written = outcome.written
+        let converted = ConvertedLayer(
+            source: layer.descriptor, result: describe(written, of: layer.descriptor), sourceDiffID: layer.diffID,
+            diffID: written.diffID, isReused: false, uncompressedSize: written.uncompressedSize, tocEntryCount: written.tocEntryCount,
+            ignoredBytes: outcome.ignoredBytes, externalTOC: written.externalTOC)
         report(.converted(layer.name, converted.result))
         let wasThere = try await destination.hasBlob(converted.result)
         if !wasThere { try await destination.putBlob(converted.result, file: blob.path) }
         report(.stored(layer.name, wasThere: wasThere))
         return converted
-    }
-
-    /// The blocking part: reads, converts and writes one layer.
-    private func write(
-        _ layer: PlannedLayer, _ stream: any BlobStream, to blob: TemporaryBlob, _ cancellation: CancellationFlag
-    ) throws -> ConvertedLayer {
-        let input = try SourceLayer(stream, cancellation: cancellation) { report(.progress(layer.name, bytes: $0)) }
-        let writer = try EStargzWriter(options: EStargzWriter.Options(chunkSize: options.chunkSize), pool: pool, output: blob)
-        defer { writer.cancel() }
-        try writer.appendArchive(TarReader(input))
-        try input.drain()
-        guard input.diffID == layer.diffID else {
-            throw ConversionError.diffID(layer.name, expected: layer.diffID, actual: input.diffID)
-        }
-        let written = try writer.finish()
-        return ConvertedLayer(
-            source: layer.descriptor, result: describe(written, of: layer.descriptor), sourceDiffID: layer.diffID,
-            diffID: written.diffID, isReused: false, uncompressedSize: written.uncompressedSize, tocEntryCount: written.tocEntryCount,
-            ignoredBytes: input.ignoredBytes)
     }
 
     private func describe(_ written: EStargzLayer, of source: Descriptor) -> Descriptor {
@@ -112,8 +113,13 @@ struct LayerConverter: Sendable {
         }
         annotations[Annotation.tocDigest] = written.tocDigest.description
         annotations[Annotation.uncompressedSize] = String(written.uncompressedSize)
+        if let manifest = written.zstdManifest {
+            annotations[Annotation.zstdChunkedPosition] = manifest.position
+            annotations[Annotation.zstdChunkedChecksum] = manifest.checksum.description
+        }
         return Descriptor(
-            mediaType: MediaType.layerGzip, digest: written.digest, size: written.size, annotations: annotations, platform: source.platform)
+            mediaType: options.writer.format.compression == .zstd ? MediaType.layerZstd : MediaType.layerGzip, digest: written.digest,
+            size: written.size, annotations: annotations, platform: source.platform)
     }
 }
 

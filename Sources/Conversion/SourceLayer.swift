@@ -14,8 +14,15 @@ final class SourceLayer: TarInput {
     /// How often progress is told: every MiB, a few hundred times a second at most.
     private static let progressStep: UInt64 = 1 << 20
 
-    init(_ stream: any BlobStream, cancellation: CancellationFlag, progress: @escaping (Int64) -> Void) throws {
-        reader = try DecompressingReader { try stream.read(into: $0) }
+    /// - Parameter spool: keeps the compressed bytes as they come.
+    init(
+        _ stream: any BlobStream, spool: LayerSpool? = nil, cancellation: CancellationFlag, progress: @escaping (Int64) -> Void
+    ) throws {
+        reader = try DecompressingReader { buffer in
+            let count = try stream.read(into: buffer)
+            if let spool { try spool.append(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
+            return count
+        }
         self.cancellation = cancellation
         self.progress = progress
     }
@@ -29,13 +36,6 @@ final class SourceLayer: TarInput {
             progress(Int64(reported))
         }
         return count
-    }
-
-    /// Reads what follows the archive's end, so that the digests cover everything and the stream has verified the blob.
-    func drain() throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-        defer { buffer.deallocate() }
-        while try read(into: buffer) > 0 {}
     }
 
     /// Digest of the archive as far as it was read.

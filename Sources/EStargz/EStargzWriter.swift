@@ -18,17 +18,30 @@ public final class EStargzWriter {
         /// memory that the pool may use.
         public static let chunkSizes = 4 << 10...64 << 20
 
+        /// Minimum member sizes that are accepted, in bytes: what is read for one small file is at most this.
+        public static let minimumChunkSizes = 0...16 << 20
+
+        /// What kind of blob is written.
+        public var format: LayerFormat
         /// Bytes of a file per chunk.
         public var chunkSize: Int
+        /// Uncompressed bytes that a member holds before the next chunk begins another; 0 gives every chunk its own.
+        public var minimumChunkSize: Int
 
-        /// Options; the default is the reference's chunk size.
-        public init(chunkSize: Int = TOC.defaultChunkSize) {
+        /// Options; the defaults are the reference's.
+        public init(format: LayerFormat = .estargz, chunkSize: Int = TOC.defaultChunkSize, minimumChunkSize: Int = 0) {
+            self.format = format
             self.chunkSize = chunkSize
+            self.minimumChunkSize = minimumChunkSize
         }
 
-        /// - Throws: `EStargzWriterError.chunkSize`.
+        /// - Throws: `EStargzWriterError.chunkSize`, `.minimumChunkSize`.
         public func validate() throws(EStargzWriterError) {
             guard Options.chunkSizes.contains(chunkSize) else { throw .chunkSize(chunkSize) }
+            // Readers decode whole members, and bound them at the largest chunk.
+            guard Options.minimumChunkSizes.contains(minimumChunkSize),
+                minimumChunkSize == 0 || chunkSize + minimumChunkSize <= Options.chunkSizes.upperBound - 2 * MemberSplitter.headerLimit
+            else { throw .minimumChunkSize(minimumChunkSize) }
         }
     }
 
@@ -47,10 +60,11 @@ public final class EStargzWriter {
     /// - Throws: `EStargzWriterError`.
     public init(options: Options = Options(), pool: MemberPool, output: any BlobOutput) throws(EStargzWriterError) {
         try options.validate()
-        let ordered = OrderedMemberWriter(pool: pool, output: output)
+        guard pool.compression == options.format.compression else { throw .poolOfAnotherCompression }
+        let ordered = OrderedMemberWriter(pool: pool, format: options.format, output: output)
         self.options = options
         self.ordered = ordered
-        splitter = MemberSplitter { try ordered.append($0) }
+        splitter = MemberSplitter(minimumMemberSize: options.minimumChunkSize) { try ordered.append($0) }
         thread = try .starting("write-layer") { ordered.run() }
     }
 
@@ -62,17 +76,23 @@ public final class EStargzWriter {
     }
 
     /// Writes the entry that `reader` has just returned, with its headers as they are, its payload and padding.
-    public func append(_ tar: TarEntry, payload reader: TarReader) throws {
+    public func append(_ tar: TarEntry, payload reader: some TarPayload) throws {
         try whileOpen { try write(tar, reader) }
     }
 
-    /// Writes all entries of an archive that has no prioritized files. Landmarks and a TOC that it already holds are dropped.
+    /// Writes all entries of an archive that has no prioritized files. Landmarks and a TOC that it already holds are dropped, unless the
+    /// format keeps the source's bytes: then everything stays, and what follows the archive's end must come through `appendTail`.
     public func appendArchive(_ reader: TarReader) throws {
-        try appendLandmark(prefetch: false)
+        if !options.format.keepsDiffID { try appendLandmark(prefetch: false) }
         while let entry = try reader.next() {
-            if TOC.isInternalName(EStargzWriter.cleanName(entry.name)) { continue }
+            if !options.format.keepsDiffID, TOC.isInternalName(TOC.cleanName(entry.name)) { continue }
             try append(entry, payload: reader)
         }
+    }
+
+    /// Writes bytes that stand behind the last entry and are no entry: the end of the source's archive, when its bytes are kept.
+    public func appendTail(_ bytes: UnsafeRawBufferPointer) throws {
+        try whileOpen { try splitter.header(Array(bytes), entry: nil) }
     }
 
     /// Writes TOC and footer and waits until everything is out. Once; nothing may follow.
@@ -112,12 +132,13 @@ public final class EStargzWriter {
         var entry = TOCEntry(name: name, kind: .regular)
         entry.size = Int64(content.count)
         try splitter.header(TarWriter.header(name: name, size: entry.size), entry: nil)
-        try splitter.begin(MemberBatch.Chunk(entry: entry, size: content.count, isLast: true))
+        // At the front of a member, so that it is an offset of the blob that what comes before can be fetched up to.
+        try splitter.begin(MemberBatch.Chunk(entry: entry, size: content.count, isLast: true), isAlone: true)
         content.withUnsafeBytes { splitter.append($0) }
         TarWriter.padding(afterSize: entry.size).withUnsafeBytes { splitter.append($0) }
     }
 
-    private func write(_ tar: TarEntry, _ reader: TarReader) throws {
+    private func write(_ tar: TarEntry, _ reader: some TarPayload) throws {
         let entry = translator.entry(tar)
         guard tar.size > 0 else { return try splitter.header(tar.headerBytes, entry: entry) }
         try splitter.header(tar.headerBytes, entry: nil)
@@ -128,7 +149,7 @@ public final class EStargzWriter {
         try reader.padding().withUnsafeBytes { splitter.append($0) }
     }
 
-    private func writeChunk(of file: TOCEntry, at position: Int64, _ reader: TarReader) throws -> Int64 {
+    private func writeChunk(of file: TOCEntry, at position: Int64, _ reader: some TarPayload) throws -> Int64 {
         let size = Int(min(Int64(options.chunkSize), file.size - position))
         var entry = file
         if position > 0 {
@@ -147,14 +168,5 @@ public final class EStargzWriter {
                 } ?? left
         }
         return Int64(size)
-    }
-
-    /// A name without leading `./` and `/`, inner `.`, `..` and doubled slashes.
-    private static func cleanName(_ name: String) -> String {
-        var parts: [Substring] = []
-        for part in name.split(separator: "/") where part != "." {
-            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
-        }
-        return parts.joined(separator: "/")
     }
 }

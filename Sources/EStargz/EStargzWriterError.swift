@@ -5,6 +5,10 @@ internal import Threads
 public enum EStargzWriterError: Error, Equatable, CustomStringConvertible {
     /// A chunk size outside `EStargzWriter.Options.chunkSizes`, in bytes.
     case chunkSize(Int)
+    /// A minimum chunk size outside `EStargzWriter.Options.minimumChunkSizes`, or too large beside the chunk size, in bytes.
+    case minimumChunkSize(Int)
+    /// The pool makes members of another kind than the format has.
+    case poolOfAnotherCompression
     /// Fewer than one or too many threads.
     case jobs(Int)
     /// The compressor refused its settings.
@@ -20,6 +24,10 @@ public enum EStargzWriterError: Error, Equatable, CustomStringConvertible {
         case .chunkSize(let size):
             "chunk size \(size) is not possible; choose from \(EStargzWriter.Options.chunkSizes.lowerBound) "
                 + "to \(EStargzWriter.Options.chunkSizes.upperBound) bytes"
+        case .minimumChunkSize(let size):
+            "minimum chunk size \(size) is not possible; choose from \(EStargzWriter.Options.minimumChunkSizes.lowerBound) "
+                + "to \(EStargzWriter.Options.minimumChunkSizes.upperBound) bytes, and less beside a large chunk size"
+        case .poolOfAnotherCompression: "the compressing threads were made for another format"
         case .jobs(let jobs):
             "\(jobs) threads are not possible; choose from \(MemberPool.jobs.lowerBound) to \(MemberPool.jobs.upperBound)"
         case .compression(let error): error.description

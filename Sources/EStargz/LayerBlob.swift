@@ -31,43 +31,94 @@ struct LayerBlob: ~Copyable {
 
     /// Writes a batch's members and enters them into the TOC.
     mutating func write(_ batch: borrowing MemberBatch, _ compressed: CompressedBatch) throws {
+        var chunkIndex = 0
         for (index, member) in batch.members.enumerated() {
-            if let chunk = member.chunk {
-                let content = member.range.lowerBound..<member.range.lowerBound + chunk.size
-                batch.bytes.withUnsafeBytes { bytes in
-                    enter(
-                        chunk, UnsafeRawBufferPointer(rebasing: bytes[content]), digest: compressed.chunkDigests[index],
-                        offset: offset + Int64(compressed.starts[index]))
+            let start = offset + Int64(compressed.starts[index])
+            for item in member.items {
+                switch item {
+                case .entry(let entry): toc.entries.append(entry)
+                case .chunk(let chunk, let innerOffset):
+                    let first = member.range.lowerBound + innerOffset
+                    batch.bytes.withUnsafeBytes { bytes in
+                        enter(
+                            chunk, UnsafeRawBufferPointer(rebasing: bytes[first..<first + chunk.size]),
+                            digest: compressed.chunkDigests[chunkIndex], offset: start, innerOffset: innerOffset)
+                    }
+                    chunkIndex += 1
                 }
             }
-            toc.entries.append(contentsOf: member.entries)
         }
         try write(compressed.bytes)
     }
 
-    /// Writes the TOC and the footer.
-    mutating func finish(level: Int) throws -> EStargzLayer {
-        let tocOffset = offset
-        let json = TOCSerializer.json(toc)
-        let tocDigest = Digest.sha256(json)
-        var archive = TarWriter.header(name: TOC.entryName, size: Int64(json.count))
-        archive += json
-        archive += TarWriter.padding(afterSize: Int64(json.count)) + TarWriter.end
-        contentHasher.update(archive)
-        contentSize += Int64(archive.count)
-
-        var member: [UInt8] = []
-        try archive.withUnsafeBytes { try GzipCompressor(level: level).member($0, into: &member) }
-        try write(member)
-        try write(Footer.estargz(tocOffset: UInt64(tocOffset)).encoded())
-        return EStargzLayer(
-            digest: blobHasher.digestSoFar(), size: offset, diffID: contentHasher.digestSoFar(), uncompressedSize: contentSize,
-            tocDigest: tocDigest, tocOffset: tocOffset, tocEntryCount: toc.entries.count)
+    /// Writes the TOC and the footer, each where the format has it.
+    mutating func finish(_ format: LayerFormat, level: Int) throws -> EStargzLayer {
+        switch format {
+        case .estargz: return try finishEStargz(level)
+        case .externalTOC(let keepsDiffID): return try finishExternal(level, keepsDiffID: keepsDiffID)
+        case .zstdChunked: return try finishZstdChunked(level)
+        }
     }
 
-    private mutating func enter(_ chunk: MemberBatch.Chunk, _ content: UnsafeRawBufferPointer, digest: Digest?, offset: Int64) {
+    private mutating func finishEStargz(_ level: Int) throws -> EStargzLayer {
+        let json = TOCSerializer.json(toc)
+        let archive = TOCBlob.archive(json)
+        contentHasher.update(archive)
+        contentSize += Int64(archive.count)
+        let tocOffset = offset
+        try write(try TOCBlob.member(archive, level: level))
+        try write(Footer.estargz(tocOffset: UInt64(tocOffset)).encoded())
+        return layer(json, tocOffset: tocOffset)
+    }
+
+    private mutating func finishExternal(_ level: Int, keepsDiffID: Bool) throws -> EStargzLayer {
+        if !keepsDiffID { try writeArchiveEnd(MemberCompressor(.gzip, level: level)) }
+        let end = offset
+        try write(Footer.externalTOC.encoded())
+        let json = TOCSerializer.json(toc)
+        let archive = TOCBlob.archive(json)
+        var layer = layer(json, tocOffset: end)
+        layer.externalTOC = ExternalTOC(blob: try TOCBlob.member(archive, level: level), diffID: Digest.sha256(archive))
+        return layer
+    }
+
+    private mutating func finishZstdChunked(_ level: Int) throws -> EStargzLayer {
+        let compressor = try ZstdCompressor(level: level)
+        try writeArchiveEnd(.zstd(compressor))
+        let json = TOCSerializer.json(toc)
+        var compressed: [UInt8] = []
+        json.withUnsafeBytes { compressor.frame($0, into: &compressed) }
+        let manifest = ZstdChunkedFooter(
+            offset: UInt64(offset) + UInt64(ZstdCompressor.skippableHeaderSize), length: UInt64(compressed.count),
+            uncompressedLength: UInt64(json.count))
+        try write(ZstdCompressor.skippableFrame(compressed))
+        try write(ZstdCompressor.skippableFrame(manifest.encoded()))
+        var layer = layer(json, tocOffset: Int64(manifest.offset))
+        layer.zstdManifest = ZstdManifest(position: manifest.annotation, checksum: Digest.sha256(compressed))
+        return layer
+    }
+
+    /// The two zero blocks that end an archive; where the TOC is an entry they follow that.
+    private mutating func writeArchiveEnd(_ compressor: MemberCompressor) throws {
+        contentHasher.update(TarWriter.end)
+        contentSize += Int64(TarWriter.end.count)
+        var member: [UInt8] = []
+        TarWriter.end.withUnsafeBytes { compressor.member($0, into: &member) }
+        try write(member)
+    }
+
+    private func layer(_ json: [UInt8], tocOffset: Int64) -> EStargzLayer {
+        EStargzLayer(
+            digest: blobHasher.digestSoFar(), size: offset, diffID: contentHasher.digestSoFar(), uncompressedSize: contentSize,
+            tocDigest: Digest.sha256(json), tocOffset: tocOffset, tocEntryCount: toc.entries.count)
+    }
+
+    private mutating func enter(
+        _ chunk: MemberBatch.Chunk, _ content: UnsafeRawBufferPointer, digest: Digest, offset: Int64, innerOffset: Int
+    ) {
         var entry = chunk.entry
         entry.offset = offset
+        entry.innerOffset = Int64(innerOffset)
         entry.chunkDigest = digest
         if entry.kind == .regular {
             if chunk.isLast {

@@ -1,12 +1,12 @@
 internal import Digests
 
-/// Consecutive gzip members to be, collected until they are worth a thread's attention.
+/// Consecutive members to be, collected until they are worth a thread's attention.
 ///
 /// Which members share a batch never shows in the output.
 struct MemberBatch: Sendable {
-    /// A regular file's piece, at the front of its member.
+    /// A regular file's piece.
     struct Chunk: Sendable {
-        /// The TOC entry, complete but for the offset and the digests.
+        /// The TOC entry, complete but for the offsets and the digests.
         var entry: TOCEntry
         /// Size of the piece in bytes.
         var size: Int
@@ -14,14 +14,20 @@ struct MemberBatch: Sendable {
         var isLast: Bool
     }
 
-    /// One gzip member: a chunk and the tar headers (and padding) that follow it, or headers alone.
+    /// What a member holds that the TOC speaks of.
+    enum Item: Sendable {
+        /// A chunk, and where it begins in the member.
+        case chunk(Chunk, innerOffset: Int)
+        /// An entry without payload.
+        case entry(TOCEntry)
+    }
+
+    /// One gzip member or zstd frame: chunks with the tar headers and padding between them, or headers alone.
     struct Member: Sendable {
         /// The member's bytes in `MemberBatch.bytes`.
         var range: Range<Int>
-        /// What the member begins with.
-        var chunk: Chunk?
-        /// TOC entries without payload whose headers are in the member, in tar order.
-        var entries: [TOCEntry]
+        /// Chunks and entries in tar order.
+        var items: [Item]
     }
 
     /// Uncompressed tar bytes of all members.
@@ -35,6 +41,6 @@ struct CompressedBatch: Sendable {
     var bytes: [UInt8] = []
     /// Where each member begins in `bytes`.
     var starts: [Int] = []
-    /// Digest of each member's chunk; nil for headers alone.
-    var chunkDigests: [Digest?] = []
+    /// Digest of each chunk of the batch, in order.
+    var chunkDigests: [Digest] = []
 }

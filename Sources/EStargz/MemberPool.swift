@@ -13,8 +13,6 @@ public final class MemberPool: Sendable {
     /// Uncompressed bytes under way at most: room for eight threads at the default chunk size with as much again waiting.
     public static let defaultBytesInFlight = 64 << 20
 
-    /// Level when nothing else is asked for.
-    public static let defaultLevel = GzipCompressor.defaultLevel
     /// One thread per processor that this process may use.
     public static var defaultJobs: Int { min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), jobs.upperBound) }
 
@@ -30,25 +28,29 @@ public final class MemberPool: Sendable {
     private let state = Monitor(State())
     private let threads: [NativeThread]
     private let limit: Int
-    /// libdeflate's level that the members are made with.
+    /// How the members are made.
+    public let compression: MemberCompression
+    /// The level that the members are made with, the library's.
     public let level: Int
 
     /// Starts the threads.
     ///
     /// - Parameters:
     ///   - jobs: how many, in `MemberPool.jobs`.
-    ///   - level: libdeflate's level.
+    ///   - level: of the library that makes the members; its default when nil.
     /// - Throws: `EStargzWriterError`.
     public init(
-        jobs: Int, level: Int = MemberPool.defaultLevel, bytesInFlight: Int = MemberPool.defaultBytesInFlight
+        jobs: Int, compression: MemberCompression = .gzip, level: Int? = nil, bytesInFlight: Int = MemberPool.defaultBytesInFlight
     ) throws(EStargzWriterError) {
         guard MemberPool.jobs.contains(jobs) else { throw .jobs(jobs) }
         limit = bytesInFlight
+        let level = level ?? compression.defaultLevel
+        self.compression = compression
         self.level = level
         var threads: [NativeThread] = []
         do throws(EStargzWriterError) {
             for _ in 0..<jobs {
-                let compressor = try CompressorBox(level: level)
+                let compressor = try CompressorBox(compression, level: level)
                 threads.append(try .starting("compress") { [state] in MemberPool.work(compressor, state) })
             }
         } catch {
@@ -98,11 +100,11 @@ public final class MemberPool: Sendable {
 /// One thread's compressor.
 private final class CompressorBox: @unchecked Sendable {
     // Safety: made on one thread, then used by the one worker thread that it is handed to and by nobody else.
-    private let compressor: GzipCompressor
+    private let compressor: MemberCompressor
 
-    init(level: Int) throws(EStargzWriterError) {
+    init(_ compression: MemberCompression, level: Int) throws(EStargzWriterError) {
         do {
-            compressor = try GzipCompressor(level: level)
+            compressor = try MemberCompressor(compression, level: level)
         } catch {
             throw .compression(error)
         }
@@ -113,7 +115,9 @@ private final class CompressorBox: @unchecked Sendable {
         batch.bytes.withUnsafeBytes { bytes in
             for member in batch.members {
                 let content = UnsafeRawBufferPointer(rebasing: bytes[member.range])
-                result.chunkDigests.append(member.chunk.map { Digest.sha256(UnsafeRawBufferPointer(rebasing: content[..<$0.size])) })
+                for case .chunk(let chunk, let start) in member.items {
+                    result.chunkDigests.append(Digest.sha256(UnsafeRawBufferPointer(rebasing: content[start..<start + chunk.size])))
+                }
                 result.starts.append(result.bytes.count)
                 compressor.member(content, into: &result.bytes)
             }

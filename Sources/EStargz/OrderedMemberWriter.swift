@@ -14,10 +14,12 @@ final class OrderedMemberWriter: Sendable {
 
     private let queue = Monitor(Queue())
     private let pool: MemberPool
+    private let format: LayerFormat
     private let output: any BlobOutput
 
-    init(pool: MemberPool, output: any BlobOutput) {
+    init(pool: MemberPool, format: LayerFormat, output: any BlobOutput) {
         self.pool = pool
+        self.format = format
         self.output = output
     }
 
@@ -60,7 +62,7 @@ final class OrderedMemberWriter: Sendable {
         }
         guard queue.update({ $0.failure == nil }) else { return }
         attempt {
-            let layer = try blob.finish(level: pool.level)
+            let layer = try blob.finish(format, level: pool.level)
             queue.update { $0.layer = layer }
         }
     }

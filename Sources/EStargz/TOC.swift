@@ -24,6 +24,15 @@ public struct TOC: Equatable, Sendable {
         self.entries = entries
     }
 
+    /// A name without leading `./` and `/`, inner `.`, `..` and doubled slashes.
+    public static func cleanName(_ name: String) -> String {
+        var parts: [Substring] = []
+        for part in name.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        return parts.joined(separator: "/")
+    }
+
     /// Whether a name (cleaned of `./` and `/`) belongs to the format and not to the file system.
     public static func isInternalName(_ cleanName: String) -> Bool {
         cleanName == entryName || cleanName == prefetchLandmark || cleanName == noPrefetchLandmark

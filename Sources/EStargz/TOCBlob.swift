@@ -1,8 +1,22 @@
 internal import Compression
 internal import Tar
 
-/// Takes the TOC's JSON out of its gzip member: a tar of one entry, `stargz.index.json`.
+/// The TOC's JSON and the gzip member that holds it: a tar of one entry, `stargz.index.json`.
 public enum TOCBlob {
+    /// The archive of a TOC: its entry and the end of the archive.
+    static func archive(_ json: [UInt8]) -> [UInt8] {
+        let size = Int64(json.count)
+        return TarWriter.header(name: TOC.entryName, size: size) + json + TarWriter.padding(afterSize: size) + TarWriter.end
+    }
+
+    /// The gzip member of a TOC's archive.
+    static func member(_ archive: [UInt8], level: Int) throws(CompressionError) -> [UInt8] {
+        let compressor = try GzipCompressor(level: level)
+        var member: [UInt8] = []
+        archive.withUnsafeBytes { compressor.member($0, into: &member) }
+        return member
+    }
+
     /// Extracts the JSON bytes, not verified.
     ///
     /// - Parameters:

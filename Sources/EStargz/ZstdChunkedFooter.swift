@@ -16,6 +16,19 @@ public struct ZstdChunkedFooter: Equatable, Sendable {
     public static let size = 40
     private static let magic = Array("GNUlInUx".utf8)
 
+    /// A footer for a TOC of the known kind.
+    public init(offset: UInt64, length: UInt64, uncompressedLength: UInt64) {
+        (self.offset, self.length, self.uncompressedLength, type) = (offset, length, uncompressedLength, 1)
+    }
+
+    /// The footer's content.
+    public func encoded() -> [UInt8] {
+        [offset, length, uncompressedLength, type].flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) } + ZstdChunkedFooter.magic
+    }
+
+    /// The annotation's text.
+    public var annotation: String { "\(offset):\(length):\(uncompressedLength):\(type)" }
+
     /// Reads the footer at the end of a blob; nil when there is none.
     public init?(suffix: UnsafeRawBufferPointer) {
         guard suffix.count >= ZstdChunkedFooter.size else { return nil }

@@ -8,14 +8,24 @@ public final class LockedDirectory: Sendable {
     private let lock: FileLock
 
     private static let lockName = "/lock"
+    private static let makingPrefix = ".making-"
     /// A directory without a lock file is one that is being made or removed; after a minute nobody does that any more.
     private static let abandonedAfterSeconds = 60
 
-    /// Makes `parent/name`, with its parents, and locks it.
+    /// Makes `parent/name`, with its parents, locked from the first moment that it has this name.
     public init(_ name: String, in parent: String) throws(HostError) {
         path = parent + "/" + name
-        try Files.makeDirectories(path, mode: 0o711)
-        lock = try FileLock(path + LockedDirectory.lockName)
+        // A directory that is not locked yet would look abandoned to a reaper, who could lock it first.
+        let making = parent + "/" + LockedDirectory.makingPrefix + name
+        try Files.makeDirectories(making, mode: 0o711)
+        do {
+            lock = try FileLock(making + LockedDirectory.lockName)
+            try Files.move(making, to: path)
+        } catch {
+            // What stays is reaped.
+            try? Files.remove(making)
+            throw error
+        }
     }
 
     /// Hands each directory in `parent` that nobody owns any more to `body`, which removes it; `isCandidate` chooses by name.
@@ -23,7 +33,13 @@ public final class LockedDirectory: Sendable {
         in parent: String, where isCandidate: (String) -> Bool = { _ in true }, _ body: (_ name: String) throws(HostError) -> Void
     ) throws(HostError) {
         guard Files.exists(parent) else { return }
-        for name in try Files.entries(parent) where isCandidate(name) {
+        for name in try Files.entries(parent) {
+            let isMaking = name.hasPrefix(makingPrefix)
+            guard isCandidate(isMaking ? String(name.dropFirst(makingPrefix.count)) : name) else { continue }
+            if isMaking {
+                if isOld(parent + "/" + name) { try Files.remove(parent + "/" + name) }
+                continue
+            }
             guard let claim = try Claim(parent + "/" + name) else { continue }
             try body(name)
             claim.keep()

@@ -30,6 +30,27 @@ public protocol ImageDestination: Sendable {
     func tag(_ descriptor: Descriptor, bytes: [UInt8]) async throws
     /// Gives up what was written and not tagged, and removes temporary files.
     func abandon() async
+    /// The place for an image that belongs to this one and is found by its name: the same with something behind the tag.
+    ///
+    /// - Throws: `NoCompanionError` where there is no tag to put something behind.
+    func companion(tagSuffix: String) throws -> any ImageDestination
+}
+
+/// A destination has no tag that a second image could be named after.
+public struct NoCompanionError: Error, Equatable, CustomStringConvertible {
+    /// The destination as the user named it.
+    public let name: String
+
+    /// Names the destination.
+    public init(name: String) { self.name = name }
+
+    /// One line for the user.
+    public var description: String { "\(name): the TOC image is named after the tag, and there is none; give the destination a tag" }
+}
+
+extension ImageDestination {
+    /// No second image here.
+    public func companion(tagSuffix: String) throws -> any ImageDestination { throw NoCompanionError(name: name) }
 }
 
 /// Bytes in order, pulled by one thread at a time; reading blocks the thread, so it belongs on one that may wait.

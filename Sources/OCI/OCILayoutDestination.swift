@@ -112,6 +112,12 @@ public final class OCILayoutDestination: ImageDestination {
         made.withLock { $0.isTagged = true }
     }
 
+    /// The same layout with a longer tag.
+    public func companion(tagSuffix: String) throws -> any ImageDestination {
+        guard let tag else { throw NoCompanionError(name: name) }
+        return OCILayoutDestination(directory: directory, tag: tag + tagSuffix)
+    }
+
     /// Takes back the blobs and directories that were made, unless the image was tagged.
     public func abandon() async {
         let made = made.withLock { $0 }

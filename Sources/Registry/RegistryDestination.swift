@@ -121,6 +121,13 @@ public final class RegistryDestination: ImageDestination {
             accept: [200, 201, 202])
     }
 
+    /// The same repository with a longer tag.
+    public func companion(tagSuffix: String) throws -> any ImageDestination {
+        guard let tag = reference.tag else { throw NoCompanionError(name: name) }
+        return RegistryDestination(
+            client: client, reference: Reference(registry: reference.registry, repository: reference.repository, tag: tag + tagSuffix))
+    }
+
     /// Nothing to undo: untagged blobs are the registry's to collect.
     public func abandon() async {}
 }

@@ -25,6 +25,8 @@ public final class TarReader {
     private var paddingLeft = 0
     private var entryName: String?
     private var ended = false
+    /// The zero blocks that ended the archive.
+    private var endBlocks: [UInt8] = []
 
     /// Begins to read at the front of an archive.
     public init(_ input: any TarInput) {
@@ -104,6 +106,14 @@ public final class TarReader {
         _ = try padding()
     }
 
+    /// Hands out, after the last entry, what stands behind it to the input's end: the zero blocks and whatever follows them.
+    public func withTail(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        precondition(ended, "the entries come before what follows them")
+        try endBlocks.withUnsafeBytes { if !$0.isEmpty { try body($0) } }
+        endBlocks = []
+        while try input.withBytes(atMost: .max, body) != nil {}
+    }
+
     // A zero block ends the archive when another one or nothing follows it.
     private func nextBlock(_ pending: inout PendingHeaders) throws -> TarBlock? {
         guard let block = try rawBlock() else { return nil }
@@ -111,9 +121,11 @@ public final class TarReader {
             try pending.append(block.bytes)
             return block
         }
+        endBlocks = block.bytes
         let offset = input.offset
         guard let second = try rawBlock() else { return nil }
         guard second.isZero else { throw TarError.checksum(offset: offset) }
+        endBlocks += second.bytes
         return nil
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conversion
+import Digests
 import Glibc
 import OCI
 import Synchronization
@@ -10,14 +11,16 @@ enum ProgressStyle: String, ExpressibleByArgument, CaseIterable {
     case auto
     /// A line per event.
     case plain
+    /// A JSON object per event.
+    case json
     /// Nothing.
     case none
 }
 
 /// Shows a conversion's progress on standard error: one moving line on a terminal, a line per layer otherwise.
 final class ConversionDisplay: Sendable {
+    private let style: ProgressStyle
     private let moves: Bool
-    private let isSilent: Bool
     private let state = Mutex(State())
 
     private struct State {
@@ -29,12 +32,13 @@ final class ConversionDisplay: Sendable {
     }
 
     init(_ style: ProgressStyle) {
+        self.style = style
         moves = style == .auto && isatty(2) == 1
-        isSilent = style == .none
     }
 
     func show(_ event: ConversionEvent) {
-        guard !isSilent else { return }
+        if style == .none { return }
+        if style == .json { return Terminal.show(ConversionDisplay.json(event) + "\n") }
         state.withLock { state in
             switch event {
             case .planned(let layers, let bytes):
@@ -43,7 +47,7 @@ final class ConversionDisplay: Sendable {
             case .started(let layer, _): line("\(layer): converting", &state)
             case .progress(let layer, let bytes): state.read[layer] = bytes
             case .converted(let layer, let descriptor): line("\(layer): converted, \(descriptor.size) bytes", &state)
-            case .reused(let layer): line("\(layer): is eStargz already", &state)
+            case .reused(let layer): line("\(layer): is in the format already", &state)
             case .stored(_, let wasThere):
                 state.stored += 1
                 if wasThere { line("a layer is at the destination already", &state) }
@@ -51,6 +55,41 @@ final class ConversionDisplay: Sendable {
             }
             draw(&state)
         }
+    }
+
+    /// One object, for programs: `event`, and what belongs to it.
+    private static func json(_ event: ConversionEvent) -> String {
+        var members: [String: JSONValue] = [:]
+        func describe(_ name: String, _ layer: LayerName? = nil) {
+            members["event"] = .string(name)
+            guard let layer else { return }
+            members["layer"] = .integer(Int64(layer.number))
+            members["layers"] = .integer(Int64(layer.count))
+            members["source"] = .string(layer.digest.description)
+        }
+        switch event {
+        case .planned(let layers, let bytes):
+            describe("planned")
+            (members["layers"], members["bytes"]) = (.integer(Int64(layers)), .integer(bytes))
+        case .started(let layer, let bytes):
+            describe("started", layer)
+            members["bytes"] = .integer(bytes)
+        case .progress(let layer, let bytes):
+            describe("progress", layer)
+            members["bytes"] = .integer(bytes)
+        case .converted(let layer, let descriptor):
+            describe("converted", layer)
+            (members["digest"], members["size"]) = (.string(descriptor.digest.description), .integer(descriptor.size))
+        case .reused(let layer): describe("reused", layer)
+        case .stored(let layer, let wasThere):
+            describe("stored", layer)
+            members["wasThere"] = .bool(wasThere)
+        case .finished(let descriptor):
+            describe("finished")
+            members["digest"] = .string(descriptor.digest.description)
+        }
+        // A dictionary of texts and numbers can always be encoded.
+        return (try? Documents.encode(JSONValue.object(members))).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 
     /// Leaves the terminal's line clean.

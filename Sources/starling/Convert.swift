@@ -8,7 +8,7 @@ import Registry
 /// `starling convert SOURCE DESTINATION`.
 struct Convert: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Convert an image to eStargz; it still runs everywhere, and here it starts before it is pulled.",
+        abstract: "Convert an image to eStargz or zstd:chunked; it still runs everywhere, and here it starts before it is pulled.",
         discussion: """
             Prints the digest of the converted image. Images are named docker://REFERENCE (the transport may be left out), oci:DIR[:TAG] or
             oci-archive:FILE[:TAG].
@@ -17,6 +17,9 @@ struct Convert: AsyncParsableCommand {
               starling convert registry.example.org/app:1 registry.example.org/app:1-esgz
               starling convert oci:build/app oci-archive:app-esgz.tar
               starling convert --all-platforms docker://alpine:3 docker://127.0.0.1:5000/alpine:3
+              starling convert --prefetch-list first.txt app:1 registry.example.org/app:1-esgz
+              starling convert --format zstd-chunked app:1 registry.example.org/app:1-zstd
+              starling convert --external-toc --keep-diff-id app:1 registry.example.org/app:1-esgz
             """)
 
     @OptionGroup var registry: RegistryArguments
@@ -33,16 +36,13 @@ struct Convert: AsyncParsableCommand {
     @Option(help: "Threads that compress. (default: one per processor)")
     var jobs: Int?
 
-    @Option(help: "Compression level, 1 to 12.")
-    var level = ConversionOptions().level
+    @OptionGroup var format: FormatArguments
+    @OptionGroup var order: PriorityArguments
 
-    @Option(name: .customLong("chunk-size"), help: ArgumentHelp("Bytes of a file per chunk.", valueName: "bytes"))
-    var chunkSize = ConversionOptions().chunkSize
-
-    @Flag(inversion: .prefixedNo, help: "Copy layers that are eStargz already.")
+    @Flag(inversion: .prefixedNo, help: "Copy layers that are in the format already.")
     var reuse = true
 
-    @Option(help: "How progress is shown: auto, plain or none.")
+    @Option(help: "How progress is shown: auto, plain, json or none.")
     var progress = ProgressStyle.auto
 
     @Argument(help: "The image to convert.")
@@ -65,19 +65,22 @@ struct Convert: AsyncParsableCommand {
         defer { client.shutdown() }
         let display = ConversionDisplay(progress)
         defer { display.end() }
+        let options = try options()
         let converter = ImageConverter(options: options) { display.show($0) }
         // Ctrl-C and SIGTERM cancel the conversion, which then removes what it has written so far.
         let result = try await Interruption.cancels {
             try await converter.convert(from: try from.source(client), to: to.destination(client, origin: from))
         }
         display.end()
+        for path in options.priorities?.unfulfilled.prefix(10) ?? [] { Terminal.say("no layer has what the list wants first: \(path)") }
         try Terminal.result(result.descriptor.digest.description)
     }
 
-    private var options: ConversionOptions {
+    private func options() throws -> ConversionOptions {
         let listed = platforms.compactMap { Platform(parsing: $0) }
         return ConversionOptions(
-            platforms: allPlatforms ? .all : listed.isEmpty ? .current : .listed(listed), jobs: jobs, level: level, chunkSize: chunkSize,
-            reusesLayers: reuse, temporaryDirectory: root.map { $0 + "/tmp" })
+            platforms: allPlatforms ? .all : listed.isEmpty ? .current : .listed(listed), jobs: jobs, level: format.level,
+            writer: format.writer,
+            priorities: try order.priorities(), reusesLayers: reuse, temporaryDirectory: root.map { $0 + "/tmp" })
     }
 }

@@ -137,7 +137,7 @@ struct ImageConverterTests {
         arguments: [(0, 6, 4 << 20), (1, 0, 4 << 20), (1, 13, 4 << 20), (1, 6, 100)])
     func options(jobs: Int, level: Int, chunkSize: Int) async throws {
         await #expect(throws: EStargzWriterError.self) {
-            try await convert("/nowhere", ConversionOptions(jobs: jobs, level: level, chunkSize: chunkSize))
+            try await convert("/nowhere", ConversionOptions(jobs: jobs, level: level, writer: EStargzWriter.Options(chunkSize: chunkSize)))
         }
     }
 }

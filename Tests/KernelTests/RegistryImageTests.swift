@@ -1,4 +1,5 @@
 import ChunkStore
+import Conversion
 import Digests
 import EStargz
 import FetchEngine
@@ -31,15 +32,19 @@ struct RegistryImageTests {
         let reference: Reference
 
         init(_ variant: (tag: String, image: String, toc: String?)) throws {
+            try self.init(tag: variant.tag)
+            try registry.push("oci-archive:" + Fixtures.path(variant.image), as: "fixture:\(variant.tag)")
+            if let toc = variant.toc { try registry.push("oci-archive:" + Fixtures.path(toc), as: "fixture:\(variant.tag)-esgztoc") }
+        }
+
+        init(tag: String) throws {
             try requireRoot()
             try requireFuse()
             registry = try RegistryServer()
-            try registry.push("oci-archive:" + Fixtures.path(variant.image), as: "fixture:\(variant.tag)")
-            if let toc = variant.toc { try registry.push("oci-archive:" + Fixtures.path(toc), as: "fixture:\(variant.tag)-esgztoc") }
             directory = try TemporaryDirectory()
             let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             node = try LazyNode(root: directory.path, mountpoint: directory.path + "/lazy", client: client, log: log)
-            reference = try Reference(parsing: "\(registry.address)/fixture:\(variant.tag)")
+            reference = try Reference(parsing: "\(registry.address)/fixture:\(tag)")
         }
 
         func layer() async throws -> Descriptor {
@@ -57,6 +62,21 @@ struct RegistryImageTests {
             guard pread(file, &byte, 1, place) == 1 else { throw HostError.last("read", path) }
             byte ^= 0x10
             guard pwrite(file, &byte, 1, place) == 1 else { throw HostError.last("write", path) }
+        }
+
+        /// Lets skopeo copy the image and standard tools unpack its layer as a whole; each checks what it can.
+        func unpack(as mediaType: String) throws {
+            let copy = directory.path + "/copy"
+            try run(
+                "skopeo", ["copy", "--quiet", "--insecure-policy", "--src-tls-verify=false", "docker://\(reference)", "oci:\(copy):latest"])
+            let manifest = try layoutManifest(copy)
+            let blob = "\(copy)/blobs/sha256/\(manifest.layers[0].digest.hex)"
+            let decompress = mediaType == MediaType.layerZstd ? "zstd -dcq" : "gzip -dc"
+            let names = try run("sh", ["-c", "\(decompress) \(blob) | tar -t"]).outputText.split(separator: "\n")
+            #expect(names.contains("big/10m.bin") && names.count >= 25)
+            // umoci of Debian 12 knows no zstd.
+            guard mediaType != MediaType.layerZstd else { return }
+            try run("umoci", ["raw", "unpack", "--keep-dirlinks", "--image", copy + ":latest", directory.path + "/unpacked"])
         }
 
         func end() async throws {
@@ -82,6 +102,39 @@ struct RegistryImageTests {
             try TreeListing(opened.mounted.directory).comparable().differences(from: UnpackedLayer().listing)
         }
         #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
+        try await node.end()
+    }
+
+    /// Every way to write a layer.
+    static let formats: [EStargzWriter.Options] = [
+        .init(), .init(minimumChunkSize: 50_000), .init(format: .externalTOC(keepsDiffID: false)),
+        .init(format: .externalTOC(keepsDiffID: true)),
+        .init(format: .zstdChunked), .init(format: .zstdChunked, chunkSize: 100_000, minimumChunkSize: 1 << 20),
+    ]
+
+    @Test(
+        "what we write is read back lazily as the unpacked layer, in every format, and by skopeo and umoci too", arguments: formats.indices)
+    func written(format: Int) async throws {
+        let node = try Node(tag: "written")
+        let layout = try TestImages.awkward(in: node.directory.path)
+        // Files from all over the layer first, which must change nothing but their place.
+        let priorities = try Priorities(list: "big/exact4m\nbin/hard2\n**/*conf\nno/such/file\n", path: "list")
+        let options = ConversionOptions(writer: Self.formats[format], priorities: priorities)
+        let destination = RegistryDestination(client: node.client, reference: node.reference)
+        let source = OCILayoutSource(directory: layout, tag: nil)
+        let result = try await ImageConverter(options: options).convert(from: source, to: destination)
+        let layer = result.images[0].layers[0]
+        #expect((layer.diffID == layer.sourceDiffID) == Self.formats[format].format.keepsDiffID)
+
+        let opened = try await node.node.open(layer.result, of: node.reference)
+        let differences = try await BlockingTask.run {
+            try TreeListing(opened.mounted.directory).comparable().differences(from: UnpackedLayer().listing)
+        }
+        #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
+        let isPrioritized = !Self.formats[format].format.keepsDiffID
+        #expect((opened.layer.stored.chunks.prefetchEnd > 0) == isPrioritized)
+        if isPrioritized { #expect(priorities.unfulfilled == ["no/such/file"]) }
+        try node.unpack(as: layer.result.mediaType)
         try await node.end()
     }
 
@@ -138,4 +191,11 @@ struct RegistryImageTests {
         #expect(try Files.entries(node.directory.path + "/layers").isEmpty)
         try await node.end()
     }
+}
+
+/// The one manifest of a layout that skopeo wrote.
+private func layoutManifest(_ layout: String) throws -> Manifest {
+    let index = try Documents.decode(Index.self, from: Files.read(layout + "/index.json", limit: 1 << 20), what: "index")
+    let path = layout + "/blobs/sha256/" + index.manifests[0].digest.hex
+    return try Documents.decode(Manifest.self, from: Files.read(path, limit: 1 << 20), what: "manifest")
 }

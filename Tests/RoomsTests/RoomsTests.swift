@@ -27,6 +27,14 @@ struct RoomsTests {
         #expect(folders == Set(package.rooms.keys).union(package.edges))
     }
 
+    @Test("every folder of Tests is a target of Package.swift: tests that nobody builds pass for ever")
+    func testTargets() throws {
+        let manifest = try Repository.read("Package.swift")
+        for folder in try Repository.entries("Tests") where folder.hasSuffix("Tests") {
+            #expect(manifest.contains("\"\(folder)\""), "\(folder)")
+        }
+    }
+
     @Test("full Foundation, with its 40 MB of ICU tables, is imported nowhere in what ships")
     func foundation() throws {
         var wrong: [String] = []

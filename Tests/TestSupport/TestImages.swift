@@ -65,6 +65,19 @@ public enum TestImages {
         return layout.path
     }
 
+    /// An OCI layout (tag `latest`) in `directory` of the fixture's awkward layer, ordinary gzip.
+    public static func awkward(in directory: String) throws -> String {
+        let layout = ImageLayout(directory + "/layout")
+        try layout.make()
+        let blob = try Fixtures.bytes(Fixtures.path("a-layer.tar.gz"))
+        let diffID = try run("sh", ["-c", "gzip -dc \(Fixtures.path("a-layer.tar.gz")) | sha256sum"]).outputText.prefix(64)
+        let config = """
+            {"architecture":"\(architecture)","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:\(diffID)"]}}
+            """
+        try layout.write(config: config, layers: [layout.descriptor("application/vnd.oci.image.layer.v1.tar+gzip", bytes: blob)])
+        return layout.path
+    }
+
     /// A root file system with Debian's static busybox.
     public static func busyboxRoot(_ root: String, files: [File] = []) throws {
         let program = try requireProgram("busybox", package: "busybox-static")

@@ -1,0 +1,80 @@
+internal import EStargz
+internal import OCI
+internal import Tar
+
+/// The blocking part of a layer's conversion: reads the source, checks it, and writes the blob.
+struct LayerRewriting {
+    let layer: PlannedLayer
+    let options: ConversionOptions
+    let pool: MemberPool
+    /// Directory for temporary files.
+    let directory: String
+    let cancellation: CancellationFlag
+    let report: @Sendable (ConversionEvent) -> Void
+
+    /// What was written, and bytes after the source's compressed data that were ignored.
+    struct Outcome {
+        var written: EStargzLayer
+        var ignoredBytes: UInt64
+    }
+
+    /// Converts a layer.
+    func run(_ stream: any BlobStream, to blob: TemporaryBlob) throws -> Outcome {
+        let writer = try EStargzWriter(options: options.writer, pool: pool, output: blob)
+        defer { writer.cancel() }
+        if let priorities = options.priorities, !options.writer.format.keepsDiffID { return try runPrioritized(priorities, stream, writer) }
+        let input = try SourceLayer(stream, cancellation: cancellation, progress: progress)
+        let reader = TarReader(input)
+        try writer.appendArchive(reader)
+        // To the end in any case: the digests cover everything, and the stream has verified the blob then.
+        try reader.withTail { if options.writer.format.keepsDiffID { try writer.appendTail($0) } }
+        try check(input)
+        return Outcome(written: try writer.finish(), ignoredBytes: input.ignoredBytes)
+    }
+
+    /// Looks at all names first, puts the wanted entries aside, and writes them before the rest. The source is read once, the disk thrice.
+    private func runPrioritized(_ priorities: Priorities, _ stream: any BlobStream, _ writer: EStargzWriter) throws -> Outcome {
+        let spool = try LayerSpool(directory: directory)
+        let input = try SourceLayer(stream, spool: spool, cancellation: cancellation, progress: progress)
+        var order = EntryOrder()
+        let scan = TarReader(input)
+        while let entry = try scan.next() { order.add(entry) }
+        try scan.withTail { _ in }
+        try check(input)
+
+        let first = order.first(priorities, layer)
+        guard !first.isEmpty else {
+            try writer.appendArchive(TarReader(SpooledArchive(spool, isLast: true, cancellation: cancellation)))
+            return Outcome(written: try writer.finish(), ignoredBytes: input.ignoredBytes)
+        }
+        let stash = try EntryStash(directory: directory)
+        let isFirst = Set(first)
+        try forEachEntry(in: spool, isLast: false) { number, entry, reader in
+            if isFirst.contains(number) { try stash.take(number, entry, reader) }
+        }
+        for number in first {
+            if let (entry, payload) = stash.entry(number) { try writer.append(entry, payload: payload) }
+        }
+        try writer.appendLandmark(prefetch: true)
+        try forEachEntry(in: spool, isLast: true) { number, entry, reader in
+            guard !isFirst.contains(number), order.isLast(number, entry), !TOC.isInternalName(TOC.cleanName(entry.name)) else { return }
+            try writer.append(entry, payload: reader)
+        }
+        return Outcome(written: try writer.finish(), ignoredBytes: input.ignoredBytes)
+    }
+
+    private func forEachEntry(in spool: LayerSpool, isLast: Bool, _ body: (Int, TarEntry, TarReader) throws -> Void) throws {
+        let reader = TarReader(try SpooledArchive(spool, isLast: isLast, cancellation: cancellation))
+        var number = 0
+        while let entry = try reader.next() {
+            try body(number, entry, reader)
+            number += 1
+        }
+    }
+
+    private var progress: (Int64) -> Void { { report(.progress(layer.name, bytes: $0)) } }
+
+    private func check(_ input: SourceLayer) throws(ConversionError) {
+        guard input.diffID == layer.diffID else { throw .diffID(layer.name, expected: layer.diffID, actual: input.diffID) }
+    }
+}
