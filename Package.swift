@@ -92,6 +92,9 @@ let package = Package(
             ["Digests", "OCI", "HostSystem", "Threads", "ContainerdAPI", grpcCore, grpcTransport, grpcProtobuf, protobuf]),
         room("Conversion", ["Digests", "Compression", "Tar", "EStargz", "OCI", "HostSystem", "Threads"]),
         room(
+            "Inspection",
+            ["Digests", "Compression", "Tar", "EStargz", "OCI", "TreeImage", "FetchEngine", "HostSystem", "Threads"]),
+        room(
             "ContainerRun",
             ["Digests", "Compression", "Tar", "OCI", "HostSystem", "CLinux"]),
         room("Configuration", ["OCI", toml]),
@@ -100,7 +103,8 @@ let package = Package(
         .executableTarget(
             name: "starling",
             dependencies: [
-                "Digests", "OCI", "EStargz", "Registry", "Conversion", "ContainerRun", "ContainerdClient", "FetchEngine", "ChunkStore",
+                "Digests", "OCI", "EStargz", "Registry", "Conversion", "Inspection", "ContainerRun", "ContainerdClient", "FetchEngine",
+                "ChunkStore", "TreeImage",
                 "LazyFS",
                 "HostSystem", "Threads",
                 arguments, log,
@@ -135,6 +139,7 @@ let package = Package(
         tests("FetchEngineTests", ["FetchEngine", "TreeImage", "EStargz", "Digests", "HostSystem"]),
         tests("SnapshotsTests", ["Snapshots", "Digests", "OCI", "HostSystem", log]),
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
+        tests("InspectionTests", ["Inspection", "Conversion", "TreeImage", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("ContainerRunTests", ["ContainerRun", "OCI", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests(

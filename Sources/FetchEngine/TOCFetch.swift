@@ -2,15 +2,13 @@ internal import Compression
 internal import Digests
 internal import EStargz
 internal import OCI
-internal import Registry
 internal import TreeImage
 
 /// Finds the TOC of one layer, wherever its format keeps it: at the end of the blob, in an image of its own, or where an annotation points.
 struct TOCFetch {
-    let client: RegistryClient
-    let blob: RemoteBlob
+    let source: any ImageSource
+    let blob: any BlobRanges
     let descriptor: Descriptor
-    let reference: Reference
 
     /// A TOC's JSON, not yet verified, and what the chunk table must fit in.
     struct Found {
@@ -67,22 +65,21 @@ struct TOCFetch {
 
     // The TOC image has the reference's tag and "-esgztoc"; one of its layers names this layer in an annotation.
     private func external(_ size: UInt64) async throws(LayerRefusal) -> Found {
-        guard let tag = reference.tag else {
-            throw .notLazyFormat("its TOC is in another image, which is found by tag, and \(reference) has none")
-        }
-        let image = Reference(registry: reference.registry, repository: reference.repository, tag: tag + "-esgztoc")
         do {
-            let manifest = try Documents.decode(Manifest.self, from: try await client.resolve(image).1, what: "manifest of \(image)")
+            let image = try source.companion(tagSuffix: "-esgztoc")
+            let manifest = try Documents.decode(Manifest.self, from: try await image.root().1, what: "manifest of \(image.name)")
             let layer = manifest.layers.first { $0.annotations?[Annotation.externalTOCLayerDigest] == descriptor.digest.description }
-            guard let layer else { throw LayerRefusal.notLazyFormat("\(image) holds no TOC for it") }
+            guard let layer else { throw LayerRefusal.notLazyFormat("\(image.name) holds no TOC for it") }
             guard layer.size > 0, layer.size <= Int64(TOCParser.maximumSize) else {
                 throw LayerRefusal.badTOC("TOC blob of \(layer.size) bytes")
             }
-            let bytes = try await client.blob(layer, of: image).read(0..<UInt64(layer.size))
+            let bytes = try await image.ranges(layer).read(0..<UInt64(layer.size))
             guard Digest.sha256(bytes) == layer.digest else { throw LayerRefusal.badTOC("the TOC blob \(layer.digest) has another digest") }
             return Found(json: try extract(bytes), blobSize: size, payloadEnd: size, compression: .gzip, format: "estargz-external-toc")
         } catch let refusal as LayerRefusal {
             throw refusal
+        } catch let error as NoCompanionError {
+            throw .notLazyFormat("\(error)")
         } catch {
             throw .registry("\(error)")
         }

@@ -61,8 +61,7 @@ public final class OCIArchiveDestination: ImageDestination {
 
     /// An archive of its own beside this one: the suffix stands behind the tag, and in the file's name before `.tar`.
     public func companion(tagSuffix: String) throws -> any ImageDestination {
-        let name = path.hasSuffix(".tar") ? path.dropLast(".tar".count) + tagSuffix + ".tar" : path + tagSuffix
-        return OCIArchiveDestination(file: String(name), tag: tagName.map { $0 + tagSuffix })
+        OCIArchiveDestination(file: OCIArchiveSource.companion(of: path, tagSuffix), tag: tagName.map { $0 + tagSuffix })
     }
 
     /// Removes everything temporary.

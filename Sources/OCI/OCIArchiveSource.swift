@@ -61,12 +61,30 @@ public struct OCIArchiveSource: ImageSource {
 
     /// A blob of the archive.
     public func blob(_ descriptor: Descriptor) async throws -> any BlobStream {
+        FileBlobStream(file, start: try start(of: descriptor), descriptor: descriptor)
+    }
+
+    /// A blob of the archive in parts.
+    public func ranges(_ descriptor: Descriptor) async throws -> any BlobRanges {
+        FileRanges(file: file, start: try start(of: descriptor), size: UInt64(max(0, descriptor.size)))
+    }
+
+    /// The archive beside this one; see the destination's.
+    public func companion(tagSuffix: String) throws -> any ImageSource {
+        try OCIArchiveSource(file: OCIArchiveSource.companion(of: path, tagSuffix), tag: tag.map { $0 + tagSuffix })
+    }
+
+    static func companion(of path: String, _ tagSuffix: String) -> String {
+        path.hasSuffix(".tar") ? path.dropLast(".tar".count) + tagSuffix + ".tar" : path + tagSuffix
+    }
+
+    private func start(of descriptor: Descriptor) throws(LayoutError) -> Int64 {
         guard let member = members["blobs/sha256/" + descriptor.digest.hex] else {
             throw LayoutError.notALayout(path: path, reason: "blob \(descriptor.digest) is missing")
         }
         guard member.size == descriptor.size else {
             throw LayoutError.mismatch(path: path, digest: descriptor.digest, reason: "\(member.size) bytes instead of \(descriptor.size)")
         }
-        return FileBlobStream(file, start: member.start, descriptor: descriptor)
+        return member.start
     }
 }

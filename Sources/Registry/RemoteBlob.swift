@@ -197,6 +197,8 @@ public final class RemoteBlob: Sendable {
     }
 }
 
+extension RemoteBlob: BlobRanges {}
+
 extension RegistryClient {
     /// A blob of the repository of `reference`; nothing is asked yet.
     public func blob(_ descriptor: Descriptor, of reference: Reference) -> RemoteBlob {

@@ -51,5 +51,7 @@ struct Starling: ParsableCommand {
             References are docker's: [REGISTRY/]REPOSITORY[:TAG][@DIGEST]. Results go to standard output, everything else to standard error.
             """,
         version: Version.text,
-        subcommands: [Convert.self, Run.self, Pull.self])
+        subcommands: [
+            Convert.self, Run.self, Pull.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
+        ])
 }
