@@ -94,14 +94,14 @@ let package = Package(
         room(
             "ContainerRun",
             ["Digests", "Compression", "Tar", "OCI", "HostSystem", "CLinux"]),
-        room("Configuration", ["OCI", toml]),
+        room("Configuration", ["Registry", "HostSystem", toml]),
 
         // The two programs: argument parsing, configuration, wiring.
         .executableTarget(
             name: "starling",
             dependencies: [
                 "Digests", "OCI", "Registry", "Conversion", "ContainerRun", "ContainerdClient", "FetchEngine", "ChunkStore", "LazyFS",
-                "HostSystem", "Threads",
+                "Configuration", "HostSystem", "Threads",
                 arguments, log,
             ],
             swiftSettings: settings),
@@ -133,7 +133,7 @@ let package = Package(
         tests("SnapshotsTests", ["Snapshots", "Digests", "OCI", "HostSystem", log]),
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("ContainerRunTests", ["ContainerRun", "OCI", "TestSupport"]),
-        tests("ConfigurationTests", ["Configuration"]),
+        tests("ConfigurationTests", ["Configuration", "Registry", "HostSystem"]),
         tests(
             "KernelTests",
             [
