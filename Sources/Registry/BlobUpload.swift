@@ -62,19 +62,28 @@ struct BlobUpload {
     }
 
     private mutating func goOn(_ hasMovedOn: inout Bool, _ retryAfter: inout String?) async throws(RegistryError) {
-        if location != nil, isUncertain, !isWhole { try await ask(&retryAfter) }
+        if location != nil, isUncertain {
+            // The request that ends an upload may have done its work.
+            if try await isThere() { return }
+            try await ask(&retryAfter)
+        }
         if location == nil, try await begin(&retryAfter) { return }
         while !isWhole, let piece = progress.piece {
             if try await send(piece, &retryAfter) { hasMovedOn = true }
         }
+        // Where pieces were refused, everything at once needs an upload of its own.
+        if location == nil, try await begin(&retryAfter) { return }
         try await finish(&retryAfter)
+    }
+
+    private func isThere() async throws(RegistryError) -> Bool {
+        let request = HTTPRequest("HEAD", "\(reference.repository)/blobs/\(descriptor.digest)")
+        return try await client.collect(endpoint, request, scope: scope).0.status == 200
     }
 
     /// Begins an upload; true when there is nothing to upload.
     private mutating func begin(_ retryAfter: inout String?) async throws(RegistryError) -> Bool {
-        let (found, _) = try await client.collect(
-            endpoint, HTTPRequest("HEAD", "\(reference.repository)/blobs/\(descriptor.digest)"), scope: scope)
-        if found.status == 200 { return true }
+        if try await isThere() { return true }
         var path = "\(reference.repository)/blobs/uploads/"
         if let origin { path += "?mount=\(descriptor.digest)&from=\(URLText.escaped(origin))" }
         let head = try await exchange(HTTPRequest("POST", path), accept: [201, 202], &retryAfter)
@@ -126,11 +135,10 @@ struct BlobUpload {
             // Known to somebody else than we were told, or not at the place that we thought: the next attempt asks.
             throw .interrupted(host: endpoint.name, reason: "the registry has lost its place in an upload (\(head.status))")
         case 400, 405, 411, 413, 501:
-            // No pieces here: everything at once, in an upload of its own.
             guard piece.lowerBound == 0 else { throw error(head, bytes) }
             isWhole = true
             location = nil
-            throw .interrupted(host: endpoint.name, reason: "the registry takes no pieces (\(head.status))")
+            return false
         default:
             retryAfter = head["retry-after"]
             throw error(head, bytes)
@@ -143,8 +151,9 @@ struct BlobUpload {
         let request = HTTPRequest(
             "PUT", URLText.adding("digest", descriptor.digest.description, to: url),
             headers: ["Content-Type": "application/octet-stream"], body: isWhole ? body : .none)
-        // Sent once per upload: what becomes of it is not known after a cut, so the next attempt looks for the blob and begins anew.
-        location = nil
+        isUncertain = true
+        // A body is sent once per upload: nobody could say what an upload holds whose only request was cut.
+        if isWhole { location = nil }
         _ = try await exchange(request, accept: [201, 204], &retryAfter)
     }
 

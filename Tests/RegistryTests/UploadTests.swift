@@ -81,6 +81,25 @@ struct UploadTests {
         try await expectBlob()
     }
 
+    @Test("an upload whose last request is cut is not sent again")
+    func lastRequest() async throws {
+        let whole = try RequestProxy(to: registry.port)
+        try await upload(through: whole, client(), repository: "one")
+        // Within the head of the last request, which is some hundred bytes long.
+        let proxy = try RequestProxy(to: registry.port, cut: .once(after: whole.bytesUp - 60), holdsRequests: true)
+        try await upload(through: proxy, client(), repository: "two")
+        #expect(proxy.cuts == 1 && proxy.count("POST") == 1 && proxy.count("PATCH") == 6)
+        try await expectBlob(repository: "two")
+    }
+
+    @Test("a registry that takes no pieces gets the blob in one request")
+    func refused() async throws {
+        let proxy = try RequestProxy(to: registry.port, holdsRequests: true, refused: "PATCH")
+        try await upload(through: proxy, client(retries: 0))
+        #expect(proxy.count("PATCH") == 1 && proxy.count("PUT") == 1)
+        try await expectBlob()
+    }
+
     @Test("a single request that is cut is sent again")
     func wholeAgain() async throws {
         let proxy = try RequestProxy(to: registry.port, cut: .once(after: 2 << 20))

@@ -26,15 +26,17 @@ public final class RequestProxy: Sendable {
 
     /// Forwards to `port`.
     ///
-    /// - Parameter holdsRequests: a request is sent on when it has arrived whole, as nginx does unless told otherwise; else byte for byte.
-    public init(to port: UInt16, cut: Cut = .never, holdsRequests: Bool = false) throws {
+    /// - Parameters:
+    ///   - holdsRequests: a request is sent on when it has arrived whole, as nginx does unless told otherwise; else byte for byte.
+    ///   - refused: a method that is answered with 405 in place of the server; only with `holdsRequests`.
+    public init(to port: UInt16, cut: Cut = .never, holdsRequests: Bool = false, refused: String? = nil) throws {
         let seen = Seen()
         self.seen = seen
         server = try LoopbackServer { client in
             guard let upstream = try? Loopback.connect(port: port) else { return }
             defer { close(upstream) }
             guard let down = try? NativeThread.start(name: "down", { RequestProxy.copyDown(from: upstream, to: client) }) else { return }
-            RequestProxy.copyUp(from: client, to: upstream, cut, holdsRequests, seen)
+            RequestProxy.copyUp(from: client, to: upstream, cut, holdsRequests, refused, seen)
             // The question has ended, or was cut; so may the answer.
             shutdown(upstream, Int32(SHUT_RDWR))
             down.join()
@@ -57,7 +59,8 @@ public final class RequestProxy: Sendable {
     /// Heads of requests of a method.
     public func count(_ method: String) -> Int { heads.filter { $0.hasPrefix(method + " ") }.count }
 
-    private static func copyUp(from client: Int32, to upstream: Int32, _ cut: Cut, _ holdsRequests: Bool, _ seen: Seen) {
+    private static func copyUp(from client: Int32, to upstream: Int32, _ cut: Cut, _ holdsRequests: Bool, _ refused: String?, _ seen: Seen)
+    {
         var splitter = RequestSplitter()
         var held: [UInt8] = []
         var sent = 0
@@ -86,6 +89,12 @@ public final class RequestProxy: Sendable {
                 return
             }
             guard !holdsRequests || isComplete else { continue }
+            if let refused, held.starts(with: Array((refused + " ").utf8)) {
+                let answer = "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"
+                _ = write(client, answer, answer.utf8.count)
+                held = []
+                continue
+            }
             let written: Void? = held.withUnsafeBytes { try? FileDescriptors.write($0, to: upstream, path: "connection") }
             guard written != nil else { return }
             held = []
