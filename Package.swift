@@ -97,16 +97,14 @@ let package = Package(
         room(
             "ContainerRun",
             ["Digests", "Compression", "Tar", "OCI", "HostSystem", "CLinux"]),
-        room("Configuration", ["OCI", toml]),
+        room("Configuration", ["Registry", "HostSystem", toml]),
 
         // The two programs: argument parsing, configuration, wiring.
         .executableTarget(
             name: "starling",
             dependencies: [
                 "Digests", "OCI", "EStargz", "Registry", "Conversion", "Inspection", "ContainerRun", "ContainerdClient", "FetchEngine",
-                "ChunkStore", "TreeImage",
-                "LazyFS",
-                "HostSystem", "Threads",
+                "ChunkStore", "TreeImage", "LazyFS", "Configuration", "HostSystem", "Threads",
                 arguments, log,
             ],
             swiftSettings: settings),
@@ -141,7 +139,7 @@ let package = Package(
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("InspectionTests", ["Inspection", "Conversion", "TreeImage", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("ContainerRunTests", ["ContainerRun", "OCI", "TestSupport"]),
-        tests("ConfigurationTests", ["Configuration"]),
+        tests("ConfigurationTests", ["Configuration", "Registry", "HostSystem"]),
         tests(
             "KernelTests",
             [

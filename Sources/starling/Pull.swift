@@ -40,7 +40,7 @@ struct Pull: AsyncParsableCommand {
 
     func run() async throws {
         let reference = try Reference(parsing: image)
-        let client = registry.client()
+        let client = try registry.client()
         defer { client.shutdown() }
         let options = ContainerdOptions(
             address: address, namespace: namespace, snapshotter: snapshotter,
