@@ -10,7 +10,7 @@ TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc skopeo 
 # One scratch path per set of flags: changing flags in one rebuilds everything.
 RELEASE := -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: build release test lint format demo clean help
+.PHONY: build release test fuzz lint format demo clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -28,14 +28,18 @@ test: ## install what tests need, build, run every test (as root: many mount fil
 	@bench/apt-install.sh $(TEST_PACKAGES)
 	@bench/test.sh
 
+fuzz: ## fuzz every wall where bytes of strangers come in, FUZZ_SECONDS (30) each; docs/robustness.md
+	@bench/apt-install.sh $(BUILD_PACKAGES)
+	@fuzz/run.sh
+
 lint: ## formatting and style, strictly
-	swift format lint --strict --parallel -r Sources Tests Package.swift
+	swift format lint --strict --parallel -r Sources Tests Package.swift fuzz/Package.swift fuzz/Sources/fuzz
 
 format: ## rewrite the sources as lint wants them
-	swift format -i --parallel -r Sources Tests Package.swift
+	swift format -i --parallel -r Sources Tests Package.swift fuzz/Package.swift fuzz/Sources/fuzz
 
 demo: ## one real image, lazily and by a full pull, side by side (as root)
 	@bench/demo.sh
 
 clean: ## remove what builds have made
-	rm -rf .build .build-release
+	rm -rf .build .build-release fuzz/.build fuzz/findings

@@ -122,9 +122,13 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["HostSystem", "Digests", "OCI", "Tar", "CLinux", "Threads"], path: "Tests/TestSupport",
             swiftSettings: settings),
+        .target(
+            name: "FuzzSurfaces", dependencies: ["Digests", "Compression", "Tar", "EStargz", "OCI", "EROFS", "TreeImage"],
+            path: "Tests/FuzzSurfaces", swiftSettings: settings),
+        tests("FuzzTests", ["FuzzSurfaces", "HostSystem", "TestSupport"]),
         tests("RoomsTests", []),
         tests("DigestsTests", ["Digests"]),
-        tests("CompressionTests", ["Compression"]),
+        tests("CompressionTests", ["Compression", "TestSupport"]),
         tests("TarTests", ["Tar"]),
         tests("EStargzTests", ["EStargz", "Digests", "Compression", "Tar", "OCI", "TestSupport"]),
         tests("HostSystemTests", ["HostSystem", "Threads", "TestSupport"]),

@@ -47,4 +47,19 @@ public struct ZstdChunkedFooter: Equatable, Sendable {
         }
         (self.offset, self.length, self.uncompressedLength, self.type) = (offset, length, uncompressed, type)
     }
+
+    /// Where the compressed TOC is in a blob of `size` bytes.
+    ///
+    /// - Throws: `FormatError` for a place outside of the blob, a type that is not known, and sizes beyond `TOCParser.maximumSize`:
+    ///   the numbers are only claims, and whoever follows them fetches and allocates by them.
+    public func range(inBlobOf size: UInt64) throws(FormatError) -> Range<UInt64> {
+        guard type == 1 else { throw .footer("zstd:chunked manifest of the unknown type \(type)") }
+        let (end, overflow) = offset.addingReportingOverflow(length)
+        guard !overflow, end <= size else { throw .footer("zstd:chunked manifest of \(length) bytes at \(offset), beyond the blob's end") }
+        let limit = UInt64(TOCParser.maximumSize)
+        guard max(length, uncompressedLength) <= limit else {
+            throw .tooLarge(what: "TOC", size: max(length, uncompressedLength), limit: limit)
+        }
+        return offset..<end
+    }
 }

@@ -52,7 +52,7 @@ struct TOCFetch {
 
     private func embedded(_ offset: UInt64, _ suffix: [UInt8], _ size: UInt64, _ format: String) async throws(LayerRefusal) -> Found {
         let suffixStart = size - UInt64(suffix.count)
-        guard offset < size else { throw .badTOC("the footer places the TOC at \(offset), beyond the blob's \(size) bytes") }
+        try claim { () throws(FormatError) in _ = try TOCBlob.range(tocOffset: offset, inBlobOf: size) }
         var member = suffix
         if offset < suffixStart {
             member = try await read(offset..<suffixStart) + suffix
@@ -86,13 +86,10 @@ struct TOCFetch {
     }
 
     private func zstdChunked(_ footer: ZstdChunkedFooter) async throws(LayerRefusal) -> Found {
-        let (end, overflow) = footer.offset.addingReportingOverflow(footer.length)
         // The footer's own frame follows, so the blob is at least this long.
-        let size = descriptor.size > 0 ? UInt64(descriptor.size) : end
-        guard footer.type == 1, !overflow, end <= size, footer.uncompressedLength <= UInt64(TOCParser.maximumSize) else {
-            throw .badTOC("the zstd:chunked footer is out of bounds or of an unknown type")
-        }
-        let compressed = try await read(footer.offset..<end)
+        let size = descriptor.size > 0 ? UInt64(descriptor.size) : footer.offset.addingReportingOverflow(footer.length).partialValue
+        let range = try claim { () throws(FormatError) in try footer.range(inBlobOf: size) }
+        let compressed = try await read(range)
         if let text = descriptor.annotations?[Annotation.zstdChunkedChecksum], Digest.sha256(compressed).description != text {
             throw .badTOC("the zstd:chunked manifest does not have the digest \(text) of the annotation")
         }
@@ -122,6 +119,15 @@ struct TOCFetch {
             return try parse()
         } catch {
             throw .notLazyFormat("\(error)")
+        }
+    }
+
+    /// What a footer claims, checked before it is followed.
+    private func claim<Value>(_ check: () throws(FormatError) -> Value) throws(LayerRefusal) -> Value {
+        do {
+            return try check()
+        } catch {
+            throw .badTOC("\(error)")
         }
     }
 
