@@ -65,6 +65,20 @@ public enum TestImages {
         return layout.path
     }
 
+    /// An OCI layout (tag `latest`) in `directory` whose one layer is a gzip tar, such as a fixture's.
+    public static func oneLayer(_ layer: String, in directory: String) throws -> String {
+        let archive = directory + "/layer.tar"
+        try run("sh", ["-c", #"gzip -dc "$0" > "$1""#, layer, archive])
+        let diffID = try digest(archive)
+        try Files.remove(archive)
+        let layout = ImageLayout(directory + "/layout")
+        try layout.make()
+        let blob = try layout.descriptor("application/vnd.oci.image.layer.v1.tar+gzip", bytes: try Files.read(layer, limit: 1 << 30))
+        let config = #"{"architecture":"\#(architecture)","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["\#(diffID)"]}}"#
+        try layout.write(config: config, layers: [blob])
+        return layout.path
+    }
+
     /// A root file system with Debian's static busybox.
     public static func busyboxRoot(_ root: String, files: [File] = []) throws {
         let program = try requireProgram("busybox", package: "busybox-static")
