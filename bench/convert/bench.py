@@ -132,7 +132,7 @@ def table(name, form, layer_bytes, ours, theirs):
             print("%-44s %s" % (title, series.note or "no run"))
             continue
         print("%-44s %7.2f s %7.2f s %10s %10s %12s" % (
-            title, series.median("seconds"), series.median("cpu_seconds"), megabytes(series.peak_rss()), megabytes(series.output_bytes),
+            title, series.median("seconds"), series.median("cpu_seconds"), mebibytes(series.peak_rss()), megabytes(series.output_bytes),
             megabytes(series.peak_temporary_bytes)))
         if series.note:
             print("%-44s fewer runs: %s" % ("", series.note))
@@ -148,7 +148,7 @@ def table(name, form, layer_bytes, ours, theirs):
                 verdict("CPU at least %d x" % wanted_cpu, cpu >= wanted_cpu)
                 verdict("output no larger", size >= 1)
     if ours.runs:
-        verdict("peak RSS below %s" % megabytes(WANTED_RSS), ours.peak_rss() < WANTED_RSS)
+        verdict("peak RSS below %s" % mebibytes(WANTED_RSS), ours.peak_rss() < WANTED_RSS)
         verdict("temporary disk no more than the compressed input", ours.peak_temporary_bytes <= layer_bytes)
 
 
@@ -158,6 +158,10 @@ def verdict(wanted, is_met):
 
 def megabytes(count):
     return "-" if count is None else "%.1f MB" % (count / 1e6)
+
+
+def mebibytes(count):
+    return "%.1f MiB" % (count / (1 << 20))
 
 
 def say(text):
