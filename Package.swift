@@ -43,6 +43,10 @@ let package = Package(
     products: [
         .executable(name: "starling", targets: ["starling"]),
         .executable(name: "starlingd", targets: ["starlingd"]),
+        // For bench/, a package of its own.
+        .library(name: "Digests", targets: ["Digests"]),
+        .library(name: "EStargz", targets: ["EStargz"]),
+        .library(name: "TreeImage", targets: ["TreeImage"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
