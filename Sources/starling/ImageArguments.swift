@@ -24,7 +24,7 @@ struct ImageArguments: ParsableArguments {
         _ name: String, _ body: @escaping @Sendable (any ImageSource) async throws -> Result
     ) async throws -> Result {
         let image = try ImageName(parsing: name)
-        let client = registry.client()
+        let client = try registry.client()
         defer { client.shutdown() }
         return try await Interruption.cancels { try await body(try image.source(client)) }
     }

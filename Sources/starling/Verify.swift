@@ -60,7 +60,7 @@ struct Check: AsyncParsableCommand {
     func run() async throws {
         let (platform, limit) = (image.wantedPlatform, limit)
         let (from, to) = (try ImageName(parsing: source), try ImageName(parsing: converted))
-        let client = image.registry.client()
+        let client = try image.registry.client()
         defer { client.shutdown() }
         let differs = try await Interruption.cancels { () -> Bool in
             let comparison = try await TreeComparison(try from.source(client), try to.source(client), platform: platform)
