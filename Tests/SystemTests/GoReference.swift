@@ -3,17 +3,13 @@ import HostSystem
 import OCI
 import TestSupport
 
-/// The reference's own library as a program that reads a layer: Tests/GoReference, compiled once for all tests.
+/// The reference's own library as a program that reads a layer: Tests/GoReference.
 struct GoReference {
     private let program: String
     private let directory: TemporaryDirectory
 
-    /// The only one; what was thrown when it was made is thrown again for each test.
-    static func shared() throws -> GoReference { try result.get() }
-
-    private static let result = Result { try GoReference() }
-
-    private init() throws {
+    /// Compiles it; the compiler's cache is kept, so that only the first time takes seconds.
+    init() throws {
         let compiler = try requireProgram("go", package: "golang-go")
         directory = try TemporaryDirectory(in: "/var/tmp")
         program = directory.path + "/reference"
@@ -23,7 +19,7 @@ struct GoReference {
             deadline: .seconds(300)
         ).outputText.dropLast()
         let environment = [
-            "PATH=/usr/bin:/bin", "GO111MODULE=off", "GOFLAGS=", "GOCACHE=\(directory.path)/cache",
+            "PATH=/usr/bin:/bin", "GO111MODULE=off", "GOFLAGS=", "GOCACHE=\(Places.cache)/go-build",
             "GOPATH=\(library)/usr/share/gocode:/usr/share/gocode",
         ]
         try TestSupport.run(

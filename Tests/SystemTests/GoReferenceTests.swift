@@ -46,7 +46,7 @@ struct GoReferenceTests {
     private let directory: TemporaryDirectory
 
     init() throws {
-        reference = try GoReference.shared()
+        reference = try GoReference()
         directory = try TemporaryDirectory(in: "/var/tmp")
     }
 
