@@ -24,7 +24,7 @@ struct TreeBuilder {
     private(set) var names: NameTable
     private var laterLinks: [Int] = []
     // Entries of one directory follow each other: the last directory is remembered.
-    private var lastDirectory: (path: [UInt8], node: Int32) = ([], 0)
+    private var lastDirectory: (path: [ArraySlice<UInt8>], node: Int32) = ([], 0)
 
     init(_ toc: TOC) {
         self.toc = toc
@@ -105,8 +105,7 @@ struct TreeBuilder {
 
     /// The directory of a path, made where the TOC only implies it.
     private mutating func directory(_ path: ArraySlice<ArraySlice<UInt8>>, of entry: String) throws(TreeImageError) -> Int32 {
-        let joined = Array(path.joined(separator: [UInt8(ascii: "/")]))
-        if joined == lastDirectory.path { return lastDirectory.node }
+        if path.elementsEqual(lastDirectory.path, by: { $0.elementsEqual($1) }) { return lastDirectory.node }
         var node: Int32 = 0
         for name in path {
             if let found = record(name, node) {
@@ -125,7 +124,7 @@ struct TreeBuilder {
                 node = Int32(nodes.count - 1)
             }
         }
-        lastDirectory = (joined, node)
+        lastDirectory = (Array(path), node)
         return node
     }
 
@@ -144,8 +143,10 @@ struct TreeBuilder {
         guard bytes.count <= longestPath else { throw .entry(path: path, "the path is longer than \(longestPath) bytes") }
         guard !bytes.contains(0) else { throw .entry(path: path, "the path has a zero byte") }
         var names: [ArraySlice<UInt8>] = []
-        for name in bytes.split(separator: UInt8(ascii: "/")) where !name.elementsEqual([UInt8(ascii: ".")]) {
-            guard !name.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")]) else {
+        for name in bytes.split(separator: UInt8(ascii: "/")) {
+            let isDots = name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
+            if isDots, name.count == 1 { continue }
+            guard !isDots else {
                 throw .entry(path: path, "the path leads out of its directory (\"..\")")
             }
             guard name.count <= longestName else { throw .entry(path: path, "a name is longer than \(longestName) bytes") }
