@@ -28,7 +28,7 @@ struct TreeBuilder {
     /// Hard links whose targets were not there yet.
     private var laterLinks: [Int] = []
     // Entries of one directory follow each other: the last directory is remembered.
-    private var lastDirectory: (path: [UInt8], node: Int32) = ([], 0)
+    private var lastDirectory: (path: [ArraySlice<UInt8>], node: Int32) = ([], 0)
 
     private let maximumNodes: Int
 
@@ -136,8 +136,7 @@ struct TreeBuilder {
 
     /// The directory of a path, made where the TOC only implies it.
     private mutating func directory(_ path: ArraySlice<ArraySlice<UInt8>>, of entry: String) throws(TreeImageError) -> Int32 {
-        let joined = Array(path.joined(separator: [UInt8(ascii: "/")]))
-        if joined == lastDirectory.path { return lastDirectory.node }
+        if path.elementsEqual(lastDirectory.path, by: { $0.elementsEqual($1) }) { return lastDirectory.node }
         var node: Int32 = 0
         for name in path {
             if let found = record(name, node) {
@@ -156,7 +155,7 @@ struct TreeBuilder {
                 node = made
             }
         }
-        lastDirectory = (joined, node)
+        lastDirectory = (Array(path), node)
         return node
     }
 
@@ -180,8 +179,10 @@ struct TreeBuilder {
         guard bytes.count <= longestPath else { throw .entry(path: path, "the path is longer than \(longestPath) bytes") }
         guard !bytes.contains(0) else { throw .entry(path: path, "the path has a zero byte") }
         var names: [ArraySlice<UInt8>] = []
-        for name in bytes.split(separator: UInt8(ascii: "/")) where !name.elementsEqual([UInt8(ascii: ".")]) {
-            guard !name.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")]) else {
+        for name in bytes.split(separator: UInt8(ascii: "/")) {
+            let isDots = name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
+            if isDots, name.count == 1 { continue }
+            guard !isDots else {
                 throw .entry(path: path, "the path leads out of its directory (\"..\")")
             }
             guard name.count <= longestName else { throw .entry(path: path, "a name is longer than \(longestName) bytes") }
