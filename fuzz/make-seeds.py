@@ -76,7 +76,7 @@ header = bytes([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff])
 put("footer", "estargz", layer[-51:])
 put("footer", "legacy", header + bytes([22, 0]) + b"%016xSTARGZ" % 4711 + empty)
 put("footer", "external", header + bytes([21, 0]) + b"SG\x11\x00STARGZEXTERNALTOC" + empty)
-put("footer", "zstd", struct.pack("<4Q", 100, 2000, 9000, 1) + b"GNUlInUx")
+put("footer", "zstd", struct.pack("<4Q", 100, 2000, 9000, 1) + b"GnUlInUx")
 put("footer", "annotation", b"100:2000:9000:1")
 
 # gzip: the TOC's member and the footer, a payload's, several members, padding. The last two bytes are the size that is wanted.

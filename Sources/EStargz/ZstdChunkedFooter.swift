@@ -1,7 +1,7 @@
 /// Where a zstd:chunked layer keeps its TOC ("manifest" in containers/storage's words).
 ///
 /// Told by the descriptor's annotation `io.containers.zstd-chunked.manifest-position` or by the blob's last 40 bytes
-/// inside a zstd skippable frame: offset, compressed length, uncompressed length, type (1), magic `GNUlInUx`; each 8 bytes, little-endian.
+/// inside a zstd skippable frame: offset, compressed length, uncompressed length, type (1), magic `GnUlInUx`; each 8 bytes, little-endian.
 public struct ZstdChunkedFooter: Equatable, Sendable {
     /// Where the compressed TOC begins in the blob.
     public var offset: UInt64
@@ -14,7 +14,7 @@ public struct ZstdChunkedFooter: Equatable, Sendable {
 
     /// Size of the footer's content in bytes.
     public static let size = 40
-    private static let magic = Array("GNUlInUx".utf8)
+    private static let magic = Array("GnUlInUx".utf8)
 
     /// A footer for a TOC of the known kind.
     public init(offset: UInt64, length: UInt64, uncompressedLength: UInt64) {
