@@ -1,7 +1,8 @@
 /// Reads any JSON document (RFC 8259) as a `JSONValue`.
 ///
 /// Foundation's decoder has to be asked for one type after another and makes an error of each wrong guess: a hostile configuration of
-/// 4 MiB kept it busy for a minute. Here the first byte decides. What is accepted is the same, but for texts in UTF-16 and UTF-32.
+/// 4 MiB kept it busy for a minute. Here the first byte decides. What is accepted means the same to both; Foundation also takes
+/// texts in UTF-16 and UTF-32 and commas behind the last member, which are no JSON.
 struct JSONParser {
     /// Why bytes are not JSON, and where.
     struct Failure: Error {
@@ -83,7 +84,8 @@ struct JSONParser {
         repeat {
             let key = try string()
             try expect(UInt8(ascii: ":"))
-            members[key] = try value(depth: depth + 1)
+            // Foundation takes the first of two, Go the last: such a document means one image here and another one there.
+            guard members.updateValue(try value(depth: depth + 1), forKey: key) == nil else { throw failure("a key that is there twice") }
         } while accept(UInt8(ascii: ","))
         try expect(UInt8(ascii: "}"))
         return members
