@@ -19,6 +19,17 @@ public enum Documents {
         }
     }
 
+    /// Decodes any document, without a schema; `what` names it in the error.
+    public static func decode(_ type: JSONValue.Type, from bytes: [UInt8], what: String) throws(DocumentError) -> JSONValue {
+        guard bytes.count <= maximumSize else { throw .tooLarge(what: what, size: bytes.count) }
+        let result = bytes.withUnsafeBytes { bytes in Result { () throws(JSONParser.Failure) in try JSONParser.parse(bytes) } }
+        do {
+            return try result.get()
+        } catch {
+            throw .malformed(what: what, reason: "not JSON: \(error.reason) at byte \(error.offset)")
+        }
+    }
+
     /// Encodes a document.
     public static func encode(_ document: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
