@@ -72,7 +72,7 @@ let package = Package(
         room("Compression", ["CZlib", "CDeflate", "CZstd"]),
         room("Tar"),
         room("EStargz", ["Digests", "Compression", "Tar", "Threads"]),
-        room("OCI", ["Digests", "Threads"]),
+        room("OCI", ["Digests", "Tar", "Threads"]),
         room("EROFS"),
         room("TreeImage", ["Digests", "EStargz", "EROFS", "HostSystem"]),
 
