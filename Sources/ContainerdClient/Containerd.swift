@@ -3,6 +3,7 @@ internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCProtobuf
 internal import HostSystem
+internal import NIOCore
 internal import SwiftProtobuf
 
 /// A connection to containerd, with the headers that every call carries.
@@ -21,8 +22,13 @@ struct Containerd: Sendable {
         _ options: ContainerdOptions, _ body: @Sendable (Containerd) async throws -> Value
     ) async throws -> Value {
         let transport: HTTP2ClientTransport.Posix
+        var config = HTTP2ClientTransport.Posix.Config.defaults
+        config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+            channel.eventLoop.submit { try channel.pipeline.syncOperations.addHandler(PingAnswerer(), position: .first) }
+        }
         do {
-            transport = try .http2NIOPosix(target: .unixDomainSocket(path: options.address), transportSecurity: .plaintext)
+            transport = try .http2NIOPosix(
+                target: .unixDomainSocket(path: options.address), transportSecurity: .plaintext, config: config)
         } catch {
             throw ContainerdError.unreachable(address: options.address, reason: "\(error)")
         }
