@@ -90,7 +90,7 @@ struct ContainerdTransportTests {
 
         // Removing the source collects what only it has, now; what the new image needs is not among it.
         try containerd.ctr(["image", "rm", "--sync", fixture.plain])
-        #expect(try containerd.ctr(["image", "check"]).outputText.contains("complete (3/3)"))
+        #expect(try containerd.ctr(["image", "check"]).outputText.contains("complete (2/2)"))
         let second = try convert("containerd:" + target, "oci:\(directory.path)/out:latest")
         #expect(second.outputText == fixture.converted, "\(second.errorText)")
         let third = try convert("containerd:" + target, "containerd:r.example/again:1")
@@ -109,14 +109,14 @@ struct ContainerdTransportTests {
         let second = try convert(image, name, namespace: "two")
         #expect(first.status == 0 && first.outputText == second.outputText, "\(first.errorText)\(second.errorText)")
         #expect(try images("one") == ["r.example/busybox:1"] && images("two") == ["r.example/busybox:1"] && images().isEmpty)
-        #expect(try containerd.ctr(["--namespace", "two", "image", "check"]).outputText.contains("complete (3/3)"))
+        #expect(try containerd.ctr(["--namespace", "two", "image", "check"]).outputText.contains("complete (2/2)"))
 
         let other = try Starling.succeed([
             "convert", "--chunk-size", "65536", "--containerd", containerd.socket, "--namespace", "one", image, name,
         ])
         #expect(other.outputText != first.outputText)
         #expect(try containerd.ctr(["--namespace", "one", "image", "ls"]).outputText.contains(other.outputText.dropLast()))
-        #expect(try containerd.ctr(["--namespace", "one", "image", "check"]).outputText.contains("complete (3/3)"))
+        #expect(try containerd.ctr(["--namespace", "one", "image", "check"]).outputText.contains("complete (2/2)"))
     }
 
     @Test("an index goes in and comes out whole, attestation included")
