@@ -13,7 +13,7 @@ public struct ContainerdImages: Sendable {
     /// - Parameter options: address and namespace; the rest is a pull's.
     /// - Throws: `ContainerdError`, or what `body` throws.
     public static func open<Value: Sendable>(
-        _ options: ContainerdOptions, _ body: @Sendable (ContainerdImages) async throws -> Value
+        _ options: ContainerdOptions, _ body: @escaping @Sendable (ContainerdImages) async throws -> Value
     ) async throws -> Value {
         try await Containerd.connect(options) { containerd in
             try await containerd.checkVersion()

@@ -20,6 +20,8 @@ final class PingAnswerer: ChannelInboundHandler {
     private var held = ByteBuffer()
     /// Bytes of the current frame that are still to come, and to be passed on.
     private var passing = 0
+    /// Answers to the pings of this read.
+    private var answers = ByteBuffer()
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var input = unwrapInboundIn(data)
@@ -50,10 +52,20 @@ final class PingAnswerer: ChannelInboundHandler {
             flush()
             guard var ping = input.readSlice(length: PingAnswerer.headerSize + frame.size) else { break }
             ping.setInteger(PingAnswerer.acknowledged, at: ping.readerIndex + 4)
-            context.writeAndFlush(wrapOutboundOut(ping), promise: nil)
+            answers.writeBuffer(&ping)
         }
         flush()
         held = input
+    }
+
+    /// Sends the answers. Not earlier: in the middle of a read the HTTP/2 handler has frames that it has not marked as flushed, and a flush
+    /// that makes the channel writable again would find them where it expects none.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        guard answers.readableBytes > 0 else { return }
+        let bytes = answers
+        answers = ByteBuffer()
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     }
 
     private static func frame(_ bytes: ByteBuffer, at offset: Int) -> (size: Int, isPing: Bool)? {

@@ -11,7 +11,7 @@ struct ImageEndpoints: Sendable {
 
     /// Opens both for the time of `body`; a connection to containerd is only made when one of them is there.
     func open<Value: Sendable>(
-        _ body: @Sendable (any ImageSource, any ImageDestination) async throws -> Value
+        _ body: @escaping @Sendable (any ImageSource, any ImageDestination) async throws -> Value
     ) async throws -> Value {
         guard from.isInContainerd || to.isInContainerd else { return try await body(from.source(client, nil), destination(nil)) }
         return try await ContainerdImages.open(containerd) { images in

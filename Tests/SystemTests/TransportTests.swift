@@ -1,3 +1,4 @@
+import Glibc
 import HostSystem
 import TestSupport
 import Testing
@@ -162,5 +163,21 @@ struct ContainerdTransportTests {
         expectOneLine(result, "sha256:")
         #expect(try images().isEmpty)
         #expect(try containerd.ctr(["leases", "ls", "-q"]).outputText.isEmpty)
+    }
+
+    @Test("an interrupted conversion into containerd takes its lease with it, and leaves neither an image nor half an upload")
+    func interrupted() throws {
+        let program = try Starling.start([
+            "convert", "--progress", "plain", "--jobs", "1", "--containerd", containerd.socket, "oci:\(fixture.layout):latest",
+            "containerd:r.example/python:3",
+        ])
+        try waitUntil("the conversion has begun") { program.error.contains("converting") }
+        #expect(try !containerd.ctr(["leases", "ls", "-q"]).outputText.isEmpty)
+        program.kill(SIGINT)
+        #expect(try program.wait() == 1)
+        #expect(program.error.hasSuffix("starling: interrupted by signal 2\n"), "\(program.error)")
+        #expect(try images().isEmpty)
+        #expect(try containerd.ctr(["leases", "ls", "-q"]).outputText.isEmpty)
+        #expect(try containerd.ctr(["content", "active"]).outputText.split(separator: "\n").count <= 1)
     }
 }
