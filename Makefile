@@ -5,15 +5,18 @@ export PATH := /opt/swift/usr/bin:$(PATH)
 # What the build links against and what tests start; Debian 12 names.
 BUILD_PACKAGES := libfuse3-dev zlib1g-dev libdeflate-dev libzstd-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev pkg-config
 TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc skopeo umoci mmdebstrap busybox-static erofs-utils zstd python3 \
-	attr ca-certificates
+	attr ca-certificates openssl golang-go golang-github-containerd-stargz-snapshotter-dev
+
+# What is ours to keep in shape.
+SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/Package.swift fuzz/Sources/fuzz
 
 # One scratch path per set of flags: changing flags in one rebuilds everything.
 RELEASE := -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: build release test lint format demo clean help
+.PHONY: build release test fuzz lint format demo bench-convert bench-toc clean help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 build: ## debug build, into .build/debug
 	@bench/apt-install.sh $(BUILD_PACKAGES)
@@ -28,14 +31,25 @@ test: ## install what tests need, build, run every test (as root: many mount fil
 	@bench/apt-install.sh $(TEST_PACKAGES)
 	@bench/test.sh
 
+fuzz: ## fuzz every wall where bytes of strangers come in, FUZZ_SECONDS (30) each; docs/robustness.md
+	@bench/apt-install.sh $(BUILD_PACKAGES)
+	@fuzz/run.sh
+
 lint: ## formatting and style, strictly
-	swift format lint --strict --parallel -r Sources Tests Package.swift
+	swift format lint --strict --parallel -r $(SWIFT_SOURCES)
 
 format: ## rewrite the sources as lint wants them
-	swift format -i --parallel -r Sources Tests Package.swift
+	swift format -i --parallel -r $(SWIFT_SOURCES)
 
 demo: ## one real image, lazily and by a full pull, side by side (as root)
 	@bench/demo.sh
 
+bench-convert: ## converting, against the reference in the same run (as root); ARGS="--runs 5 --save", see bench/convert/run.sh
+	@bench/convert/run.sh $(ARGS)
+
+bench-toc: ## a TOC of 100,000 entries parsed and compiled to an index
+	@bench/apt-install.sh $(BUILD_PACKAGES)
+	swift run -c release --package-path bench bench-toc $(ARGS)
+
 clean: ## remove what builds have made
-	rm -rf .build .build-release
+	rm -rf .build .build-release bench/.build fuzz/.build fuzz/findings

@@ -45,6 +45,10 @@ let package = Package(
     products: [
         .executable(name: "starling", targets: ["starling"]),
         .executable(name: "starlingd", targets: ["starlingd"]),
+        // For bench/, a package of its own.
+        .library(name: "Digests", targets: ["Digests"]),
+        .library(name: "EStargz", targets: ["EStargz"]),
+        .library(name: "TreeImage", targets: ["TreeImage"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -95,17 +99,19 @@ let package = Package(
             ["Digests", "OCI", "HostSystem", "Threads", "ContainerdAPI", grpcCore, grpcTransport, grpcProtobuf, protobuf, nio]),
         room("Conversion", ["Digests", "Compression", "Tar", "EStargz", "OCI", "HostSystem", "Threads"]),
         room(
+            "Inspection",
+            ["Digests", "Compression", "Tar", "EStargz", "OCI", "TreeImage", "FetchEngine", "HostSystem", "Threads"]),
+        room(
             "ContainerRun",
             ["Digests", "Compression", "Tar", "OCI", "HostSystem", "CLinux"]),
-        room("Configuration", ["OCI", toml]),
+        room("Configuration", ["Registry", "HostSystem", toml]),
 
         // The two programs: argument parsing, configuration, wiring.
         .executableTarget(
             name: "starling",
             dependencies: [
-                "Digests", "OCI", "EStargz", "Registry", "Conversion", "ContainerRun", "ContainerdClient", "FetchEngine", "ChunkStore",
-                "LazyFS",
-                "HostSystem", "Threads",
+                "Digests", "OCI", "EStargz", "Registry", "Conversion", "Inspection", "ContainerRun", "ContainerdClient", "FetchEngine",
+                "ChunkStore", "TreeImage", "LazyFS", "Configuration", "HostSystem", "Threads",
                 arguments, log,
             ],
             swiftSettings: settings),
@@ -123,9 +129,13 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["HostSystem", "Digests", "OCI", "Tar", "CLinux", "Threads"], path: "Tests/TestSupport",
             swiftSettings: settings),
+        .target(
+            name: "FuzzSurfaces", dependencies: ["Digests", "Compression", "Tar", "EStargz", "OCI", "EROFS", "TreeImage"],
+            path: "Tests/FuzzSurfaces", swiftSettings: settings),
+        tests("FuzzTests", ["FuzzSurfaces", "HostSystem", "TestSupport"]),
         tests("RoomsTests", []),
         tests("DigestsTests", ["Digests"]),
-        tests("CompressionTests", ["Compression"]),
+        tests("CompressionTests", ["Compression", "TestSupport"]),
         tests("TarTests", ["Tar"]),
         tests("EStargzTests", ["EStargz", "Digests", "Compression", "Tar", "OCI", "TestSupport"]),
         tests("HostSystemTests", ["HostSystem", "Threads", "TestSupport"]),
@@ -138,8 +148,9 @@ let package = Package(
         tests("FetchEngineTests", ["FetchEngine", "TreeImage", "EStargz", "Digests", "HostSystem"]),
         tests("SnapshotsTests", ["Snapshots", "Digests", "OCI", "HostSystem", log]),
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
+        tests("InspectionTests", ["Inspection", "Conversion", "TreeImage", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("ContainerRunTests", ["ContainerRun", "OCI", "TestSupport"]),
-        tests("ConfigurationTests", ["Configuration"]),
+        tests("ConfigurationTests", ["Configuration", "Registry", "HostSystem"]),
         tests(
             "KernelTests",
             [

@@ -8,6 +8,12 @@ static inline CURLcode starling_curl_set_string(CURL *handle, CURLoption option,
 static inline CURLcode starling_curl_set_pointer(CURL *handle, CURLoption option, void *value) { return curl_easy_setopt(handle, option, value); }
 static inline CURLcode starling_curl_set_list(CURL *handle, CURLoption option, struct curl_slist *value) { return curl_easy_setopt(handle, option, value); }
 
+// Certificate authorities in memory, PEM; curl keeps a copy.
+static inline CURLcode starling_curl_set_certificates(CURL *handle, const void *bytes, size_t count) {
+    struct curl_blob blob = {.data = (void *)bytes, .len = count, .flags = CURL_BLOB_COPY};
+    return curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob);
+}
+
 typedef size_t (*starling_curl_bytes)(char *bytes, size_t size, size_t count, void *context);
 static inline CURLcode starling_curl_set_bytes(CURL *handle, CURLoption option, starling_curl_bytes function) { return curl_easy_setopt(handle, option, function); }
 

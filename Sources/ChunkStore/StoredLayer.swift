@@ -105,6 +105,14 @@ public struct ChunkMismatch: Error, Equatable, CustomStringConvertible {
     /// Digest of the bytes that came.
     public let actual: Digest
 
+    /// Says what was expected where.
+    public init(layer: Digest, blobOffset: UInt64, expected: Digest, actual: Digest) {
+        self.layer = layer
+        self.blobOffset = blobOffset
+        self.expected = expected
+        self.actual = actual
+    }
+
     /// One line for the log.
     public var description: String {
         "layer \(layer): chunk at blob offset \(blobOffset) has digest \(actual), the TOC says \(expected)"

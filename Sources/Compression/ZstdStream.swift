@@ -2,12 +2,17 @@ internal import CZstd
 
 /// Many zstd frames as one stream; skippable frames hold nothing and are passed over by the library.
 struct ZstdStream: ~Copyable {
+    /// log2 of the largest window, in bytes: 128 MiB, what the library itself accepts in streams (levels up to 22). The window is memory
+    /// that a frame asks for by a number in its header.
+    private static let largestWindowLog: Int32 = 27
+
     private let context: OpaquePointer
     private(set) var isAtBoundary = false
 
     init() throws(CompressionError) {
         guard let context = ZSTD_createDCtx() else { throw .outOfMemory }
-        // The library's own limit for streams, 128 MiB of window (levels up to 22), stays: memory is bounded by it.
+        // Fails only for numbers outside of the library's range.
+        ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, ZstdStream.largestWindowLog)
         self.context = context
     }
 

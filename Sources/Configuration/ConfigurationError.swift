@@ -1,5 +1,7 @@
 /// Why a configuration file cannot be used.
 public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
+    /// A file or directory cannot be read.
+    case unreadable(path: String, reason: String)
     /// Not TOML.
     case malformed(path: String, line: Int, reason: String)
     /// A key that nobody reads; `line` is nil when it cannot be told.
@@ -10,6 +12,7 @@ public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
     /// One line for the user.
     public var description: String {
         switch self {
+        case .unreadable(let path, let reason): "\(path): \(reason)"
         case .malformed(let path, let line, let reason): "\(path):\(line): \(reason)"
         case .unknownKey(let path, let line, let key): "\(Self.place(path, line)): unknown key \(key)"
         case .badValue(let path, let line, let key, let reason): "\(Self.place(path, line)): \(key) \(reason)"

@@ -1,5 +1,3 @@
-internal import TOMLKit
-
 /// The daemon's configuration file: the keys of stargz-snapshotter's config.toml with its defaults, so that an installed file works.
 ///
 /// Reading is strict: an unknown key, or a value of the wrong type, is an error that names key and line. Keys that mean nothing to this
@@ -70,15 +68,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     ///
     /// - Parameter path: of the file, for messages.
     public init(parsing text: String, path: String) throws(ConfigurationError) {
-        let table: TOMLTable
-        do {
-            table = try TOMLTable(string: text)
-        } catch let error as TOMLParseError {
-            throw .malformed(path: path, line: error.source.begin.line, reason: error.description)
-        } catch {
-            throw .malformed(path: path, line: 1, reason: "not TOML")
-        }
-        let reader = TableReader(table, in: SourceText(text, path: path))
+        let reader = try TableReader(parsing: text, path: path)
         try readScalars(reader)
         try reader.readTable("blob") { table throws(ConfigurationError) in try blob.read(table) }
         try reader.readTable("directory_cache") { table throws(ConfigurationError) in try directoryCache.read(table) }

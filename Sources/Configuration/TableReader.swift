@@ -15,8 +15,25 @@ final class TableReader {
         unread = Set(table.keys)
     }
 
+    /// The table that is a whole file.
+    convenience init(parsing text: String, path: String) throws(ConfigurationError) {
+        do {
+            self.init(try TOMLTable(string: text), in: SourceText(text, path: path))
+        } catch let error as TOMLParseError {
+            throw .malformed(path: path, line: error.source.begin.line, reason: error.description)
+        } catch {
+            throw .malformed(path: path, line: 1, reason: "not TOML")
+        }
+    }
+
     /// All keys, in the order of the alphabet.
     var keys: [String] { table.keys.sorted() }
+
+    /// All keys, in the order of the file; after them those that are written inline.
+    var keysInOrder: [String] {
+        let written = source.keys(in: name).filter { table.keys.contains($0) }
+        return written + keys.filter { !written.contains($0) }
+    }
 
     func read(_ key: String, into value: inout Bool) throws(ConfigurationError) {
         guard let found = take(key) else { return }
@@ -48,6 +65,31 @@ final class TableReader {
             strings.append(string)
         }
         return strings
+    }
+
+    /// A text or a list of texts; nil when the key is not there.
+    func stringsIfAny(_ key: String) throws(ConfigurationError) -> [String]? {
+        unread.contains(key) ? try strings(key) : nil
+    }
+
+    /// A text, or a list of texts and lists of texts; each text alone is a list of one. Empty when the key is not there.
+    func stringLists(_ key: String) throws(ConfigurationError) -> [[String]] {
+        guard let found = take(key) else { return [] }
+        let problem = failure(key, "must be a text, or a list of texts or of pairs of texts")
+        if let string = found.string { return [[string]] }
+        guard let array = found.array else { throw problem }
+        var lists: [[String]] = []
+        for element in array {
+            if let string = element.string {
+                lists.append([string])
+                continue
+            }
+            guard let inner = element.array else { throw problem }
+            let strings = inner.compactMap(\.string)
+            guard strings.count == inner.count, !strings.isEmpty else { throw problem }
+            lists.append(strings)
+        }
+        return lists
     }
 
     /// Hands a table within this one to `body`, when it is there.
@@ -93,15 +135,7 @@ final class TableReader {
     }
 
     private func full(_ key: String) -> String {
-        let isBare = key.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "_"), UInt8(ascii: "-"):
-                true
-            default: false
-            }
-        }
-        let shown = isBare && !key.isEmpty ? key : "\"\(key)\""
+        let shown = WrittenKey.shown([key])
         return name.isEmpty ? shown : name + "." + shown
     }
 }

@@ -23,4 +23,10 @@ struct ContainerdSource: ImageSource {
         }
         return ContentPipe(descriptor, in: containerd)
     }
+
+    func companion(tagSuffix: String) throws -> any ImageSource {
+        guard let tag = reference.tag else { throw NoCompanionError(name: name) }
+        let companion = Reference(registry: reference.registry, repository: reference.repository, tag: tag + tagSuffix)
+        return ContainerdSource(containerd: containerd, reference: companion)
+    }
 }

@@ -41,19 +41,33 @@ public struct Digest: Hashable, Sendable {
         self.init(hexDigits: Array(hex.utf8.prefix(65))[...])
     }
 
+    /// Parses the bytes of `sha256:<64 hexadecimal digits>`; nil for anything else. For whoever has bytes, and many of them.
+    public init?(utf8: UnsafeRawBufferPointer) {
+        let digits = 7
+        guard utf8.count == digits + 64, utf8[..<digits].elementsEqual("sha256:".utf8) else { return nil }
+        self.init(hexDigits: UnsafeRawBufferPointer(rebasing: utf8[digits...]))
+    }
+
     private init?(hexDigits: ArraySlice<UInt8>) {
+        guard let digest = hexDigits.withUnsafeBytes({ Digest(hexDigits: $0) }) else { return nil }
+        self = digest
+    }
+
+    private init?(hexDigits: UnsafeRawBufferPointer) {
         guard hexDigits.count == 64 else { return nil }
-        var words: [UInt64] = [0, 0, 0, 0]
-        for (index, digit) in hexDigits.enumerated() {
-            let value: UInt8
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
-            default: return nil
+        func word(_ index: Int) -> UInt64? {
+            var word: UInt64 = 0
+            for digit in hexDigits[16 * index..<16 * index + 16] {
+                switch digit {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): word = word << 4 | UInt64(digit - UInt8(ascii: "0"))
+                case UInt8(ascii: "a")...UInt8(ascii: "f"): word = word << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
+                default: return nil
+                }
             }
-            words[index / 16] = words[index / 16] << 4 | UInt64(value)
+            return word
         }
-        (a, b, c, d) = (words[0], words[1], words[2], words[3])
+        guard let a = word(0), let b = word(1), let c = word(2), let d = word(3) else { return nil }
+        (self.a, self.b, self.c, self.d) = (a, b, c, d)
     }
 
     /// The 64 lower-case hexadecimal digits, without the algorithm.

@@ -11,14 +11,14 @@ public protocol BlobOutput: AnyObject, Sendable {
 /// A blob as it grows: its position, its running digests and its TOC.
 struct LayerBlob: ~Copyable {
     private let output: any BlobOutput
-    private var toc = TOC()
+    private var toc = TOCSerializer()
     private var blobHasher = SHA256Hasher()
     private var contentHasher = SHA256Hasher()
     private var offset: Int64 = 0
     private var contentSize: Int64 = 0
 
-    // The file that chunks are being written of, when it has more than one: the index of its TOC entry and its digest so far.
-    private var openFile: Int?
+    // The file that chunks are being written of, when it has more than one: its entries, which wait for its digest, and the digest so far.
+    private var openFile: [TOCEntry] = []
     private var fileHasher = SHA256Hasher()
 
     init(output: any BlobOutput) { self.output = output }
@@ -36,7 +36,7 @@ struct LayerBlob: ~Copyable {
             let start = offset + Int64(compressed.starts[index])
             for item in member.items {
                 switch item {
-                case .entry(let entry): toc.entries.append(entry)
+                case .entry(let entry): toc.append(entry)
                 case .chunk(let chunk, let innerOffset):
                     let first = member.range.lowerBound + innerOffset
                     batch.bytes.withUnsafeBytes { bytes in
@@ -61,7 +61,7 @@ struct LayerBlob: ~Copyable {
     }
 
     private mutating func finishEStargz(_ level: Int) throws -> EStargzLayer {
-        let json = TOCSerializer.json(toc)
+        let json = toc.finish()
         let archive = TOCBlob.archive(json)
         contentHasher.update(archive)
         contentSize += Int64(archive.count)
@@ -75,7 +75,7 @@ struct LayerBlob: ~Copyable {
         if !keepsDiffID { try writeArchiveEnd(MemberCompressor(.gzip, level: level)) }
         let end = offset
         try write(Footer.externalTOC.encoded())
-        let json = TOCSerializer.json(toc)
+        let json = toc.finish()
         let archive = TOCBlob.archive(json)
         var layer = layer(json, tocOffset: end)
         layer.externalTOC = ExternalTOC(blob: try TOCBlob.member(archive, level: level), diffID: Digest.sha256(archive))
@@ -85,7 +85,7 @@ struct LayerBlob: ~Copyable {
     private mutating func finishZstdChunked(_ level: Int) throws -> EStargzLayer {
         let compressor = try ZstdCompressor(level: level)
         try writeArchiveEnd(.zstd(compressor))
-        let json = TOCSerializer.json(toc)
+        let json = toc.finish()
         var compressed: [UInt8] = []
         json.withUnsafeBytes { compressor.frame($0, into: &compressed) }
         let manifest = ZstdChunkedFooter(
@@ -110,7 +110,7 @@ struct LayerBlob: ~Copyable {
     private func layer(_ json: [UInt8], tocOffset: Int64) -> EStargzLayer {
         EStargzLayer(
             digest: blobHasher.digestSoFar(), size: offset, diffID: contentHasher.digestSoFar(), uncompressedSize: contentSize,
-            tocDigest: Digest.sha256(json), tocOffset: tocOffset, tocEntryCount: toc.entries.count)
+            tocDigest: Digest.sha256(json), tocOffset: tocOffset, tocEntryCount: toc.count)
     }
 
     private mutating func enter(
@@ -120,22 +120,17 @@ struct LayerBlob: ~Copyable {
         entry.offset = offset
         entry.innerOffset = Int64(innerOffset)
         entry.chunkDigest = digest
-        if entry.kind == .regular {
-            if chunk.isLast {
-                entry.digest = digest
-            } else {
-                openFile = toc.entries.count
-                fileHasher = SHA256Hasher()
-                fileHasher.update(content)
-            }
-        } else if let file = openFile {
-            fileHasher.update(content)
-            if chunk.isLast {
-                toc.entries[file].digest = fileHasher.digestSoFar()
-                openFile = nil
-            }
+        if entry.kind == .regular, chunk.isLast {
+            entry.digest = digest
+            return toc.append(entry)
         }
-        toc.entries.append(entry)
+        if entry.kind == .regular { fileHasher = SHA256Hasher() }
+        fileHasher.update(content)
+        openFile.append(entry)
+        guard chunk.isLast else { return }
+        openFile[0].digest = fileHasher.digestSoFar()
+        for entry in openFile { toc.append(entry) }
+        openFile = []
     }
 
     private mutating func write(_ bytes: [UInt8]) throws {

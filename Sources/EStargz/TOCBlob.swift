@@ -3,6 +3,20 @@ internal import Tar
 
 /// The TOC's JSON and the gzip member that holds it: a tar of one entry, `stargz.index.json`.
 public enum TOCBlob {
+    /// Bytes beside the JSON that are decompressed at most: the tar's headers and end, and what small entries an external TOC's layer has.
+    private static let surplusLimit = 8 << 20
+
+    /// Where the TOC's member is in a blob: from the offset that the footer names to the end.
+    ///
+    /// - Throws: `FormatError` for an offset outside of the blob, or so far from its end that it cannot be a TOC's: the offset is only a
+    ///   claim, and whoever follows it fetches all that lies behind it.
+    public static func range(tocOffset: UInt64, inBlobOf size: UInt64) throws(FormatError) -> Range<UInt64> {
+        guard tocOffset < size else { throw .footer("it places the TOC at \(tocOffset), beyond the blob's \(size) bytes") }
+        let limit = UInt64(TOCParser.maximumSize)
+        guard size - tocOffset <= limit else { throw .tooLarge(what: "TOC", size: size - tocOffset, limit: limit) }
+        return tocOffset..<size
+    }
+
     /// The archive of a TOC: its entry and the end of the archive.
     static func archive(_ json: [UInt8]) -> [UInt8] {
         let size = Int64(json.count)
@@ -22,10 +36,11 @@ public enum TOCBlob {
     /// - Parameters:
     ///   - tocMember: the blob from the TOC's offset to its end, or the layer of an external TOC image; a footer may follow.
     ///   - limit: most bytes of JSON that are accepted.
+    ///     The whole member decompresses to little more, or is refused: a TOC's member holds nothing else.
     /// - Throws: `FormatError.tocMember`, `FormatError.tooLarge`.
     public static func extract(tocMember: UnsafeRawBufferPointer, limit: Int = TOCParser.maximumSize) throws(FormatError) -> [UInt8] {
         do {
-            let input = try InflatedMember(tocMember)
+            let input = try InflatedMember(tocMember, limit: limit + surplusLimit)
             let reader = TarReader(input)
             while let entry = try reader.next() {
                 guard entry.name == TOC.entryName else { continue }
@@ -35,7 +50,7 @@ public enum TOCBlob {
                 // Grows with what really comes: the size is only a claim so far.
                 var json: [UInt8] = []
                 while try reader.withPayload(atMost: 1 << 20, { json.append(contentsOf: $0) }) != nil {}
-                try input.drain(limit: limit)
+                try input.drain()
                 return json
             }
         } catch let error as FormatError {
@@ -51,27 +66,28 @@ public enum TOCBlob {
 private final class InflatedMember: TarInput {
     private let decompressor: StreamDecompressor
     private var rest: UnsafeRawBufferPointer
+    private let limit: Int
+    private var total = 0
 
-    init(_ members: UnsafeRawBufferPointer) throws(CompressionError) {
+    init(_ members: UnsafeRawBufferPointer, limit: Int) throws(CompressionError) {
         decompressor = try StreamDecompressor(.gzip)
         rest = members
+        self.limit = limit
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let (consumed, produced) = try decompressor.decompress(input: rest, output: buffer)
         rest = UnsafeRawBufferPointer(rebasing: rest[consumed...])
+        total += produced
+        guard total <= limit else { throw FormatError.tooLarge(what: "TOC's member", size: UInt64(total), limit: UInt64(limit)) }
         return produced
     }
 
-    /// Decompresses what is left, so that the members' own checksums are verified; more than `limit` bytes are no TOC.
-    func drain(limit: Int) throws {
+    /// Decompresses what is left, so that the members' own checksums are verified.
+    func drain() throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
         defer { buffer.deallocate() }
-        var drained = 0
-        while case let count = try read(into: buffer), count > 0 {
-            drained += count
-            guard drained <= limit else { throw FormatError.tooLarge(what: "TOC", size: UInt64(drained), limit: UInt64(limit)) }
-        }
+        while try read(into: buffer) > 0 {}
         try decompressor.finish()
     }
 }

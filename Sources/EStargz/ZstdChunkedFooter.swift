@@ -1,7 +1,7 @@
 /// Where a zstd:chunked layer keeps its TOC ("manifest" in containers/storage's words).
 ///
 /// Told by the descriptor's annotation `io.containers.zstd-chunked.manifest-position` or by the blob's last 40 bytes
-/// inside a zstd skippable frame: offset, compressed length, uncompressed length, type (1), magic `GNUlInUx`; each 8 bytes, little-endian.
+/// inside a zstd skippable frame: offset, compressed length, uncompressed length, type (1), magic `GnUlInUx`; each 8 bytes, little-endian.
 public struct ZstdChunkedFooter: Equatable, Sendable {
     /// Where the compressed TOC begins in the blob.
     public var offset: UInt64
@@ -14,7 +14,7 @@ public struct ZstdChunkedFooter: Equatable, Sendable {
 
     /// Size of the footer's content in bytes.
     public static let size = 40
-    private static let magic = Array("GNUlInUx".utf8)
+    private static let magic = Array("GnUlInUx".utf8)
 
     /// A footer for a TOC of the known kind.
     public init(offset: UInt64, length: UInt64, uncompressedLength: UInt64) {
@@ -46,5 +46,20 @@ public struct ZstdChunkedFooter: Equatable, Sendable {
             throw .footer("zstd:chunked position \"\(annotation.prefix(100))\" is not offset:length:uncompressed:type")
         }
         (self.offset, self.length, self.uncompressedLength, self.type) = (offset, length, uncompressed, type)
+    }
+
+    /// Where the compressed TOC is in a blob of `size` bytes.
+    ///
+    /// - Throws: `FormatError` for a place outside of the blob, a type that is not known, and sizes beyond `TOCParser.maximumSize`:
+    ///   the numbers are only claims, and whoever follows them fetches and allocates by them.
+    public func range(inBlobOf size: UInt64) throws(FormatError) -> Range<UInt64> {
+        guard type == 1 else { throw .footer("zstd:chunked manifest of the unknown type \(type)") }
+        let (end, overflow) = offset.addingReportingOverflow(length)
+        guard !overflow, end <= size else { throw .footer("zstd:chunked manifest of \(length) bytes at \(offset), beyond the blob's end") }
+        let limit = UInt64(TOCParser.maximumSize)
+        guard max(length, uncompressedLength) <= limit else {
+            throw .tooLarge(what: "TOC", size: max(length, uncompressedLength), limit: limit)
+        }
+        return offset..<end
     }
 }

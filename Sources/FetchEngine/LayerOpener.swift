@@ -27,23 +27,12 @@ public struct LayerOpener: Sendable {
     /// - Throws: `LayerRefusal`.
     public func open(_ descriptor: Descriptor, of reference: Reference) async throws(LayerRefusal) -> LazyLayer {
         let blob = client.blob(descriptor, of: reference)
-        let expected = try expectedTOCDigest(descriptor)
+        let expected = try ExpectedTOC(descriptor)
         if let stored = try stored(descriptor.digest, expected) { return LazyLayer(stored: stored, source: blob) }
-        let found = try await TOCFetch(client: client, blob: blob, descriptor: descriptor, reference: reference).find()
-        if case .json(let wanted) = expected {
-            let actual = Digest.sha256(found.json)
-            guard actual == wanted else { throw .tocDigestMismatch(expected: wanted, actual: actual) }
-        }
-        let compiled: CompiledLayer
+        let table = try await LayerTable.read(descriptor, expected, RegistrySource(client: client, reference: reference), blob)
+        let compiled = try table.compiled()
         do {
-            let toc = try found.json.withUnsafeBytes { json throws(FormatError) in try TOCParser.parse(json) }
-            compiled = try LayerCompiler.compile(
-                toc: toc, blobSize: found.blobSize, payloadEnd: found.payloadEnd, compression: found.compression)
-        } catch {
-            throw .badTOC("\(error)")
-        }
-        do {
-            let facts = LayerFacts(tocDigest: expected.digest, blobSize: found.blobSize, format: found.format)
+            let facts = LayerFacts(tocDigest: expected.digest, blobSize: table.blobSize, format: table.format)
             return LazyLayer(stored: try store.add(descriptor.digest, compiled, facts: facts), source: blob)
         } catch {
             throw .store("\(error)")
@@ -55,34 +44,6 @@ public struct LayerOpener: Sendable {
             return try store.layer(digest, tocDigest: expected.digest)
         } catch {
             throw .store("\(error)")
-        }
-    }
-
-    private func expectedTOCDigest(_ descriptor: Descriptor) throws(LayerRefusal) -> ExpectedTOC {
-        func digest(_ key: String) throws(LayerRefusal) -> Digest? {
-            guard let text = descriptor.annotations?[key] else { return nil }
-            do {
-                return try Digest(parsing: text)
-            } catch {
-                throw .badTOC("annotation \(key): \(error)")
-            }
-        }
-        if let json = try digest(Annotation.tocDigest) { return .json(json) }
-        if let compressed = try digest(Annotation.zstdChunkedChecksum) { return .zstdChunked(compressed) }
-        throw .notVerifiable
-    }
-}
-
-/// What the manifest promises about the TOC.
-enum ExpectedTOC {
-    /// Digest of the JSON (eStargz).
-    case json(Digest)
-    /// Digest of the compressed manifest (zstd:chunked); checked where it is fetched.
-    case zstdChunked(Digest)
-
-    var digest: Digest {
-        switch self {
-        case .json(let digest), .zstdChunked(let digest): digest
         }
     }
 }

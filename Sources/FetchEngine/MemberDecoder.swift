@@ -22,15 +22,15 @@ final class MemberDecoder {
     /// Calls `body` with the uncompressed bytes of one chunk of the member; not verified.
     ///
     /// - Throws: `FetchError.member` when the member cannot be decompressed, and what `body` throws.
-    func withChunk(
-        _ index: Int, of member: RangeAssembler.Member, in map: ChunkMap, _ body: (UnsafeRawBufferPointer) throws -> Void
-    ) throws {
+    func withChunk<Result>(
+        _ index: Int, of member: RangeAssembler.Member, in map: ChunkMap, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
         let chunk = map.chunk(index)
         if decoded?.first != member.chunks.lowerBound {
             try decode(member, map, compression: map.compression)
         }
         let start = Int(chunk.innerOffset)
-        try body(UnsafeRawBufferPointer(rebasing: buffer[start..<start + Int(chunk.size)]))
+        return try body(UnsafeRawBufferPointer(rebasing: buffer[start..<start + Int(chunk.size)]))
     }
 
     /// The next chunk is of another member.

@@ -2,15 +2,13 @@ internal import Compression
 internal import Digests
 internal import EStargz
 internal import OCI
-internal import Registry
 internal import TreeImage
 
 /// Finds the TOC of one layer, wherever its format keeps it: at the end of the blob, in an image of its own, or where an annotation points.
 struct TOCFetch {
-    let client: RegistryClient
-    let blob: RemoteBlob
+    let source: any ImageSource
+    let blob: any BlobRanges
     let descriptor: Descriptor
-    let reference: Reference
 
     /// A TOC's JSON, not yet verified, and what the chunk table must fit in.
     struct Found {
@@ -54,7 +52,7 @@ struct TOCFetch {
 
     private func embedded(_ offset: UInt64, _ suffix: [UInt8], _ size: UInt64, _ format: String) async throws(LayerRefusal) -> Found {
         let suffixStart = size - UInt64(suffix.count)
-        guard offset < size else { throw .badTOC("the footer places the TOC at \(offset), beyond the blob's \(size) bytes") }
+        try claim { () throws(FormatError) in _ = try TOCBlob.range(tocOffset: offset, inBlobOf: size) }
         var member = suffix
         if offset < suffixStart {
             member = try await read(offset..<suffixStart) + suffix
@@ -67,35 +65,31 @@ struct TOCFetch {
 
     // The TOC image has the reference's tag and "-esgztoc"; one of its layers names this layer in an annotation.
     private func external(_ size: UInt64) async throws(LayerRefusal) -> Found {
-        guard let tag = reference.tag else {
-            throw .notLazyFormat("its TOC is in another image, which is found by tag, and \(reference) has none")
-        }
-        let image = Reference(registry: reference.registry, repository: reference.repository, tag: tag + "-esgztoc")
         do {
-            let manifest = try Documents.decode(Manifest.self, from: try await client.resolve(image).1, what: "manifest of \(image)")
+            let image = try source.companion(tagSuffix: "-esgztoc")
+            let manifest = try Documents.decode(Manifest.self, from: try await image.root().1, what: "manifest of \(image.name)")
             let layer = manifest.layers.first { $0.annotations?[Annotation.externalTOCLayerDigest] == descriptor.digest.description }
-            guard let layer else { throw LayerRefusal.notLazyFormat("\(image) holds no TOC for it") }
+            guard let layer else { throw LayerRefusal.notLazyFormat("\(image.name) holds no TOC for it") }
             guard layer.size > 0, layer.size <= Int64(TOCParser.maximumSize) else {
                 throw LayerRefusal.badTOC("TOC blob of \(layer.size) bytes")
             }
-            let bytes = try await client.blob(layer, of: image).read(0..<UInt64(layer.size))
+            let bytes = try await image.ranges(layer).read(0..<UInt64(layer.size))
             guard Digest.sha256(bytes) == layer.digest else { throw LayerRefusal.badTOC("the TOC blob \(layer.digest) has another digest") }
             return Found(json: try extract(bytes), blobSize: size, payloadEnd: size, compression: .gzip, format: "estargz-external-toc")
         } catch let refusal as LayerRefusal {
             throw refusal
+        } catch let error as NoCompanionError {
+            throw .notLazyFormat("\(error)")
         } catch {
             throw .registry("\(error)")
         }
     }
 
     private func zstdChunked(_ footer: ZstdChunkedFooter) async throws(LayerRefusal) -> Found {
-        let (end, overflow) = footer.offset.addingReportingOverflow(footer.length)
         // The footer's own frame follows, so the blob is at least this long.
-        let size = descriptor.size > 0 ? UInt64(descriptor.size) : end
-        guard footer.type == 1, !overflow, end <= size, footer.uncompressedLength <= UInt64(TOCParser.maximumSize) else {
-            throw .badTOC("the zstd:chunked footer is out of bounds or of an unknown type")
-        }
-        let compressed = try await read(footer.offset..<end)
+        let size = descriptor.size > 0 ? UInt64(descriptor.size) : footer.offset.addingReportingOverflow(footer.length).partialValue
+        let range = try claim { () throws(FormatError) in try footer.range(inBlobOf: size) }
+        let compressed = try await read(range)
         if let text = descriptor.annotations?[Annotation.zstdChunkedChecksum], Digest.sha256(compressed).description != text {
             throw .badTOC("the zstd:chunked manifest does not have the digest \(text) of the annotation")
         }
@@ -125,6 +119,15 @@ struct TOCFetch {
             return try parse()
         } catch {
             throw .notLazyFormat("\(error)")
+        }
+    }
+
+    /// What a footer claims, checked before it is followed.
+    private func claim<Value>(_ check: () throws(FormatError) -> Value) throws(LayerRefusal) -> Value {
+        do {
+            return try check()
+        } catch {
+            throw .badTOC("\(error)")
         }
     }
 

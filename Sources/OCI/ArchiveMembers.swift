@@ -77,10 +77,20 @@ struct ArchiveMembers: Sendable {
 
     /// The bytes of a file as the blob of a descriptor.
     func blob(_ member: Member, _ descriptor: Descriptor) throws(LayoutError) -> FileBlobStream {
+        try check(member, descriptor)
+        return FileBlobStream(file, start: member.start, descriptor: descriptor)
+    }
+
+    /// The same in parts.
+    func ranges(_ member: Member, _ descriptor: Descriptor) throws(LayoutError) -> FileRanges {
+        try check(member, descriptor)
+        return FileRanges(file: file, start: member.start, size: UInt64(member.size))
+    }
+
+    private func check(_ member: Member, _ descriptor: Descriptor) throws(LayoutError) {
         guard member.size == descriptor.size else {
             throw .mismatch(path: path, digest: descriptor.digest, reason: "\(member.size) bytes instead of \(descriptor.size)")
         }
-        return FileBlobStream(file, start: member.start, descriptor: descriptor)
     }
 
     /// A path without `.` and `..`, relative to the archive's top or to the directory of another member.

@@ -20,11 +20,16 @@ struct ArchivedLayout: Sendable {
     }
 
     /// A blob.
-    func blob(_ descriptor: Descriptor) throws -> any BlobStream {
+    func blob(_ descriptor: Descriptor) throws -> any BlobStream { try members.blob(member(descriptor), descriptor) }
+
+    /// A blob in parts.
+    func ranges(_ descriptor: Descriptor) throws -> any BlobRanges { try members.ranges(member(descriptor), descriptor) }
+
+    private func member(_ descriptor: Descriptor) throws -> ArchiveMembers.Member {
         guard let member = members[ArchivedLayout.name(descriptor)] else {
             throw LayoutError.notAnArchive(path: members.path, reason: "blob \(descriptor.digest) is missing")
         }
-        return try members.blob(member, descriptor)
+        return member
     }
 
     /// Whether an image is there with all that it needs: of an index, one of its images.

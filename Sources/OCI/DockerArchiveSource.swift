@@ -56,10 +56,25 @@ public final class DockerArchiveSource: ImageSource {
     /// A blob of the archive.
     public func blob(_ descriptor: Descriptor) async throws -> any BlobStream {
         guard case .docker(let image) = try await open() else { return try layout.blob(descriptor) }
+        return try members.blob(member(descriptor, of: image), descriptor)
+    }
+
+    /// A blob of the archive in parts.
+    public func ranges(_ descriptor: Descriptor) async throws -> any BlobRanges {
+        guard case .docker(let image) = try await open() else { return try layout.ranges(descriptor) }
+        return try members.ranges(member(descriptor, of: image), descriptor)
+    }
+
+    private func member(_ descriptor: Descriptor, of image: DescribedImage) throws -> ArchiveMembers.Member {
         guard let member = image.blobs[descriptor.digest] else {
             throw LayoutError.notAnArchive(path: path, reason: "blob \(descriptor.digest) is missing")
         }
-        return try members.blob(member, descriptor)
+        return member
+    }
+
+    /// The archive beside this one; see the destination's.
+    public func companion(tagSuffix: String) throws -> any ImageSource {
+        try DockerArchiveSource(file: ArchiveStaging.companion(of: path, suffix: tagSuffix), image: nil)
     }
 
     private func open() async throws -> Opened {

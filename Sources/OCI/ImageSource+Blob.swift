@@ -21,3 +21,26 @@ extension ImageSource {
         }
     }
 }
+
+extension BlobStream {
+    /// Reads to the end of a range and keeps the range.
+    ///
+    /// - Throws: `DocumentError.malformed` when the blob ends before; what the stream throws.
+    func part(_ range: Range<UInt64>) async throws -> [UInt8] {
+        try await BlockingTask.run(cancel: { self.cancel() }) {
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(range.count)
+            var position: UInt64 = 0
+            var buffer = [UInt8](repeating: 0, count: 256 << 10)
+            while position < range.upperBound {
+                let count = try buffer.withUnsafeMutableBytes { try self.read(into: $0) }
+                guard count > 0 else { throw DocumentError.malformed(what: "blob", reason: "it ends at byte \(position)") }
+                let next = position + UInt64(count)
+                let wanted = max(position, range.lowerBound)..<max(position, range.lowerBound, min(next, range.upperBound))
+                if !wanted.isEmpty { bytes += buffer[Int(wanted.lowerBound - position)..<Int(wanted.upperBound - position)] }
+                position = next
+            }
+            return bytes
+        }
+    }
+}

@@ -8,6 +8,12 @@ public protocol ImageSource: Sendable {
     func document(_ descriptor: Descriptor) async throws -> [UInt8]
     /// A blob's bytes in order. The stream verifies size and digest at its end and throws on a mismatch.
     func blob(_ descriptor: Descriptor) async throws -> any BlobStream
+    /// A blob to be read in parts.
+    func ranges(_ descriptor: Descriptor) async throws -> any BlobRanges
+    /// The image that belongs to this one and is found by its name: the same with something behind the tag.
+    ///
+    /// - Throws: `NoCompanionError` where there is no tag to put something behind.
+    func companion(tagSuffix: String) throws -> any ImageSource
 }
 
 /// Where an image is written to. Nothing is visible under the destination's name until `tag`.
@@ -36,16 +42,16 @@ public protocol ImageDestination: Sendable {
     func companion(tagSuffix: String) throws -> any ImageDestination
 }
 
-/// A destination has no tag that a second image could be named after.
+/// An image has no tag that a second one could be named after.
 public struct NoCompanionError: Error, Equatable, CustomStringConvertible {
-    /// The destination as the user named it.
+    /// The image as the user named it.
     public let name: String
 
-    /// Names the destination.
+    /// Names the image.
     public init(name: String) { self.name = name }
 
     /// One line for the user.
-    public var description: String { "\(name): the TOC image is named after the tag, and there is none; give the destination a tag" }
+    public var description: String { "\(name): the image with its TOCs is named after its tag, and there is none; give it a tag" }
 }
 
 extension ImageDestination {

@@ -27,4 +27,12 @@ public struct OCIArchiveSource: ImageSource {
 
     /// A blob of the archive.
     public func blob(_ descriptor: Descriptor) async throws -> any BlobStream { try layout.blob(descriptor) }
+
+    /// A blob of the archive in parts.
+    public func ranges(_ descriptor: Descriptor) async throws -> any BlobRanges { try layout.ranges(descriptor) }
+
+    /// The archive beside this one; see the destination's.
+    public func companion(tagSuffix: String) throws -> any ImageSource {
+        try OCIArchiveSource(file: ArchiveStaging.companion(of: path, suffix: tagSuffix), tag: tag.map { $0 + tagSuffix })
+    }
 }

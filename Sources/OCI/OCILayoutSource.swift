@@ -43,6 +43,18 @@ public struct OCILayoutSource: ImageSource {
         return FileBlobStream(file, start: 0, descriptor: descriptor)
     }
 
+    /// A blob of the layout in parts.
+    public func ranges(_ descriptor: Descriptor) async throws -> any BlobRanges {
+        let file = try LayoutFile(path(descriptor))
+        return FileRanges(file: file, start: 0, size: UInt64(try file.size()))
+    }
+
+    /// The same layout with a longer tag.
+    public func companion(tagSuffix: String) throws -> any ImageSource {
+        guard let tag else { throw NoCompanionError(name: name) }
+        return OCILayoutSource(directory: directory, tag: tag + tagSuffix)
+    }
+
     private func path(_ descriptor: Descriptor) -> String { directory + "/blobs/sha256/" + descriptor.digest.hex }
 
     private func document(_ path: String) throws -> [UInt8] {

@@ -131,7 +131,7 @@ public struct Reference: Hashable, Sendable, CustomStringConvertible {
         if registry.hasPrefix("[") {
             guard let end = registry.firstIndex(of: "]") else { return false }
             let address = registry[registry.index(after: registry.startIndex)..<end]
-            guard !address.isEmpty, address.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else { return false }
+            guard !address.isEmpty, address.utf8.allSatisfy(isAddressByte) else { return false }
             let port = registry[registry.index(after: end)...]
             return port.isEmpty || (port.hasPrefix(":") && isPort(port.dropFirst()))
         }
@@ -142,6 +142,16 @@ public struct Reference: Hashable, Sendable, CustomStringConvertible {
         return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
             !label.isEmpty && !label.hasPrefix("-") && !label.hasSuffix("-")
                 && label.unicodeScalars.allSatisfy { isAlphanumeric($0) || ("A"..."Z").contains($0) || $0 == "-" }
+        }
+    }
+
+    // Character.isHexDigit takes full-width digits too, which no resolver knows.
+    private static func isAddressByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"),
+            UInt8(ascii: ":"), UInt8(ascii: "."):
+            true
+        default: false
         }
     }
 

@@ -10,7 +10,10 @@ actor Authorizer {
     private var asking: [Key: Task<Answer, any Error>] = [:]
 
     struct Key: Hashable {
+        /// Whose credentials.
         var registry: String
+        /// The host that asks: what one got is not another's, even of the same name.
+        var endpoint: String
         var scope: String
     }
 
@@ -39,14 +42,18 @@ actor Authorizer {
 
     /// Answers a challenge.
     ///
-    /// - Parameter rejected: the header that was refused; a newer one that somebody got meanwhile is answered at once.
-    func answer(_ challenge: Challenge, for key: Key, rejected: String?) async throws(RegistryError) -> Answer {
+    /// - Parameters:
+    ///   - rejected: the header that was refused; a newer one that somebody got meanwhile is answered at once.
+    ///   - connection: how the server of tokens is reached.
+    func answer(
+        _ challenge: Challenge, for key: Key, rejected: String?, over connection: RegistryHost.Connection
+    ) async throws(RegistryError) -> Answer {
         if let header = known[key], header != rejected { return Answer(header: header, hadCredentials: true) }
         let task: Task<Answer, any Error>
         if let running = asking[key] {
             task = running
         } else {
-            task = Task(executorPreference: executor) { try await self.fetch(challenge, key) }
+            task = Task(executorPreference: executor) { try await self.fetch(challenge, key, connection) }
             asking[key] = task
         }
         defer { asking[key] = nil }
@@ -68,12 +75,15 @@ actor Authorizer {
         }
     }
 
-    private func fetch(_ challenge: Challenge, _ key: Key) async throws(RegistryError) -> Answer {
+    private func fetch(
+        _ challenge: Challenge, _ key: Key, _ connection: RegistryHost.Connection
+    ) async throws(RegistryError) -> Answer {
         let credential = try await self.credential(key.registry)
         switch challenge {
         case .basic: return Answer(header: credential?.basic, hadCredentials: credential != nil)
         case .bearer(let realm, let service, let scope):
-            let request = Authorizer.request(realm, service, scope ?? key.scope, credential)
+            var request = Authorizer.request(realm, service, scope ?? key.scope, credential)
+            request.connection = connection
             let (head, body) = try await exchange(request)
             guard head.status == 200 else {
                 let host = URLText.host(realm)

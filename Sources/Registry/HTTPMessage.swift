@@ -4,10 +4,21 @@ struct HTTPRequest: Sendable {
     enum Body: Sendable {
         case none
         case bytes([UInt8])
-        /// A whole file of a size in bytes.
-        case file(String, size: Int64)
-        /// A temporary file of a size in bytes.
-        case spool(SpoolFile, size: Int64)
+        /// A part of a file, in bytes.
+        case file(String, Range<Int64>)
+        /// A part of a temporary file, in bytes.
+        case spool(SpoolFile, Range<Int64>)
+
+        /// A part of it; the range is within it.
+        func part(_ range: Range<Int64>) -> Body {
+            func moved(_ whole: Range<Int64>) -> Range<Int64> { whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound }
+            return switch self {
+            case .none: .none
+            case .bytes(let bytes): .bytes(Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)]))
+            case .file(let path, let whole): .file(path, moved(whole))
+            case .spool(let file, let whole): .spool(file, moved(whole))
+            }
+        }
     }
 
     var method: String
@@ -16,6 +27,8 @@ struct HTTPRequest: Sendable {
     var body: Body = .none
     /// Whether it is only tried, and a connection that hangs is given up early.
     var isProbe = false
+    /// How the connection is made.
+    var connection = RegistryHost.Connection()
 
     init(_ method: String, _ url: String, headers: [String: String] = [:], body: Body = .none) {
         self.method = method

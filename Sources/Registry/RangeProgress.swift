@@ -20,6 +20,7 @@ struct ContentRange: Equatable {
 /// How far a range has come, over several answers: a pure value that decides what of an answer's bytes is wanted.
 struct RangeProgress {
     private let end: UInt64
+    private let size: UInt64?
     /// Offset of the next byte to hand out.
     private(set) var next: UInt64
     /// Whether the receiver has enough.
@@ -28,7 +29,9 @@ struct RangeProgress {
     private(set) var failure: String?
     private var position: UInt64?
 
-    init(_ range: Range<UInt64>) {
+    /// - Parameter size: of the whole blob, when it is known; who tells of another has another blob.
+    init(_ range: Range<UInt64>, of size: UInt64? = nil) {
+        self.size = size
         next = range.lowerBound
         end = range.upperBound
     }
@@ -39,10 +42,16 @@ struct RangeProgress {
     mutating func receive(_ head: HTTPHead, _ bytes: UnsafeRawBufferPointer, _ receive: (UnsafeRawBufferPointer) -> Appetite) -> Appetite {
         if isDone { return .stop }
         if position == nil {
+            let range = ContentRange(head["content-range"])
             // The whole body in place of a range begins at 0; a range says where it begins.
-            let start = head.status == 200 ? 0 : ContentRange(head["content-range"])?.first
+            let start = head.status == 200 ? 0 : range?.first
             guard let start, start <= next else {
                 failure = "wrong Content-Range \"\(head["content-range"] ?? "")\""
+                return .stop
+            }
+            let total = head.status == 200 ? head["content-length"].flatMap { UInt64($0) } : range?.total
+            if let total, let size, total != size {
+                failure = "a blob of \(total) bytes in place of \(size)"
                 return .stop
             }
             position = start
@@ -66,5 +75,5 @@ struct RangeProgress {
     }
 
     /// A new answer begins.
-    mutating func restart() { position = nil }
+    mutating func restart() { (position, failure) = (nil, nil) }
 }

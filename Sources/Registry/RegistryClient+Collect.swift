@@ -26,25 +26,15 @@ private struct LimitedBody {
 }
 
 extension RegistryClient {
-    /// An answer collected in memory; more than `limit` bytes are an error.
+    /// An answer of one host, collected in memory; more than `limit` bytes are an error.
     func collect(
-        _ registry: String, _ request: HTTPRequest, scope: String, limit: Int = Documents.maximumSize
+        _ endpoint: Endpoint, _ request: HTTPRequest, scope: String, limit: Int = Documents.maximumSize
     ) async throws(RegistryError) -> (HTTPHead, [UInt8]) {
-        var attempt = 0
-        while true {
-            let body = Mutex(LimitedBody(limit: limit))
-            do throws(RegistryError) {
-                let (head, _) = try await exchange(registry, request, scope: scope) { _, bytes in body.withLock { $0.append(bytes) } }
-                let bytes = try body.withLock { $0 }.checked(registry, RegistryClient.name(scope))
-                count(bytes: bytes.count)
-                guard attempt < options.retries, head.status == 429 || head.status >= 500 else { return (head, bytes) }
-                await Backoff.wait(attempt, retryAfter: head["retry-after"])
-            } catch {
-                guard error.isTransient, attempt < options.retries else { throw error }
-                await Backoff.wait(attempt, retryAfter: nil)
-            }
-            attempt += 1
-        }
+        let body = Mutex(LimitedBody(limit: limit))
+        let (head, _) = try await exchange(endpoint, request, scope: scope) { _, bytes in body.withLock { $0.append(bytes) } }
+        let bytes = try body.withLock { $0 }.checked(endpoint.name, RegistryClient.name(scope))
+        count(bytes: bytes.count)
+        return (head, bytes)
     }
 
     /// The error that a status amounts to; nil for success.

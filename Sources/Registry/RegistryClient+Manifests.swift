@@ -10,45 +10,60 @@ extension RegistryClient {
     ///
     /// - Throws: `RegistryError`.
     public func resolve(_ reference: Reference) async throws(RegistryError) -> (Descriptor, [UInt8]) {
-        let (head, bytes) = try await document(reference.manifestSelector, reference, what: reference.description)
-        let digest = Digest.sha256(bytes)
-        let promised = reference.digest?.description ?? head["docker-content-digest"]
-        if let promised, promised.hasPrefix("sha256:"), promised != digest.description {
-            guard let expected = try? Digest(parsing: promised) else {
-                throw .badAnswer(host: reference.registry, what: reference.description, reason: "a malformed Docker-Content-Digest")
+        // What a tag names is a matter of trust; what a digest names is not.
+        let hosts = try endpoints(reference.registry, for: reference.digest == nil ? .resolve : .pull)
+        return try await rounds(hosts) { [self] endpoint, retryAfter throws(RegistryError) in
+            let (head, bytes) = try await document(
+                reference.manifestSelector, reference, from: endpoint, what: reference.description, &retryAfter)
+            let digest = Digest.sha256(bytes)
+            let promised = reference.digest?.description ?? head["docker-content-digest"]
+            if let promised, promised.hasPrefix("sha256:"), promised != digest.description {
+                guard let expected = try? Digest(parsing: promised) else {
+                    throw .badAnswer(host: endpoint.name, what: reference.description, reason: "a malformed Docker-Content-Digest")
+                }
+                throw .digestMismatch(what: "manifest of \(reference)", expected: expected, actual: digest)
             }
-            throw .digestMismatch(what: "manifest of \(reference)", expected: expected, actual: digest)
+            let type = try mediaType(head, bytes, reference, from: endpoint)
+            return (Descriptor(mediaType: type, digest: digest, size: Int64(bytes.count)), bytes)
         }
-        let type = try mediaType(head, bytes, reference)
-        return (Descriptor(mediaType: type, digest: digest, size: Int64(bytes.count)), bytes)
     }
 
     /// A manifest or index by its descriptor, verified.
     ///
     /// - Throws: `RegistryError`.
     public func manifest(_ descriptor: Descriptor, of reference: Reference) async throws(RegistryError) -> [UInt8] {
-        let (_, bytes) = try await document(descriptor.digest.description, reference, what: "\(reference.name)@\(descriptor.digest)")
-        let actual = Digest.sha256(bytes)
-        guard actual == descriptor.digest else {
-            throw .digestMismatch(what: "manifest of \(reference)", expected: descriptor.digest, actual: actual)
+        try await rounds(endpoints(reference.registry, for: .pull)) { [self] endpoint, retryAfter throws(RegistryError) in
+            let (_, bytes) = try await document(
+                descriptor.digest.description, reference, from: endpoint, what: "\(reference.name)@\(descriptor.digest)", &retryAfter)
+            let actual = Digest.sha256(bytes)
+            guard actual == descriptor.digest else {
+                throw .digestMismatch(what: "manifest of \(reference)", expected: descriptor.digest, actual: actual)
+            }
+            return bytes
         }
-        return bytes
     }
 
-    private func document(_ selector: String, _ reference: Reference, what: String) async throws(RegistryError) -> (HTTPHead, [UInt8]) {
+    private func document(
+        _ selector: String, _ reference: Reference, from endpoint: Endpoint, what: String, _ retryAfter: inout String?
+    ) async throws(RegistryError) -> (HTTPHead, [UInt8]) {
         let request = HTTPRequest("GET", "\(reference.repository)/manifests/\(selector)", headers: ["Accept": RegistryClient.accepted])
-        let (head, bytes) = try await collect(reference.registry, request, scope: "repository:\(reference.repository):pull")
-        if let error = RegistryClient.error(head, bytes, registry: reference.registry, what: what) { throw error }
+        let (head, bytes) = try await collect(endpoint, request, scope: "repository:\(reference.repository):pull")
+        if let error = RegistryClient.error(head, bytes, registry: endpoint.name, what: what) {
+            retryAfter = head["retry-after"]
+            throw error
+        }
         return (head, bytes)
     }
 
     // The header may be missing or general; the document's own field and its shape then tell.
-    private func mediaType(_ head: HTTPHead, _ bytes: [UInt8], _ reference: Reference) throws(RegistryError) -> String {
+    private func mediaType(
+        _ head: HTTPHead, _ bytes: [UInt8], _ reference: Reference, from endpoint: Endpoint
+    ) throws(RegistryError) -> String {
         let document: JSONValue
         do {
             document = try Documents.decode(JSONValue.self, from: bytes, what: "manifest")
         } catch {
-            throw .badAnswer(host: reference.registry, what: reference.description, reason: "not a manifest but something that is no JSON")
+            throw .badAnswer(host: endpoint.name, what: reference.description, reason: "not a manifest but something that is no JSON")
         }
         let header = head["content-type"]?.split(separator: ";").first.map { $0.trimmingSpaces() }
         for type in [document["mediaType"]?.string, header] {
@@ -57,7 +72,7 @@ extension RegistryClient {
         if document["manifests"]?.array != nil { return MediaType.index }
         if document["config"] != nil, document["layers"]?.array != nil { return MediaType.manifest }
         throw .badAnswer(
-            host: reference.registry, what: reference.description,
+            host: endpoint.name, what: reference.description,
             reason: "not an image manifest or index but \"\(document["mediaType"]?.string ?? header ?? "unknown")\"")
     }
 }

@@ -8,6 +8,7 @@ internal import Synchronization
 //        ├─ blob ─▶ RemoteBlob            ranges, streamed, resumed
 //        └─ RegistrySource, RegistryDestination: whole images in and out
 //
+// Each of them asks a registry's hosts in turn (`round`): mirrors, then the registry itself.
 // The room knows nothing of eStargz and keeps no files. Every wait ends by itself: connections within 10 seconds, silence after 30.
 
 /// A client of registries; one per process is enough, used from any thread.
@@ -17,6 +18,8 @@ public final class RegistryClient: Sendable {
     private let authorizer: Authorizer
     private let schemes = Mutex<[String: String]>([:])
     private let counted = Mutex(TransferStatistics())
+    let knownHosts = Mutex<[String: RegistryHosts]>([:])
+    let rests = Mutex(HostRests())
 
     /// A client; nothing is connected yet.
     public init(options: RegistryOptions = RegistryOptions()) {
@@ -37,87 +40,85 @@ public final class RegistryClient: Sendable {
     func count(bytes: Int) { counted.withLock { $0.bytesReceived += UInt64(bytes) } }
     func countRequest() { counted.withLock { $0.requests += 1 } }
 
-    /// Scheme and host of a registry, `docker.io` being served by another name.
-    func base(_ registry: String) -> String {
-        let host = registry == "docker.io" ? "registry-1.docker.io" : registry
-        if let scheme = schemes.withLock({ $0[registry] }) { return "\(scheme)://\(host)" }
-        return (options.plainHTTP == true ? "http://" : "https://") + host
+    /// Scheme and host of an endpoint, without the API's path.
+    func base(_ endpoint: Endpoint) -> String {
+        let scheme =
+            endpoint.host.scheme?.rawValue ?? schemes.withLock { $0[endpoint.id] } ?? (options.plainHTTP == true ? "http" : "https")
+        return "\(scheme)://\(endpoint.host.authority)"
     }
 
     // A loopback registry may lack TLS: when the handshake or the connection fails, plain HTTP gets its chance, as docker does it.
-    private func fallsBack(_ registry: String, _ result: Result<HTTPHead, RegistryError>) -> Bool {
-        guard case .failure(let error) = result, isProbing(registry) else { return false }
+    private func fallsBack(_ endpoint: Endpoint, _ result: Result<HTTPHead, RegistryError>) -> Bool {
+        guard case .failure(let error) = result, isProbing(endpoint) else { return false }
         switch error {
         case .unreachable, .tls, .interrupted, .timeout: break
         default: return false
         }
-        schemes.withLock { $0[registry] = "http" }
+        schemes.withLock { $0[endpoint.id] = "http" }
         return true
     }
 
-    private func isProbing(_ registry: String) -> Bool {
-        options.plainHTTP == nil && schemes.withLock { $0[registry] == nil }
-            && Reference(registry: registry, repository: "x", tag: nil).registryIsLoopback
+    private func isProbing(_ endpoint: Endpoint) -> Bool {
+        options.plainHTTP == nil && endpoint.host.scheme == nil && !endpoint.host.connection.speaksOfTLS
+            && schemes.withLock { $0[endpoint.id] == nil }
+            && Reference(registry: endpoint.host.authority, repository: "x", tag: nil).registryIsLoopback
     }
 
     // Learned from an answer, forgotten when plain HTTP failed as well: a registry that starts late is probed again.
-    private func remember(_ registry: String, _ url: String, _ result: Result<HTTPHead, RegistryError>) {
+    private func remember(_ endpoint: Endpoint, _ url: String, _ result: Result<HTTPHead, RegistryError>) {
         schemes.withLock { schemes in
             switch result {
-            case .success: schemes[registry] = url.hasPrefix("https") ? "https" : "http"
-            case .failure(.unreachable): schemes[registry] = nil
+            case .success: schemes[endpoint.id] = url.hasPrefix("https") ? "https" : "http"
+            case .failure(.unreachable): schemes[endpoint.id] = nil
             case .failure: break
             }
         }
     }
 
-    /// A request to a registry with everything that belongs to it: authorization, redirects, the scheme. Statuses are the caller's.
+    /// A request to a host with everything that belongs to it: authorization, redirects, the scheme. Statuses are the caller's.
     ///
     /// - Parameters:
-    ///   - request: its URL is a path and query below `/v2/`, or absolute, such as a `Location`.
+    ///   - request: its URL is a path and query below the API's path, or absolute, such as a `Location`.
     ///   - scope: what a token must allow, such as `repository:library/x:pull`.
     ///   - onBody: gets the body of the answer that is neither a redirect nor a challenge.
     func exchange(
-        _ registry: String, _ request: HTTPRequest, scope: String,
+        _ endpoint: Endpoint, _ request: HTTPRequest, scope: String,
         onStart: @escaping @Sendable (Transfer) -> Void = { _ in },
         onBody: @escaping @Sendable (HTTPHead, UnsafeRawBufferPointer) -> Appetite
     ) async throws(RegistryError) -> (head: HTTPHead, url: String) {
-        let key = Authorizer.Key(registry: registry, scope: scope)
+        let key = Authorizer.Key(registry: endpoint.name, endpoint: endpoint.id, scope: scope)
         var header = await authorizer.header(for: key)
-        var url = absolute(request.url, registry)
+        var url = absolute(request.url, endpoint)
         var redirects = 0
         var challenges = 0
         while true {
-            var current = request
-            current.url = url
-            // Somebody else's host must not see our authorization, nor must anybody without TLS where the registry has it.
-            let isHome = URLText.origin(url) == URLText.origin(base(registry))
-            if let header, isHome { current.headers["Authorization"] = header }
-            current.isProbe = isHome && isProbing(registry)
+            let isHome = isHome(url, endpoint)
+            let current = prepared(request, url, endpoint, authorization: header)
             let result = await RegistryClient.perform(transport, current, onStart: onStart) { head, bytes in
                 RegistryClient.isFinal(head.status) ? onBody(head, bytes) : .more
             }
             countRequest()
-            if isHome, fallsBack(registry, result) {
-                url = absolute(request.url, registry)
+            if isHome, fallsBack(endpoint, result) {
+                url = absolute(request.url, endpoint)
                 continue
             }
-            if isHome { remember(registry, url, result) }
+            if isHome { remember(endpoint, url, result) }
             let head = try result.get()
             switch head.status {
             case 301, 302, 303, 307, 308:
                 redirects += 1
                 guard redirects <= RegistryClient.mostRedirects, let location = head["location"] else {
                     let reason = redirects > RegistryClient.mostRedirects ? "more than 10 redirects" : "a redirect to nowhere"
-                    throw .badAnswer(host: registry, what: RegistryClient.name(scope), reason: reason)
+                    throw .badAnswer(host: endpoint.name, what: RegistryClient.name(scope), reason: reason)
                 }
                 url = URLText.resolve(location, against: url)
             case 401 where isHome && challenges < RegistryClient.mostChallenges:
                 challenges += 1
                 guard let challenge = Challenge(head["www-authenticate"]) else { return (head, url) }
-                let answer = try await authorizer.answer(challenge, for: key, rejected: header)
+                let answer = try await authorizer.answer(
+                    challenge, for: key, rejected: header, over: connection(to: challenge, endpoint))
                 guard let new = answer.header, new != header else {
-                    throw .unauthorized(host: registry, what: RegistryClient.name(scope), hadCredentials: answer.hadCredentials)
+                    throw .unauthorized(host: endpoint.name, what: RegistryClient.name(scope), hadCredentials: answer.hadCredentials)
                 }
                 header = new
             default: return (head, url)
@@ -125,11 +126,38 @@ public final class RegistryClient: Sendable {
         }
     }
 
+    private func isHome(_ url: String, _ endpoint: Endpoint) -> Bool { URLText.origin(url) == URLText.origin(base(endpoint)) }
+
+    // Somebody else's host must not see our authorization, nor must anybody without TLS where the registry has it.
+    private func prepared(_ request: HTTPRequest, _ url: String, _ endpoint: Endpoint, authorization: String?) -> HTTPRequest {
+        var request = request
+        request.url = url
+        guard isHome(url, endpoint) else {
+            request.connection = endpoint.host.connection.elsewhere
+            return request
+        }
+        if let authorization { request.headers["Authorization"] = authorization }
+        endpoint.addHeaders(to: &request)
+        request.isProbe = isProbing(endpoint)
+        request.connection = endpoint.host.connection
+        return request
+    }
+
+    // A server of tokens sees a password: only the host itself may go unverified.
+    private func connection(to challenge: Challenge, _ endpoint: Endpoint) -> RegistryHost.Connection {
+        var connection = endpoint.host.connection
+        if case .bearer(let realm, _, _) = challenge, !isHome(realm, endpoint) {
+            connection = connection.elsewhere
+            connection.skipsVerification = false
+        }
+        return connection
+    }
+
     private static let mostRedirects = 10
     private static let mostChallenges = 2
 
-    private func absolute(_ url: String, _ registry: String) -> String {
-        URLText.isAbsolute(url) ? url : base(registry) + "/v2/" + url
+    private func absolute(_ url: String, _ endpoint: Endpoint) -> String {
+        URLText.isAbsolute(url) ? url : base(endpoint) + endpoint.path(url)
     }
 
     static func isFinal(_ status: Int) -> Bool { status != 401 && !(300..<400).contains(status) }

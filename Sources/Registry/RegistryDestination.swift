@@ -1,7 +1,5 @@
 internal import Digests
-internal import Glibc
 public import OCI
-internal import Synchronization
 
 /// A place in a registry that an image is written to. Blobs first, then manifests by digest, the tag last: what is cut off leaves no tag.
 public final class RegistryDestination: ImageDestination {
@@ -27,38 +25,42 @@ public final class RegistryDestination: ImageDestination {
     }
 
     private func send(_ request: HTTPRequest, what: String, accept: Set<Int>) async throws(RegistryError) -> HTTPHead {
-        let (head, body) = try await client.collect(reference.registry, request, scope: scope)
-        guard accept.contains(head.status) else {
-            throw RegistryClient.error(head, body, registry: reference.registry, what: what)
-                ?? .badAnswer(host: reference.registry, what: what, reason: "status \(head.status)")
+        try await client.rounds([endpoint()]) { [self] endpoint, retryAfter throws(RegistryError) in
+            let (head, body) = try await client.collect(endpoint, request, scope: scope)
+            guard !accept.contains(head.status) else { return head }
+            retryAfter = head["retry-after"]
+            throw RegistryClient.error(head, body, registry: endpoint.name, what: what)
+                ?? .badAnswer(host: endpoint.name, what: what, reason: "status \(head.status)")
         }
-        return head
     }
+
+    private func endpoint() throws(RegistryError) -> Endpoint { try client.pushEndpoint(reference.registry) }
 
     /// Begins an upload and gives it up: whether we may write.
     public func check() async throws {
         let head = try await send(HTTPRequest("POST", "\(reference.repository)/blobs/uploads/"), what: reference.name, accept: [202])
         guard let location = head["location"] else { return }
-        let request = HTTPRequest("DELETE", URLText.resolve(location, against: client.base(reference.registry) + "/"))
+        let endpoint = try endpoint()
+        let request = HTTPRequest("DELETE", URLText.resolve(location, against: client.base(endpoint) + "/"))
         // Some registries cannot cancel; what is left there they expire by themselves.
-        _ = try? await client.collect(reference.registry, request, scope: scope)
+        _ = try? await client.collect(endpoint, request, scope: scope)
     }
 
     /// Whether the repository has the blob.
     public func hasBlob(_ descriptor: Descriptor) async throws -> Bool {
         let request = HTTPRequest("HEAD", "\(reference.repository)/blobs/\(descriptor.digest)")
-        let (head, _) = try await client.collect(reference.registry, request, scope: scope)
-        return head.status == 200
+        let absent: Set<Int> = [400, 401, 403, 404, 405, 501]
+        return try await send(request, what: "blob \(descriptor.digest) of \(reference.name)", accept: absent.union([200])).status == 200
     }
 
     /// Uploads a blob from memory.
     public func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
-        try await upload(descriptor) { .bytes(bytes) }
+        try await upload(descriptor, .bytes(bytes))
     }
 
-    /// Uploads a blob from a file; an upload that is cut is begun again.
+    /// Uploads a blob from a file; an upload that is cut goes on where the registry says.
     public func putBlob(_ descriptor: Descriptor, file: String) async throws {
-        try await upload(descriptor) { .file(file, size: descriptor.size) }
+        try await upload(descriptor, .file(file, 0..<descriptor.size))
     }
 
     /// Uploads a blob as it is read from another source.
@@ -67,40 +69,13 @@ public final class RegistryDestination: ImageDestination {
         // The transport's thread must not wait for another transfer of its own: the blob goes through a file that is unlinked at once.
         let file = try SpoolFile()
         try await file.fill(from: stream)
-        try await upload(descriptor) { .spool(file, size: descriptor.size) }
+        try await upload(descriptor, .spool(file, 0..<descriptor.size))
     }
 
-    private func upload(_ descriptor: Descriptor, _ body: () -> HTTPRequest.Body) async throws {
-        if try await hasBlob(descriptor) { return }
-        let what = "blob \(descriptor.digest) of \(reference.name)"
-        var attempt = 0
-        while true {
-            var path = "\(reference.repository)/blobs/uploads/"
-            if let origin { path += "?mount=\(descriptor.digest)&from=\(URLText.escaped(origin.repository))" }
-            let begun = try await send(HTTPRequest("POST", path), what: what, accept: [201, 202])
-            if begun.status == 201 { return }
-            guard let location = begun["location"] else {
-                throw RegistryError.badAnswer(host: reference.registry, what: what, reason: "an upload without a Location")
-            }
-            let url = URLText.resolve(location, against: client.base(reference.registry) + "/")
-            let request = HTTPRequest(
-                "PUT", URLText.adding("digest", descriptor.digest.description, to: url),
-                headers: ["Content-Type": "application/octet-stream"], body: body())
-            do {
-                // Sent once per upload: a body cannot be rewound, so a repetition begins a new upload.
-                let answer = Mutex<[UInt8]>([])
-                let (head, _) = try await client.exchange(reference.registry, request, scope: scope) { _, bytes in
-                    answer.withLock { $0.append(contentsOf: bytes.prefix(4096)) }
-                    return .more
-                }
-                if head.status == 201 || head.status == 204 { return }
-                throw RegistryClient.error(head, answer.withLock { $0 }, registry: reference.registry, what: what)
-                    ?? .badAnswer(host: reference.registry, what: what, reason: "status \(head.status)")
-            } catch let error as RegistryError where error.isTransient && attempt < client.options.retries {
-                await Backoff.wait(attempt, retryAfter: nil)
-                attempt += 1
-            }
-        }
+    private func upload(_ descriptor: Descriptor, _ body: HTTPRequest.Body) async throws {
+        var upload = BlobUpload(
+            descriptor, body, to: reference, at: try endpoint(), scope: scope, origin: origin?.repository, client: client)
+        try await upload.run()
     }
 
     /// Stores a manifest under its digest.

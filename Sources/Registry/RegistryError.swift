@@ -28,6 +28,10 @@ public enum RegistryError: Error, Equatable, Sendable, CustomStringConvertible {
     case credentials(String)
     /// This machine's own trouble: no file, no thread.
     case system(String)
+    /// What was said of hosts cannot be used.
+    case configuration(String)
+    /// The registry's error, after its mirrors failed for reasons of their own.
+    indirect case afterMirrors(RegistryError, mirrors: [RegistryError])
     /// Given up by the caller.
     case cancelled
 
@@ -35,7 +39,11 @@ public enum RegistryError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreachable(let host, let reason): "registry \(host) cannot be reached: \(reason); check the name and the network"
-        case .tls(let host, let reason): "registry \(host): TLS failed: \(reason); for a registry without TLS use --plain-http"
+        case .tls(let host, let reason):
+            """
+            registry \(host): TLS failed: \(reason); for a registry without TLS use --plain-http, for a private authority \
+            name its certificate in hosts.toml (ca)
+            """
         case .timeout(let host, let reason): "registry \(host) did not answer in time: \(reason)"
         case .interrupted(let host, let reason): "registry \(host): the connection was cut: \(reason)"
         case .unauthorized(let host, let what, let hadCredentials):
@@ -52,6 +60,9 @@ public enum RegistryError: Error, Equatable, Sendable, CustomStringConvertible {
         case .digestMismatch(let what, let expected, let actual): "\(what): digest is \(actual), expected \(expected)"
         case .credentials(let reason): "credentials: \(reason)"
         case .system(let reason): reason
+        case .configuration(let reason): reason
+        case .afterMirrors(let error, let mirrors):
+            "\(error.description) (before it: \(mirrors.map(\.description).joined(separator: "; ")))"
         case .cancelled: "cancelled"
         }
     }
@@ -68,7 +79,35 @@ public enum RegistryError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .timeout, .interrupted, .rateLimited: true
         case .status(_, _, let status, _): status >= 500
+        case .afterMirrors(let error, let mirrors): error.isTransient || mirrors.contains { $0.isTransient }
         default: false
         }
+    }
+
+    /// Whether nobody could be reached, now: a registry that restarts is such a one.
+    var isUnreachable: Bool {
+        switch self {
+        case .unreachable: true
+        case .afterMirrors(let error, let mirrors): error.isUnreachable || mirrors.contains { $0.isUnreachable }
+        default: false
+        }
+    }
+
+    /// Whether the next request to the same host will fare no better. A cut connection is nothing that lasts.
+    var isTroubleOfHost: Bool {
+        switch self {
+        case .unreachable, .tls: true
+        case .interrupted: false
+        default: isTransient
+        }
+    }
+
+    /// The errors of hosts that were asked in this order, at least one: the last counts, being the registry's own.
+    static func joined(_ errors: [RegistryError]) -> RegistryError {
+        guard let last = errors.last else { return .configuration("no host to ask") }
+        let telling = errors.dropLast().filter { error in
+            if case .notFound = error { false } else { true }
+        }
+        return telling.isEmpty ? last : .afterMirrors(last, mirrors: telling)
     }
 }

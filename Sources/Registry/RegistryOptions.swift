@@ -1,11 +1,15 @@
 /// How registries are talked to.
 public struct RegistryOptions: Sendable {
-    /// True: plain HTTP everywhere. Nil: TLS, but plain HTTP is tried for registries on loopback, as docker does.
+    /// True: plain HTTP everywhere that `hosts` does not say otherwise. Nil: TLS, but plain HTTP is tried for registries on loopback, as docker does.
     public var plainHTTP: Bool?
     /// File with credentials, in place of docker's configuration.
     public var authFile: String?
+    /// Hosts of a registry; nil, or nil for a registry, means the registry itself. Asked once for each registry, on any thread.
+    public var hosts: (@Sendable (_ registry: String) throws -> RegistryHosts?)?
     /// How often a request that failed for a passing reason is repeated.
     public var retries = 5
+    /// Bytes of a piece of an upload: what a cut connection costs, where the registry keeps whole pieces. Smaller blobs go in one request.
+    public var uploadPieceSize: Int64 = 16 << 20
 
     /// The defaults.
     public init() {}

@@ -24,4 +24,14 @@ public struct RegistrySource: ImageSource {
     public func blob(_ descriptor: Descriptor) async throws -> any BlobStream {
         BlobPipe(client.blob(descriptor, of: reference), descriptor: descriptor, transport: client.transport)
     }
+
+    /// A blob of the same repository in parts, by range requests.
+    public func ranges(_ descriptor: Descriptor) async throws -> any BlobRanges { client.blob(descriptor, of: reference) }
+
+    /// The same repository with a longer tag.
+    public func companion(tagSuffix: String) throws -> any ImageSource {
+        guard let tag = reference.tag else { throw NoCompanionError(name: name) }
+        let other = Reference(registry: reference.registry, repository: reference.repository, tag: tag + tagSuffix)
+        return RegistrySource(client: client, reference: other)
+    }
 }

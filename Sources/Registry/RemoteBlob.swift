@@ -8,6 +8,13 @@ public protocol CancellableTransfer: Sendable {
     func cancel()
 }
 
+/// What the transport's thread moves on and the task that waits for it reads.
+private final class SharedProgress: Sendable {
+    let state: Mutex<RangeProgress>
+
+    init(_ range: Range<UInt64>, of size: UInt64?) { state = Mutex(RangeProgress(range, of: size)) }
+}
+
 /// One blob of a repository, read in ranges. Remembers where a redirect led, until that place refuses.
 public final class RemoteBlob: Sendable {
     /// Digest of the blob.
@@ -16,7 +23,9 @@ public final class RemoteBlob: Sendable {
     public let size: UInt64
     private let client: RegistryClient
     private let reference: Reference
-    private let location = Mutex<String?>(nil)
+    private let location = Mutex<(endpoint: String, url: String)?>(nil)
+    /// Ids of hosts that have not got it or do not give it: a second question would cost its round trip with every range.
+    private let refusing = Mutex<Set<String>>([])
     private let counted = Mutex(TransferStatistics())
 
     init(_ descriptor: Descriptor, of reference: Reference, client: RegistryClient) {
@@ -71,21 +80,18 @@ public final class RemoteBlob: Sendable {
     ///
     /// - Parameter count: how many bytes; at least 1.
     public func readSuffix(_ count: Int) async throws(RegistryError) -> (bytes: [UInt8], blobSize: UInt64) {
-        var attempt = 0
-        while true {
-            do throws(RegistryError) {
-                return try await suffix(count)
-            } catch {
-                guard attempt < client.options.retries, RemoteBlob.isWorthRetrying(error), !Task.isCancelled else { throw error }
-                await Backoff.wait(attempt, retryAfter: nil)
-                attempt += 1
-            }
+        try await client.rounds(hosts(), isWorthRetrying: RemoteBlob.isWorthRetrying) { [self] endpoint, retryAfter throws(RegistryError) in
+            try await suffix(count, endpoint, &retryAfter)
         }
     }
 
-    private func suffix(_ count: Int) async throws(RegistryError) -> (bytes: [UInt8], blobSize: UInt64) {
+    private func hosts() throws(RegistryError) -> [Endpoint] { try client.endpoints(reference.registry, for: .pull) }
+
+    private func suffix(
+        _ count: Int, _ endpoint: Endpoint, _ retryAfter: inout String?
+    ) async throws(RegistryError) -> (bytes: [UInt8], blobSize: UInt64) {
         let bytes = Mutex<[UInt8]>([])
-        let head = try await request("bytes=-\(count)") { _, piece in
+        let head = try await request("bytes=-\(count)", endpoint) { _, piece in
             bytes.withLock { bytes in
                 bytes.append(contentsOf: piece)
                 // A registry that sends everything instead: only the end is kept.
@@ -107,9 +113,10 @@ public final class RemoteBlob: Sendable {
             // No ranges from the end here; with a size in the descriptor they can be asked for from the front.
             if size > 0 { return (try await read(size - min(size, UInt64(count))..<size), size) }
         default:
-            if let error = RegistryClient.error(head, [], registry: reference.registry, what: what) { throw error }
+            retryAfter = head["retry-after"]
+            if let error = RegistryClient.error(head, [], registry: endpoint.name, what: what) { throw error }
         }
-        throw .badAnswer(host: reference.registry, what: what, reason: "no usable Content-Range for a suffix")
+        throw .badAnswer(host: endpoint.name, what: what, reason: "no usable Content-Range for a suffix")
     }
 
     private var what: String { "blob \(digest) of \(reference.name)" }
@@ -119,29 +126,19 @@ public final class RemoteBlob: Sendable {
         _ range: Range<UInt64>, onStart: @escaping @Sendable (Transfer) -> Void = { _ in },
         receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Appetite
     ) async throws(RegistryError) {
-        let progress = Mutex(RangeProgress(range))
+        let progress = SharedProgress(range, of: size > 0 ? size : nil)
+        let hosts = try hosts()
         var attempt = 0
         while true {
-            let before = progress.withLock { progress in
-                progress.restart()
-                return progress.next
-            }
+            let before = progress.state.withLock(\.next)
             var retryAfter: String?
             do throws(RegistryError) {
-                let header = "bytes=\(before)-\(range.upperBound - 1)"
-                let head = try await request(header, onStart: onStart) { head, bytes in
-                    progress.withLock { $0.receive(head, bytes, receive) }
+                return try await client.round(hosts, last: refusing.withLock { $0 }) { [self] endpoint throws(RegistryError) in
+                    try await goOn(progress, to: range.upperBound, endpoint, &retryAfter, onStart, receive)
                 }
-                if progress.withLock({ $0.isDone }) { return }
-                if let reason = progress.withLock({ $0.failure }) {
-                    throw .badAnswer(host: reference.registry, what: what, reason: reason)
-                }
-                retryAfter = head["retry-after"]
-                let failure = RegistryClient.error(head, [], registry: reference.registry, what: what)
-                throw failure ?? .interrupted(host: reference.registry, reason: "the answer ended early")
             } catch {
                 // An answer that moved on far is worth another try even after many.
-                if progress.withLock(\.next) > before + RemoteBlob.movedOn { attempt = 0 }
+                if progress.state.withLock(\.next) > before + RemoteBlob.movedOn { attempt = 0 }
                 guard attempt < client.options.retries, RemoteBlob.isWorthRetrying(error), !Task.isCancelled else { throw error }
                 await Backoff.wait(attempt, retryAfter: retryAfter)
                 attempt += 1
@@ -149,21 +146,37 @@ public final class RemoteBlob: Sendable {
         }
     }
 
+    // What one host gives of the rest of a range; what it has given counts, even when it fails.
+    private func goOn(
+        _ progress: SharedProgress, to end: UInt64, _ endpoint: Endpoint, _ retryAfter: inout String?,
+        _ onStart: @escaping @Sendable (Transfer) -> Void, _ receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Appetite
+    ) async throws(RegistryError) {
+        let next = progress.state.withLock { progress in
+            progress.restart()
+            return progress.next
+        }
+        let head = try await request("bytes=\(next)-\(end - 1)", endpoint, onStart: onStart) { head, bytes in
+            progress.state.withLock { $0.receive(head, bytes, receive) }
+        }
+        if progress.state.withLock({ $0.isDone }) { return }
+        if let reason = progress.state.withLock({ $0.failure }) { throw .badAnswer(host: endpoint.name, what: what, reason: reason) }
+        retryAfter = head["retry-after"]
+        throw RegistryClient.error(head, [], registry: endpoint.name, what: what)
+            ?? .interrupted(host: endpoint.name, reason: "the answer ended early")
+    }
+
     /// Bytes after which a transfer that was cut counts as a good one.
     private static let movedOn: UInt64 = 4 << 20
 
     // A connection that is refused may be a registry that restarts: a container that reads is better served by a second than by EIO.
-    private static func isWorthRetrying(_ error: RegistryError) -> Bool {
-        if case .unreachable = error { return true }
-        return error.isTransient
-    }
+    private static func isWorthRetrying(_ error: RegistryError) -> Bool { error.isUnreachable || error.isTransient }
 
-    // The remembered place first; when it refuses, the registry is asked again, once.
+    // The place that the host has led to first; when it refuses, the host is asked again, once.
     private func request(
-        _ range: String, onStart: @escaping @Sendable (Transfer) -> Void = { _ in },
+        _ range: String, _ endpoint: Endpoint, onStart: @escaping @Sendable (Transfer) -> Void = { _ in },
         onBody: @escaping @Sendable (HTTPHead, UnsafeRawBufferPointer) -> Appetite
     ) async throws(RegistryError) -> HTTPHead {
-        let known = location.withLock { $0 }
+        let known = location.withLock { $0?.endpoint == endpoint.id ? $0?.url : nil }
         let path = "\(reference.repository)/blobs/\(digest)"
         let scope = "repository:\(reference.repository):pull"
         for url in [known, path].compactMap({ $0 }) {
@@ -171,8 +184,7 @@ public final class RemoteBlob: Sendable {
             let final: String
             do throws(RegistryError) {
                 (head, final) = try await client.exchange(
-                    reference.registry, HTTPRequest("GET", url, headers: ["Range": range]), scope: scope,
-                    onStart: onStart
+                    endpoint, HTTPRequest("GET", url, headers: ["Range": range]), scope: scope, onStart: onStart
                 ) { [self] head, bytes in
                     counted.withLock { $0.bytesReceived += UInt64(bytes.count) }
                     client.count(bytes: bytes.count)
@@ -180,22 +192,32 @@ public final class RemoteBlob: Sendable {
                     return onBody(head, bytes)
                 }
             } catch {
-                guard url == known, case .unauthorized = error else { throw error }
+                guard case .unauthorized = error else { throw error }
+                guard url == known else {
+                    refusing.withLock { _ = $0.insert(endpoint.id) }
+                    throw error
+                }
                 location.withLock { $0 = nil }
                 continue
             }
             counted.withLock { $0.requests += 1 }
-            let isElsewhere = URLText.host(final) != URLText.host(client.base(reference.registry))
+            let isElsewhere = URLText.host(final) != URLText.host(client.base(endpoint))
             if head.status == 206 || head.status == 200 {
-                location.withLock { $0 = isElsewhere ? final : nil }
+                location.withLock { $0 = isElsewhere ? (endpoint.id, final) : nil }
                 return head
             }
-            guard url == known, head.status == 401 || head.status == 403 || head.status == 404 else { return head }
+            let isRefused = head.status == 401 || head.status == 403 || head.status == 404
+            guard url == known, isRefused else {
+                if isRefused { refusing.withLock { _ = $0.insert(endpoint.id) } }
+                return head
+            }
             location.withLock { $0 = nil }
         }
-        throw .notFound(host: reference.registry, what: what)
+        throw .notFound(host: endpoint.name, what: what)
     }
 }
+
+extension RemoteBlob: BlobRanges {}
 
 extension RegistryClient {
     /// A blob of the repository of `reference`; nothing is asked yet.

@@ -20,8 +20,8 @@ final class Transfer: @unchecked Sendable {
     private enum Upload {
         case none
         case bytes([UInt8], position: Int)
-        case file(Int32, position: Int)
-        case spool(SpoolFile, position: Int)
+        case file(Int32, Range<Int>)
+        case spool(SpoolFile, Range<Int>)
     }
 
     /// Seconds until a connection must stand; fewer where TLS is only tried, on loopback.
@@ -52,7 +52,7 @@ final class Transfer: @unchecked Sendable {
         _ = starling_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
         _ = starling_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
         _ = starling_curl_set_long(handle, CURLOPT_PIPEWAIT, 1)
-        _ = starling_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT, request.isProbe ? Transfer.probeTimeout : Transfer.connectTimeout)
+        setConnection(handle)
         _ = starling_curl_set_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1)
         _ = starling_curl_set_long(handle, CURLOPT_LOW_SPEED_TIME, Transfer.silenceTimeout)
         _ = starling_curl_set_long(handle, CURLOPT_BUFFERSIZE, 256 << 10)
@@ -92,6 +92,35 @@ final class Transfer: @unchecked Sendable {
         return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
     }
 
+    // Certificates beside the system's: curl goes on to look into the system's directory of them.
+    private func setConnection(_ handle: UnsafeMutableRawPointer) {
+        let connection = request.connection
+        _ = starling_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, connectMilliseconds)
+        if !connection.certificateAuthorities.isEmpty {
+            connection.certificateAuthorities.withUnsafeBytes { _ = starling_curl_set_certificates(handle, $0.baseAddress, $0.count) }
+        }
+        if let pair = connection.clientCertificate {
+            _ = starling_curl_set_string(handle, CURLOPT_SSLCERT, pair.certificate)
+            _ = starling_curl_set_string(handle, CURLOPT_SSLKEY, pair.key)
+        }
+        if connection.skipsVerification {
+            _ = starling_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 0)
+            _ = starling_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 0)
+        }
+        if let proxy = connection.proxy {
+            _ = starling_curl_set_string(handle, CURLOPT_PROXY, proxy)
+            _ = starling_curl_set_string(handle, CURLOPT_NOPROXY, "")
+        }
+    }
+
+    private var connectMilliseconds: Int {
+        if request.isProbe { return Transfer.probeTimeout * 1000 }
+        guard let wanted = request.connection.connectTimeout else { return Transfer.connectTimeout * 1000 }
+        let (seconds, attoseconds) = wanted.components
+        // 0 would mean curl's own default, which is long.
+        return max(1, Int(min(seconds, 3600)) * 1000 + Int(attoseconds / 1_000_000_000_000_000))
+    }
+
     private func setHeaders(_ handle: UnsafeMutableRawPointer) {
         // No waiting for "100 Continue": registries do not need it, and it costs a round trip.
         list = curl_slist_append(list, "Expect:")
@@ -110,11 +139,12 @@ final class Transfer: @unchecked Sendable {
             return
         case .bytes(let bytes):
             (upload, size) = (.bytes(bytes, position: 0), Int64(bytes.count))
-        case .file(let path, let fileSize):
+        case .file(let path, let range):
             // A file that is gone fails with its first read.
-            (upload, size) = (.file(open(path, O_RDONLY | O_CLOEXEC), position: 0), fileSize)
-        case .spool(let file, let fileSize):
-            (upload, size) = (.spool(file, position: 0), fileSize)
+            upload = .file(open(path, O_RDONLY | O_CLOEXEC), Int(range.lowerBound)..<Int(range.upperBound))
+            size = Int64(range.count)
+        case .spool(let file, let range):
+            (upload, size) = (.spool(file, Int(range.lowerBound)..<Int(range.upperBound)), Int64(range.count))
         }
         _ = starling_curl_set_long(handle, CURLOPT_UPLOAD, 1)
         _ = starling_curl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, Int(size))
@@ -133,13 +163,14 @@ final class Transfer: @unchecked Sendable {
             upload = .bytes(bytes, position: position + count)
             return count
         // At positions of our own: a request that is sent again after a 401 begins at the front.
-        case .file(let descriptor, let position):
-            let count = pread(descriptor, buffer.baseAddress, buffer.count, position)
-            upload = .file(descriptor, position: position + max(0, count))
+        case .file(let descriptor, let rest):
+            let count = pread(descriptor, buffer.baseAddress, min(buffer.count, rest.count), rest.lowerBound)
+            upload = .file(descriptor, rest.dropFirst(max(0, count)))
             return count >= 0 ? count : Int(CURL_READFUNC_ABORT)
-        case .spool(let file, let position):
-            let count = file.read(into: buffer, at: position)
-            upload = .spool(file, position: position + max(0, count))
+        case .spool(let file, let rest):
+            let part = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(rest.count))
+            let count = file.read(into: part, at: rest.lowerBound)
+            upload = .spool(file, rest.dropFirst(max(0, count)))
             return count >= 0 ? count : Int(CURL_READFUNC_ABORT)
         }
     }
@@ -175,12 +206,14 @@ final class Transfer: @unchecked Sendable {
         let reason = String(cString: curl_easy_strerror(code)).lowercased()
         switch code {
         case CURLE_COULDNT_RESOLVE_HOST: return .unreachable(host: host, reason: "the name cannot be resolved")
+        case CURLE_COULDNT_RESOLVE_PROXY: return .unreachable(host: host, reason: "the name of its proxy cannot be resolved")
         case CURLE_COULDNT_CONNECT: return .unreachable(host: host, reason: "connection refused or no route")
         case CURLE_OPERATION_TIMEDOUT:
             return isConnected
                 ? .timeout(host: host, reason: "no byte for \(silenceTimeout) seconds")
-                : .unreachable(host: host, reason: "no connection within \(connectTimeout) seconds")
-        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE:
+                : .unreachable(host: host, reason: "no connection in time")
+        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE,
+            CURLE_SSL_ISSUER_ERROR:
             return .tls(host: host, reason: reason)
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: return .unreachable(host: host, reason: "the URL is not valid")
         default: return .interrupted(host: host, reason: reason)

@@ -42,6 +42,9 @@ struct PaxRecords {
         return result
     }
 
+    /// Bytes of all keys and values.
+    var size: Int { values.reduce(0) { $0 + $1.key.utf8.count + $1.value.count } }
+
     /// A record's value; nil when absent or empty, which means "as the header block says".
     func bytes(_ key: String) -> [UInt8]? {
         guard let value = values[key], !value.isEmpty else { return nil }

@@ -19,6 +19,10 @@ public final class TarReader {
     /// Most bytes of all headers of one entry: one of each kind (x, g, L, K) at its limit, and their blocks.
     public static let headersLimit = 4 * (extendedHeaderLimit + 2 * TarBlock.size) + TarBlock.size
 
+    /// Most records of all global headers (`g`) together; `extendedHeaderLimit` bounds their bytes. They stay for all entries that
+    /// follow, so each costs time again and again. pax(1) writes a handful.
+    public static let globalRecordsLimit = 256
+
     private var input: BufferedInput
     private var globals = PaxRecords()
     private var payloadLeft: Int64 = 0
@@ -54,7 +58,7 @@ public final class TarReader {
             guard block.checksumIsRight else { throw TarError.checksum(offset: offset) }
             switch block.typeFlag {
             case UInt8(ascii: "x"): pending.records = try PaxRecords(extendedPayload(block, offset, &pending), offset: offset)
-            case UInt8(ascii: "g"): globals = try PaxRecords(extendedPayload(block, offset, &pending), offset: offset).over(globals)
+            case UInt8(ascii: "g"): globals = try newGlobals(PaxRecords(extendedPayload(block, offset, &pending), offset: offset), offset)
             case UInt8(ascii: "L"): pending.longName = try extendedPayload(block, offset, &pending).prefix { $0 != 0 }
             case UInt8(ascii: "K"): pending.longLinkName = try extendedPayload(block, offset, &pending).prefix { $0 != 0 }
             default:
@@ -99,6 +103,16 @@ public final class TarReader {
         guard taken == paddingLeft else { throw TarError.truncated(entry: entryName, offset: input.offset) }
         paddingLeft = 0
         return bytes
+    }
+
+    private func newGlobals(_ records: PaxRecords, _ offset: UInt64) throws -> PaxRecords {
+        let all = records.over(globals)
+        guard all.values.count <= TarReader.globalRecordsLimit, all.size <= TarReader.extendedHeaderLimit else {
+            throw TarError.extendedHeader(
+                reason: "global headers hold more than \(TarReader.globalRecordsLimit) records or \(TarReader.extendedHeaderLimit) bytes",
+                offset: offset)
+        }
+        return all
     }
 
     private func skipPayload() throws {

@@ -9,7 +9,7 @@ public struct Chunk: Equatable, Sendable {
     public var size: UInt64
     /// Where the member (frame) that holds the chunk begins in the blob.
     public var blobOffset: UInt64
-    /// Bytes of the blob until the next member that holds a chunk; they hold the whole member.
+    /// Bytes of the blob until the next member that holds a chunk, `ChunkTable.largestSpan` at most; they hold the whole member.
     public var blobLength: UInt64
     /// Where the chunk begins in the member's uncompressed bytes.
     public var innerOffset: UInt64
@@ -23,6 +23,11 @@ public struct Chunk: Equatable, Sendable {
 struct ChunkTable {
     /// Alignment of a file's bytes in the content file: the block size of EROFS.
     static let alignment: UInt64 = 4096
+    /// Most bytes of content: EROFS numbers the 4 KiB blocks of a device with 32 bits, and the highest number means "none".
+    static let largestContent = UInt64(UInt32.max - 1) * alignment
+    /// Most bytes of the blob that are read for one member. A chunk fetcher decodes at most 64 MiB of a member, and deflate and zstd add
+    /// less than one percent to what they cannot compress; what lies between the member's end and the next one is not wanted.
+    static let largestSpan: UInt64 = 80 << 20
 
     private(set) var chunks: [Chunk] = []
     /// Where each file's bytes begin, by the index of its TOC entry.
@@ -39,7 +44,7 @@ struct ChunkTable {
         guard payloadEnd <= blobSize, blobSize <= UInt64(Int64.max) else { throw .tree("the TOC lies beyond the end of the blob") }
         self.toc = toc
         members = try ChunkTable.members(toc, payloadEnd)
-        prefetchEnd = toc.entries.first { TOCName.isRoot($0.name, TOC.prefetchLandmark) }.map { UInt64($0.offset) } ?? 0
+        prefetchEnd = try ChunkTable.prefetchEnd(toc, payloadEnd)
         chunks.reserveCapacity(members.count)
         contentOffsets.reserveCapacity(files.count)
         let order = files.sorted {
@@ -50,6 +55,14 @@ struct ChunkTable {
     }
 
     private static func aligned(_ offset: UInt64) -> UInt64 { (offset + alignment - 1) / alignment * alignment }
+
+    private static func prefetchEnd(_ toc: TOC, _ payloadEnd: UInt64) throws(TreeImageError) -> UInt64 {
+        guard let landmark = toc.entries.first(where: { TOCName.isRoot($0.name, TOC.prefetchLandmark) }) else { return 0 }
+        guard landmark.offset >= 0, UInt64(landmark.offset) <= payloadEnd else {
+            throw .entry(path: landmark.name, "the landmark at blob offset \(landmark.offset) is beyond the payloads' end at \(payloadEnd)")
+        }
+        return UInt64(landmark.offset)
+    }
 
     private static func members(_ toc: TOC, _ payloadEnd: UInt64) throws(TreeImageError) -> [UInt64] {
         var offsets: [UInt64] = []
@@ -78,6 +91,9 @@ struct ChunkTable {
     private mutating func add(_ index: Int) throws(TreeImageError) {
         let file = toc.entries[index]
         let start = ChunkTable.aligned(contentSize)
+        guard UInt64(file.size) <= ChunkTable.largestContent - min(start, ChunkTable.largestContent) else {
+            throw .entry(path: file.name, "the files make more than the \(ChunkTable.largestContent) bytes that a layer can hold")
+        }
         contentOffsets[index] = start
         var last = index
         while last + 1 < toc.entries.count, toc.entries[last + 1].kind == .chunk { last += 1 }
@@ -89,7 +105,8 @@ struct ChunkTable {
                 throw .entry(path: file.name, "a chunk begins at \(entry.chunkOffset) where \(position) was expected")
             }
             let following = current < last ? toc.entries[current + 1].chunkOffset : file.size
-            let size = entry.chunkSize == 0 ? following - position : entry.chunkSize
+            // An offset below zero is refused as that of the next chunk; here it must only not overflow.
+            let size = entry.chunkSize == 0 ? max(following, 0) - position : entry.chunkSize
             guard size > 0, size <= file.size - position else {
                 throw .entry(path: file.name, "a chunk of \(size) bytes does not fit the file")
             }
@@ -109,7 +126,8 @@ struct ChunkTable {
         guard entry.innerOffset >= 0 else { throw .entry(path: path, "a negative inner offset") }
         let offset = UInt64(entry.offset)
         let chunk = Chunk(
-            contentOffset: contentOffset, size: size, blobOffset: offset, blobLength: memberEnd(offset) - offset,
+            contentOffset: contentOffset, size: size, blobOffset: offset,
+            blobLength: min(memberEnd(offset) - offset, ChunkTable.largestSpan),
             innerOffset: UInt64(entry.innerOffset), digest: digest)
         if let previous = chunks.last {
             let follows =

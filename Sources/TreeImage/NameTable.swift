@@ -68,10 +68,12 @@ struct NameTable {
         }
     }
 
-    // FNV-1a, begun with the directory. A crafted layer could make it collide; a layer's size bounds what that costs.
+    // SipHash with the process' own random key, so that no layer can be made whose names collide. Nothing that is written depends on it:
+    // records keep the order in which they were added.
     private static func hash(_ name: UnsafeBufferPointer<UInt8>, _ directory: Int32) -> Int {
-        var hash = 0xcbf2_9ce4_8422_2325 ^ UInt64(UInt32(bitPattern: directory)) &* 0x9e37_79b9_7f4a_7c15
-        for byte in name { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-        return Int(truncatingIfNeeded: hash ^ hash >> 29)
+        var hasher = Hasher()
+        hasher.combine(directory)
+        hasher.combine(bytes: UnsafeRawBufferPointer(name))
+        return hasher.finalize()
     }
 }

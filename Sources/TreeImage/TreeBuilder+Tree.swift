@@ -45,15 +45,9 @@ extension TreeBuilder {
     private func reachable() -> [Int32] {
         var isReachable = [Bool](repeating: false, count: nodes.count)
         isReachable[0] = true
-        var changed = true
-        // Records of a directory come after the record that names it, but for a directory that took an earlier name: then another round.
-        while changed {
-            changed = false
-            for record in names.records where isReachable[Int(record.directory)] && !isReachable[Int(record.node)] {
-                isReachable[Int(record.node)] = true
-                changed = true
-            }
-        }
+        // One pass is enough: a directory has exactly one record (hard links to directories are refused), it is made or taken over
+        // before anything is put into the directory, and taking over keeps its place, which is earlier still.
+        for record in names.records where isReachable[Int(record.directory)] { isReachable[Int(record.node)] = true }
         return nodes.indices.filter { isReachable[$0] }.map(Int32.init)
     }
 

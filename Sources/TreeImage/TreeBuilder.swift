@@ -18,16 +18,23 @@ struct TreeBuilder {
     private static let longestPath = 4095
     /// Longest name in a directory, in bytes (NAME_MAX).
     private static let longestName = 255
+    /// Most files of a layer, implied directories among them: twice the entries of the largest TOC. A path of 4 KiB can imply two
+    /// thousand directories, each of which takes some hundred bytes until the image is written.
+    static let maximumNodes = 2 * TOCParser.maximumEntries
 
     let toc: TOC
     private(set) var nodes: [Node] = [Node(entry: -1, kind: .directory)]
     private(set) var names: NameTable
+    /// Hard links whose targets were not there yet.
     private var laterLinks: [Int] = []
     // Entries of one directory follow each other: the last directory is remembered.
-    private var lastDirectory: (path: [UInt8], node: Int32) = ([], 0)
+    private var lastDirectory: (path: [ArraySlice<UInt8>], node: Int32) = ([], 0)
 
-    init(_ toc: TOC) {
+    private let maximumNodes: Int
+
+    init(_ toc: TOC, maximumNodes: Int = TreeBuilder.maximumNodes) {
         self.toc = toc
+        self.maximumNodes = maximumNodes
         names = NameTable(capacity: toc.entries.count)
         nodes.reserveCapacity(toc.entries.count + 1)
     }
@@ -35,16 +42,31 @@ struct TreeBuilder {
     /// Adds all entries.
     mutating func build() throws(TreeImageError) {
         for index in toc.entries.indices where toc.entries[index].kind != .chunk { try add(index) }
-        // Links to names that come later: as many rounds as a chain of them is long, each must get somewhere.
-        while !laterLinks.isEmpty {
-            let pending = laterLinks
-            laterLinks = []
-            for index in pending { try add(index) }
-            guard laterLinks.count < pending.count else {
-                let entry = toc.entries[laterLinks[0]]
-                throw .entry(path: entry.name, "hard link to \"\(entry.linkName)\", which is not in the layer")
+        try addLaterLinks()
+    }
+
+    // A link to a link to a link: each is followed to its end once, however the TOC orders them.
+    private mutating func addLaterLinks() throws(TreeImageError) {
+        var pending: [[UInt8]: Int] = [:]
+        for index in laterLinks { pending[try TreeBuilder.clean(toc.entries[index].name)] = index }
+        for index in laterLinks {
+            var chain = [index]
+            while let last = chain.last, try target(of: toc.entries[last]) == nil {
+                // Taken out, so that a circle ends: nothing leads on from its last link.
+                guard let next = pending.removeValue(forKey: try TreeBuilder.clean(toc.entries[last].linkName)) else {
+                    let entry = toc.entries[last]
+                    throw .entry(path: entry.name, "hard link to \"\(entry.linkName)\", which is not in the layer")
+                }
+                chain.append(next)
             }
+            for link in chain.reversed() { try add(link) }
         }
+    }
+
+    /// The node that a hard link is another name of; nil while there is none.
+    private func target(of link: TOCEntry) throws(TreeImageError) -> Int32? {
+        guard let node = try find(link.linkName), nodes[Int(node)].kind != .directory, !nodes[Int(node)].isWhiteout else { return nil }
+        return node
     }
 
     private mutating func add(_ index: Int) throws(TreeImageError) {
@@ -59,10 +81,10 @@ struct TreeBuilder {
         if path.count == 1, TOC.isInternalName(String(decoding: name, as: UTF8.self)) { return }
         let parent = try directory(path.dropLast(), of: entry.name)
         if name.starts(with: TreeBuilder.whiteoutPrefix) {
-            return whiteout(name.dropFirst(TreeBuilder.whiteoutPrefix.count), parent, index)
+            return try whiteout(name.dropFirst(TreeBuilder.whiteoutPrefix.count), parent, index)
         }
         if entry.kind == .hardlink {
-            guard let target = try find(entry.linkName), nodes[Int(target)].kind != .directory, !nodes[Int(target)].isWhiteout else {
+            guard let target = try target(of: entry) else {
                 laterLinks.append(index)
                 return
             }
@@ -73,22 +95,31 @@ struct TreeBuilder {
             nodes[node].entry = Int32(index)
             return
         }
-        nodes.append(Node(entry: Int32(index), kind: entry.kind))
-        place(name, parent, Int32(nodes.count - 1))
+        place(name, parent, try append(Node(entry: Int32(index), kind: entry.kind)))
+    }
+
+    private mutating func append(_ node: Node) throws(TreeImageError) -> Int32 {
+        guard nodes.count < maximumNodes else { throw .tree("the layer has more than \(maximumNodes) files") }
+        nodes.append(node)
+        return Int32(nodes.count - 1)
     }
 
     private static let whiteoutPrefix = Array(".wh.".utf8)
     private static let opaqueSuffix = Array(".wh..opq".utf8)
 
     // `.wh..wh..opq` makes its directory opaque; other names of that kind are bookkeeping of aufs; a real entry of the same name wins.
-    private mutating func whiteout(_ name: ArraySlice<UInt8>, _ parent: Int32, _ index: Int) {
+    private mutating func whiteout(_ name: ArraySlice<UInt8>, _ parent: Int32, _ index: Int) throws(TreeImageError) {
         if name.elementsEqual(TreeBuilder.opaqueSuffix) {
             nodes[Int(parent)].isOpaque = true
         } else if !name.starts(with: TreeBuilder.whiteoutPrefix), !name.isEmpty, record(name, parent) == nil {
-            nodes.append(Node(entry: Int32(index), kind: .character, isWhiteout: true))
-            place(name, parent, Int32(nodes.count - 1))
+            guard !TreeBuilder.dots.contains(Array(name)) else {
+                throw .entry(path: toc.entries[index].name, "a whiteout of \".\" or \"..\"")
+            }
+            place(name, parent, try append(Node(entry: Int32(index), kind: .character, isWhiteout: true)))
         }
     }
+
+    private static let dots = [[UInt8(ascii: ".")], [UInt8(ascii: "."), UInt8(ascii: ".")]]
 
     private mutating func place(_ name: ArraySlice<UInt8>, _ parent: Int32, _ node: Int32) {
         if let existing = record(name, parent) {
@@ -105,8 +136,7 @@ struct TreeBuilder {
 
     /// The directory of a path, made where the TOC only implies it.
     private mutating func directory(_ path: ArraySlice<ArraySlice<UInt8>>, of entry: String) throws(TreeImageError) -> Int32 {
-        let joined = Array(path.joined(separator: [UInt8(ascii: "/")]))
-        if joined == lastDirectory.path { return lastDirectory.node }
+        if path.elementsEqual(lastDirectory.path, by: { $0.elementsEqual($1) }) { return lastDirectory.node }
         var node: Int32 = 0
         for name in path {
             if let found = record(name, node) {
@@ -120,12 +150,12 @@ struct TreeBuilder {
                 }
                 node = next
             } else {
-                nodes.append(Node(entry: -1, kind: .directory))
-                name.withUnsafeBufferPointer { names.add($0, in: node, node: Int32(nodes.count - 1)) }
-                node = Int32(nodes.count - 1)
+                let made = try append(Node(entry: -1, kind: .directory))
+                name.withUnsafeBufferPointer { names.add($0, in: node, node: made) }
+                node = made
             }
         }
-        lastDirectory = (joined, node)
+        lastDirectory = (Array(path), node)
         return node
     }
 
@@ -138,14 +168,21 @@ struct TreeBuilder {
         return node
     }
 
+    /// A path in its one spelling.
+    private static func clean(_ path: String) throws(TreeImageError) -> [UInt8] {
+        Array(try components(path).joined(separator: [UInt8(ascii: "/")]))
+    }
+
     /// The names of a path, without empty ones and `.`; leading and trailing slashes mean nothing.
     private static func components(_ path: String) throws(TreeImageError) -> [ArraySlice<UInt8>] {
         let bytes = Array(path.utf8)
         guard bytes.count <= longestPath else { throw .entry(path: path, "the path is longer than \(longestPath) bytes") }
         guard !bytes.contains(0) else { throw .entry(path: path, "the path has a zero byte") }
         var names: [ArraySlice<UInt8>] = []
-        for name in bytes.split(separator: UInt8(ascii: "/")) where !name.elementsEqual([UInt8(ascii: ".")]) {
-            guard !name.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")]) else {
+        for name in bytes.split(separator: UInt8(ascii: "/")) {
+            let isDots = name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
+            if isDots, name.count == 1 { continue }
+            guard !isDots else {
                 throw .entry(path: path, "the path leads out of its directory (\"..\")")
             }
             guard name.count <= longestName else { throw .entry(path: path, "a name is longer than \(longestName) bytes") }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import HostSystem
 import Logging
 import Registry
@@ -11,8 +12,18 @@ struct RegistryArguments: ParsableArguments {
     @Option(name: .customLong("authfile"), help: ArgumentHelp("Credentials, instead of docker's config.json.", valueName: "file"))
     var authFile: String?
 
-    func client() -> RegistryClient {
+    @Option(
+        name: .customLong("hosts-dir"),
+        help: ArgumentHelp(
+            "Mirrors and certificates of registries, as containerd keeps them: DIR/HOST/hosts.toml. (default: \(HostsDirectory.usual))",
+            valueName: "dir"))
+    var hostsDirectory: String?
+
+    /// A client; a named directory that is none is an error, the usual one may be missing.
+    func client() throws -> RegistryClient {
+        let directory = try hostsDirectory.map { path throws(ConfigurationError) in try HostsDirectory(path) } ?? .usualIfAny()
         var options = RegistryOptions()
+        if let directory { options.hosts = { try directory.hosts(of: $0) } }
         options.plainHTTP = plainHTTP ? true : nil
         options.authFile = authFile
         return RegistryClient(options: options)

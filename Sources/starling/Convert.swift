@@ -67,7 +67,7 @@ struct Convert: AsyncParsableCommand {
     func run() async throws {
         if let root { try Files.makeDirectories(root + "/tmp", mode: 0o700) }
         let (from, to) = (try ImageName(parsing: source), try ImageName(parsing: destination))
-        let client = registry.client()
+        let client = try registry.client()
         defer { client.shutdown() }
         let display = ConversionDisplay(progress)
         defer { display.end() }

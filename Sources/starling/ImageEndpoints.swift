@@ -36,6 +36,14 @@ struct ImageEndpoints: Sendable {
 }
 
 extension ImageName {
+    /// Opens the image for reading for the time of `body`.
+    func withSource<Value: Sendable>(
+        _ client: RegistryClient, _ containerd: ContainerdOptions, _ body: @escaping @Sendable (any ImageSource) async throws -> Value
+    ) async throws -> Value {
+        guard isInContainerd else { return try await body(source(client, nil)) }
+        return try await ContainerdImages.open(containerd) { try await body(source(client, $0)) }
+    }
+
     /// Whether a connection to containerd is needed.
     fileprivate var isInContainerd: Bool {
         if case .containerd = self { true } else { false }

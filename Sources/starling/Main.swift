@@ -33,6 +33,7 @@ enum Main {
             Starling.exit(withError: error)
         }
         Terminal.say("\(error)")
+        if let interrupted = error as? Interruption.Interrupted { exit(128 + interrupted.signal) }
         // 125: the container was never started (docker's and podman's convention); an error of the container's knows better.
         exit((error as? ContainerError)?.exitStatus ?? (runsContainer ? 125 : 1))
     }
@@ -51,5 +52,7 @@ struct Starling: ParsableCommand {
             References are docker's: [REGISTRY/]REPOSITORY[:TAG][@DIGEST]. Results go to standard output, everything else to standard error.
             """,
         version: Version.text,
-        subcommands: [Convert.self, Run.self, Pull.self])
+        subcommands: [
+            Convert.self, Run.self, Pull.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
+        ])
 }

@@ -34,7 +34,7 @@ struct Pull: AsyncParsableCommand {
 
     func run() async throws {
         let reference = try Reference(parsing: image)
-        let client = registry.client()
+        let client = try registry.client()
         defer { client.shutdown() }
         let options = containerd.options(
             snapshotter: snapshotter, platform: platform.flatMap { Platform(parsing: $0) } ?? .current)

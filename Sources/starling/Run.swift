@@ -66,7 +66,7 @@ struct Run: AsyncParsableCommand {
         let reference = try Reference(parsing: image)
         // First of all: a signal during preparation must end the run in order, and later ones belong to the container.
         let signals = try SignalForwarder()
-        let client = registry.client()
+        let client = try registry.client()
         defer { client.shutdown() }
         let runner = try ContainerRunner(ContainerRunner.Options(root: storage.rootDirectory, runtime: runtime))
         // Beside the bundles and locked like them, so that the next run removes what a killed one leaves.

@@ -25,6 +25,7 @@ func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfigur
     let lock = try FileLock(root + "/lazy.lock")
     var options = RegistryOptions()
     options.plainHTTP = plainHTTP ? true : nil
+    if let directory = try HostsDirectory.usualIfAny() { options.hosts = { try directory.hosts(of: $0) } }
     options.retries = max(0, configuration.blob.maxRetries)
     let client = RegistryClient(options: options)
     let node = try LazyNode(

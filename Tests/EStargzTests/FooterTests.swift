@@ -36,6 +36,18 @@ struct FooterTests {
         #expect(throws: FormatError.noFooter) { try bytes.withUnsafeBytes { try Footer.parse(suffix: $0) } }
     }
 
+    @Test("the zstd:chunked footer is containers/storage's, byte for byte")
+    func zstdChunked() {
+        // The last 40 bytes of the fixture's layer, which the reference's library wrote.
+        let bytes: [UInt8] = [
+            0x44, 0x43, 0x01, 0, 0, 0, 0, 0, 0xa8, 0x06, 0, 0, 0, 0, 0, 0, 0x80, 0x1d, 0, 0, 0, 0, 0, 0, 0x01, 0, 0, 0, 0, 0, 0, 0,
+            0x47, 0x6e, 0x55, 0x6c, 0x49, 0x6e, 0x55, 0x78,
+        ]
+        let footer = ZstdChunkedFooter(offset: 82_756, length: 1_704, uncompressedLength: 7_552)
+        #expect(footer.encoded() == bytes && footer.annotation == "82756:1704:7552:1")
+        #expect(([1, 2, 3] + bytes).withUnsafeBytes { ZstdChunkedFooter(suffix: $0) } == footer)
+    }
+
     @Test("a zstd:chunked position that is not four numbers is refused", arguments: ["", "1:2:3", "1:2:3:x", "1:2:3:4:5", "-1:2:3:1"])
     func position(text: String) {
         #expect(throws: FormatError.self) { try ZstdChunkedFooter(annotation: text) }

@@ -69,6 +69,24 @@ struct TOCParserTests {
         }
     }
 
+    @Test("entries beyond the bound are refused, and so is a key repeated to get around it")
+    func entries() throws {
+        let four = "\"entries\":[" + Array(repeating: "{\"type\":\"dir\"}", count: 4).joined(separator: ",") + "]"
+        func parse(_ json: String) throws -> TOC {
+            try Array(json.utf8).withUnsafeBytes { try TOCParser.parse($0, maximumEntries: 5) }
+        }
+        #expect(try parse("{\"version\":1,\(four)}").entries.count == 4)
+        #expect(throws: FormatError.self) { try parse("{\"version\":1,\(four),\(four)}") }
+    }
+
+    @Test("a time that no calendar has is left out of the JSON", arguments: [Int64.min, .max, -62_167_219_201, 253_402_300_800])
+    func farTimes(seconds: Int64) throws {
+        var entry = TOCEntry(name: "a", kind: .directory)
+        entry.modificationTime = TOCEntry.Time(seconds: seconds)
+        let json = TOCSerializer.json(TOC(entries: [entry]))
+        #expect(try json.withUnsafeBytes { try TOCParser.parse($0) }.entries[0].modificationTime == nil)
+    }
+
     @Test(
         "times of all centuries survive",
         arguments: [

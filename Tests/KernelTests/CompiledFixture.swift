@@ -18,7 +18,7 @@ struct CompiledFixture {
     /// The variants of the fixture; the second archive holds an external TOC.
     static let variants = [
         ("a-estargz.tar", nil), ("a-minchunk.tar", nil), ("a-exttoc.tar", "a-exttoc-esgztoc.tar"),
-        ("a-keepdiff.tar", "a-keepdiff-esgztoc.tar"),
+        ("a-keepdiff.tar", "a-keepdiff-esgztoc.tar"), ("a-zstdchunked.tar", nil),
     ]
 
     init(_ variant: (image: String, toc: String?)) throws {

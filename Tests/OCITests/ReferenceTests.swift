@@ -27,7 +27,7 @@ struct ReferenceTests {
         arguments: [
             "", "/", "a/", "/a", "a//b", "A", "a:", "a:b:c", "a:.x", "a:" + String(repeating: "t", count: 129), "a@sha256:12", "a@md5:00",
             "host:99999/a", "host:x/a", "-a", "a-", "a..b", "a___b", "a b", "ü", String(repeating: "a", count: 250), "-host.example/a",
-            "[zz]/a",
+            "[zz]/a", "[\u{ff11}::]/a", "[\u{ff21}::1]:5000/a",
         ])
     func refused(text: String) {
         let error = #expect(throws: ReferenceError.self) { try Reference(parsing: text) }

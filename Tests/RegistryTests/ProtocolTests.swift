@@ -95,6 +95,17 @@ struct ProtocolTests {
         #expect(first + second == Array(blob[20..<60]) && progress.isDone)
     }
 
+    @Test("an answer that tells of another size is another blob's")
+    func otherBlob() {
+        for (status, header) in [(206, "bytes 20-59/101"), (200, nil)] as [(Int, String?)] {
+            var progress = RangeProgress(20..<60, of: 100)
+            let length = ["content-length": "101"]
+            let head = HTTPHead(status: status, headers: header.map { ["content-range": $0] } ?? length)
+            let appetite = blob.withUnsafeBytes { bytes in progress.receive(head, bytes) { _ in .more } }
+            #expect(appetite == .stop && progress.failure != nil && progress.next == 20)
+        }
+    }
+
     @Test("a range that begins behind what is wanted, or says nothing, is a failure", arguments: ["bytes 21-59/100", nil] as [String?])
     func wrongRange(header: String?) {
         var progress = RangeProgress(20..<60)

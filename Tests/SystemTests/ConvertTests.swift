@@ -1,3 +1,4 @@
+import Glibc
 import HostSystem
 import TestSupport
 import Testing
@@ -52,6 +53,19 @@ struct ConvertTests {
             let result = try Starling.succeed(["convert", "oci:\(fixture.layout):latest", target], deadline: .seconds(600))
             #expect(result.outputText == fixture.converted, "\(target)")
         }
+    }
+
+    @Test("an interrupted conversion ends with the signal's status, tags nothing and leaves no temporary file", arguments: [SIGINT, SIGTERM])
+    func interrupted(signal: Int32) throws {
+        let root = directory.path + "/root"
+        let target = "\(fixture.registry.address)/interrupted/image"
+        let program = try Starling.start(["convert", "--root", root, "--progress", "plain", fixture.plain, target + ":new"])
+        try waitUntil("the conversion is under way") { program.error.contains("converting") }
+        program.kill(signal)
+        #expect(try program.wait() == 128 + signal)
+        #expect(program.output.isEmpty && program.error.hasSuffix("interrupted by signal \(signal)\n"), "\(program.error)")
+        #expect(try fixture.registry.tags("interrupted/image").isEmpty)
+        #expect(try Files.entries(root + "/tmp").isEmpty)
     }
 
     @Test("an image that is converted already keeps its layers")

@@ -88,6 +88,17 @@ struct TarBadInputTests {
         #expect(try first(long + long + Header().block).nameBytes.count == 1 << 20)
     }
 
+    @Test("global records that pile up are refused, by number and by size")
+    func globals() throws {
+        func header(_ keys: Range<Int>, _ value: String = "v") -> [UInt8] {
+            extended("g", keys.flatMap { record("SCHILY.xattr.user.k\($0)", value) })
+        }
+        #expect(try first(header(0..<200) + header(100..<256) + Header().block).xattrs.count == 256)
+        #expect(throws: TarError.self) { try first(header(0..<200) + header(200..<257) + Header().block) }
+        let large = String(repeating: "v", count: 1 << 19)
+        #expect(throws: TarError.self) { try first(header(0..<1, large) + header(1..<2, large) + Header().block) }
+    }
+
     @Test("sparse files are refused by name")
     func sparse() throws {
         #expect(throws: TarError.sparse(entry: "hole", offset: 0)) { try first(Header("hole", type: "S").block) }

@@ -5,11 +5,15 @@ public final class RegistryServer: Sendable {
     /// The port.
     public let port: UInt16
     private let server: ServerProcess
+    private let identity: ServerIdentity?
 
     /// Starts a registry and waits until it answers.
     ///
-    /// - Parameter passwords: lines of an htpasswd file with bcrypt hashes; nil for a registry that is open to all.
-    public init(passwords: String? = nil) throws {
+    /// - Parameters:
+    ///   - passwords: lines of an htpasswd file with bcrypt hashes; nil for a registry that is open to all.
+    ///   - identity: serve TLS with this certificate; nil for plain HTTP.
+    ///   - clients: let in only clients that show this certificate.
+    public init(passwords: String? = nil, identity: ServerIdentity? = nil, clients: ServerIdentity? = nil) throws {
         let program = try requireProgram("docker-registry")
         let port = try Loopback.freePort()
         let directory = try TemporaryDirectory(prefix: "starling-registry-")
@@ -19,14 +23,21 @@ public final class RegistryServer: Sendable {
             storage:
               filesystem: {rootdirectory: \(directory.path)/storage}
               delete: {enabled: true}
-            http: {addr: "127.0.0.1:\(port)"}
+            http:
+              addr: "127.0.0.1:\(port)"
+
             """
+        if let identity {
+            let clients = clients.map { ", clientcas: [\"\($0.certificate)\"]" } ?? ""
+            configuration += "  tls: {certificate: \"\(identity.certificate)\", key: \"\(identity.key)\"\(clients)}\n"
+        }
         if let passwords {
             try AtomicFile.write(Array(passwords.utf8), to: directory.path + "/htpasswd")
-            configuration += "\nauth: {htpasswd: {realm: test, path: \(directory.path)/htpasswd}}\n"
+            configuration += "auth: {htpasswd: {realm: test, path: \(directory.path)/htpasswd}}\n"
         }
         try AtomicFile.write(Array(configuration.utf8), to: directory.path + "/config.yml")
         self.port = port
+        self.identity = identity
         server = try ServerProcess(program, ["serve", directory.path + "/config.yml"], directory: directory) {
             Loopback.accepts(port: port)
         }

@@ -67,14 +67,20 @@ public enum TestImages {
 
     /// An OCI layout (tag `latest`) in `directory` of the fixture's awkward layer, ordinary gzip.
     public static func awkward(in directory: String) throws -> String {
+        try oneLayer(Fixtures.path("a-layer.tar.gz"), in: directory)
+    }
+
+    /// An OCI layout (tag `latest`) in `directory` whose one layer is a gzip tar, such as a fixture's.
+    public static func oneLayer(_ layer: String, in directory: String) throws -> String {
+        let archive = directory + "/layer.tar"
+        try run("sh", ["-c", #"gzip -dc "$0" > "$1""#, layer, archive])
+        let diffID = try digest(archive)
+        try Files.remove(archive)
         let layout = ImageLayout(directory + "/layout")
         try layout.make()
-        let blob = try Fixtures.bytes(Fixtures.path("a-layer.tar.gz"))
-        let diffID = try run("sh", ["-c", "gzip -dc \(Fixtures.path("a-layer.tar.gz")) | sha256sum"]).outputText.prefix(64)
-        let config = """
-            {"architecture":"\(architecture)","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:\(diffID)"]}}
-            """
-        try layout.write(config: config, layers: [layout.descriptor("application/vnd.oci.image.layer.v1.tar+gzip", bytes: blob)])
+        let blob = try layout.descriptor("application/vnd.oci.image.layer.v1.tar+gzip", bytes: try Files.read(layer, limit: 1 << 30))
+        let config = #"{"architecture":"\#(architecture)","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["\#(diffID)"]}}"#
+        try layout.write(config: config, layers: [blob])
         return layout.path
     }
 

@@ -51,13 +51,35 @@ struct LayerCompilerTests {
     static let hostile: [Hostile] = [
         Hostile(testDescription: "a path with ..", entries: [file("a/../../b")]),
         Hostile(testDescription: "a name over 255 bytes", entries: [file(String(repeating: "n", count: 256))]),
-        Hostile(testDescription: "a path over 4095 bytes", entries: [file(String(repeating: "ab/", count: 40_000))]),
+        Hostile(testDescription: "a path over 4095 bytes", entries: [file(String(repeating: "ab/", count: 2_000))]),
+        Hostile(testDescription: "a path 100,000 directories deep", entries: [file(String(repeating: "d/", count: 100_000) + "f")]),
+        Hostile(testDescription: "an absolute path with ..", entries: [file("/../etc/passwd")]),
+        Hostile(testDescription: "a hard link to a path with ..", entries: [file("a"), link("b", to: "d/../a")]),
+        Hostile(testDescription: "a whiteout of ..", entries: [TOCEntry(name: "d/.wh...", kind: .regular)]),
+        Hostile(testDescription: "a whiteout of .", entries: [TOCEntry(name: ".wh..", kind: .regular)]),
         Hostile(testDescription: "an entry below a symbolic link", entries: [symlink("d", to: "/etc"), file("d/x")]),
+        Hostile(
+            testDescription: "an entry below a hard link to a symbolic link",
+            entries: [symlink("s", to: "/etc"), link("d", to: "s"), file("d/x")]),
         Hostile(testDescription: "an entry below a file", entries: [file("d"), file("d/x", offset: 200)]),
         Hostile(testDescription: "a hard link to nothing", entries: [link("a", to: "b")]),
         Hostile(testDescription: "hard links in a circle", entries: [link("a", to: "b"), link("b", to: "a")]),
         Hostile(testDescription: "a hard link to a directory", entries: [TOCEntry(name: "d", kind: .directory), link("a", to: "d")]),
         Hostile(testDescription: "a size near 2^63", entries: [file("a", size: .max)]),
+        Hostile(testDescription: "a size of 2^43 and one", entries: [file("a", size: 1 << 43 + 1)]),
+        Hostile(
+            testDescription: "files that make more than EROFS can address",
+            entries: [file("a", size: 1 << 43), file("b", size: 1 << 43, offset: 200), file("c", offset: 300)]),
+        Hostile(
+            testDescription: "a chunk offset near -2^63",
+            entries: [
+                chunked("a", 10, 4), chunk("a", at: 4, size: 0, offset: 200), chunk("a", at: .min, size: 1, offset: 300),
+            ]),
+        Hostile(testDescription: "a chunk size near 2^63", entries: [chunked("a", 10, 4), chunk("a", at: 4, size: .max, offset: 200)]),
+        Hostile(testDescription: "data at an offset near 2^63", entries: [file("a", offset: .max)]),
+        Hostile(testDescription: "a negative inner offset", entries: [file("a", inner: .min)]),
+        Hostile(testDescription: "a landmark at a negative offset", entries: [landmark(at: -1)]),
+        Hostile(testDescription: "a landmark beyond the blob", entries: [landmark(at: .max)]),
         Hostile(testDescription: "a negative size", entries: [file("a", size: -1)]),
         Hostile(testDescription: "data beyond the blob", entries: [file("a", offset: 1000)]),
         Hostile(testDescription: "data at a negative offset", entries: [file("a", offset: -1)]),
@@ -76,6 +98,12 @@ struct LayerCompilerTests {
     private static func chunked(_ name: String, _ size: Int64, _ first: Int64) -> TOCEntry {
         var entry = file(name, size: size)
         entry.chunkSize = first
+        return entry
+    }
+
+    private static func landmark(at offset: Int64) -> TOCEntry {
+        var entry = TOCEntry(name: TOC.prefetchLandmark, kind: .directory)
+        entry.offset = offset
         return entry
     }
 

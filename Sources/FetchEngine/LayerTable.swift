@@ -1,0 +1,108 @@
+public import Digests
+public import EStargz
+public import OCI
+public import TreeImage
+
+/// A layer's TOC, fetched by ranges, verified and parsed.
+public struct LayerTable: Sendable {
+    /// The table.
+    public let toc: TOC
+    /// Digest of its JSON.
+    public let digest: Digest
+    /// Size of its JSON in bytes.
+    public let jsonSize: Int
+    /// Size of the blob in bytes.
+    public let blobSize: UInt64
+    /// Where the last payload's member ends at the latest.
+    public let payloadEnd: UInt64
+    /// Compression of the members.
+    public let compression: ChunkCompression
+    /// Name of the format: `estargz`, `stargz`, `estargz-external-toc` or `zstd:chunked`.
+    public let format: String
+
+    /// Reads the table of a layer of an image.
+    ///
+    /// - Parameters:
+    ///   - descriptor: the layer, with the annotations of its manifest.
+    ///   - mustVerify: whether a layer without a TOC digest is refused; else what is found is taken as it is.
+    /// - Throws: `LayerRefusal`.
+    public static func read(
+        _ descriptor: Descriptor, of source: any ImageSource, mustVerify: Bool = true
+    ) async throws(LayerRefusal) -> LayerTable {
+        let expected: ExpectedTOC?
+        do {
+            expected = try ExpectedTOC(descriptor)
+        } catch {
+            guard case .notVerifiable = error, !mustVerify else { throw error }
+            expected = nil
+        }
+        let blob: any BlobRanges
+        do {
+            blob = try await source.ranges(descriptor)
+        } catch {
+            throw .registry("\(error)")
+        }
+        return try await read(descriptor, expected, source, blob)
+    }
+
+    static func read(
+        _ descriptor: Descriptor, _ expected: ExpectedTOC?, _ source: any ImageSource, _ blob: any BlobRanges
+    ) async throws(LayerRefusal) -> LayerTable {
+        let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor).find()
+        let digest = Digest.sha256(found.json)
+        // Where it is the compressed TOC whose digest is promised, that was checked when it was fetched.
+        if case .json(let wanted)? = expected, digest != wanted { throw .tocDigestMismatch(expected: wanted, actual: digest) }
+        do {
+            let toc = try found.json.withUnsafeBytes { json throws(FormatError) in try TOCParser.parse(json) }
+            return LayerTable(
+                toc: toc, digest: digest, jsonSize: found.json.count, blobSize: found.blobSize, payloadEnd: found.payloadEnd,
+                compression: found.compression, format: found.format)
+        } catch {
+            throw .badTOC("\(error)")
+        }
+    }
+
+    /// The layer's tree and chunk map.
+    ///
+    /// - Throws: `LayerRefusal.badTOC`, with the entry that is wrong.
+    public func compiled() throws(LayerRefusal) -> CompiledLayer {
+        do {
+            return try LayerCompiler.compile(toc: toc, blobSize: blobSize, payloadEnd: payloadEnd, compression: compression)
+        } catch {
+            throw .badTOC("\(error)")
+        }
+    }
+}
+
+/// What the manifest promises about the TOC.
+enum ExpectedTOC {
+    /// Digest of the JSON (eStargz).
+    case json(Digest)
+    /// Digest of the compressed manifest (zstd:chunked); checked where it is fetched.
+    case zstdChunked(Digest)
+
+    /// Reads a descriptor's annotations.
+    init(_ descriptor: Descriptor) throws(LayerRefusal) {
+        func digest(_ key: String) throws(LayerRefusal) -> Digest? {
+            guard let text = descriptor.annotations?[key] else { return nil }
+            do {
+                return try Digest(parsing: text)
+            } catch {
+                throw .badTOC("annotation \(key): \(error)")
+            }
+        }
+        if let json = try digest(Annotation.tocDigest) {
+            self = .json(json)
+        } else if let compressed = try digest(Annotation.zstdChunkedChecksum) {
+            self = .zstdChunked(compressed)
+        } else {
+            throw .notVerifiable
+        }
+    }
+
+    var digest: Digest {
+        switch self {
+        case .json(let digest), .zstdChunked(let digest): digest
+        }
+    }
+}
