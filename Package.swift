@@ -29,6 +29,8 @@ func library(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -51,6 +53,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
@@ -76,7 +79,7 @@ let package = Package(
         room("Compression", ["CZlib", "CDeflate", "CZstd"]),
         room("Tar"),
         room("EStargz", ["Digests", "Compression", "Tar", "Threads"]),
-        room("OCI", ["Digests", "Threads"]),
+        room("OCI", ["Digests", "Tar", "Threads"]),
         room("EROFS"),
         room("TreeImage", ["Digests", "EStargz", "EROFS", "HostSystem"]),
 
@@ -93,7 +96,7 @@ let package = Package(
         room("SnapshotService", ["Snapshots", "HostSystem", "ContainerdAPI", grpcCore, grpcProtobuf, protobuf, log]),
         room(
             "ContainerdClient",
-            ["Digests", "OCI", "HostSystem", "Threads", "ContainerdAPI", grpcCore, grpcTransport, grpcProtobuf, protobuf]),
+            ["Digests", "OCI", "HostSystem", "Threads", "ContainerdAPI", grpcCore, grpcTransport, grpcProtobuf, protobuf, nio]),
         room("Conversion", ["Digests", "Compression", "Tar", "EStargz", "OCI", "HostSystem", "Threads"]),
         room(
             "Inspection",
@@ -136,7 +139,7 @@ let package = Package(
         tests("TarTests", ["Tar"]),
         tests("EStargzTests", ["EStargz", "Digests", "Compression", "Tar", "OCI", "TestSupport"]),
         tests("HostSystemTests", ["HostSystem", "Threads", "TestSupport"]),
-        tests("ContainerdClientTests", ["ContainerdClient", "OCI", "Digests"]),
+        tests("ContainerdClientTests", ["ContainerdClient", "OCI", "Digests", nio, nioEmbedded]),
         tests("OCITests", ["OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("EROFSTests", ["EROFS"]),
         tests("TreeImageTests", ["TreeImage", "EStargz", "EROFS", "Digests", "HostSystem", "TestSupport"]),

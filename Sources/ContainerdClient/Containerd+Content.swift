@@ -8,9 +8,7 @@ internal import SwiftProtobuf
 
 // containerd's content store.
 extension Containerd {
-    private typealias API = Containerd_Services_Content_V1_Content
-
-    private var content: API.Client<HTTPTransport> { API.Client(wrapping: client) }
+    var content: ContentClient { ContentClient(wrapping: client) }
 
     /// Labels of a blob; nil when this namespace does not have it.
     func labels(of digest: Digest) async throws -> [String: String]? {
@@ -45,12 +43,16 @@ extension Containerd {
         }
     }
 
-    /// Stores a blob from a source, unless it is there.
-    func put(_ descriptor: Descriptor, from source: any ImageSource, labels: [String: String]) async throws {
+    /// Stores a blob from a stream, unless it is there.
+    ///
+    /// - Parameter open: gives the stream; only called when bytes are wanted.
+    func put(
+        _ descriptor: Descriptor, labels: [String: String], from open: @escaping @Sendable () async throws -> any BlobStream
+    ) async throws {
         try await put(descriptor, labels: labels) { offset, send in
             // Of a blob that another namespace has, containerd wants nothing but the commit.
             guard offset < descriptor.size else { return }
-            let reader = BlobReader(try await source.blob(descriptor))
+            let reader = BlobReader(try await open())
             defer { reader.close() }
             while true {
                 let bytes = try await reader.read(limit: ContentWriter.messageSize)
@@ -60,17 +62,47 @@ extension Containerd {
         }
     }
 
+    /// Reads content from its begin to its end, a message at a time.
+    func read(_ digest: Digest, _ body: @escaping @Sendable ([UInt8]) async throws -> Void) async throws {
+        do {
+            try await content.read(request: request(.with { $0.digest = "\(digest)" }), options: Self.longCall) { response in
+                for try await message in response.messages { try await body([UInt8](message.data)) }
+            }
+        } catch {
+            throw ContainerdError.failed("read content", about: "\(digest)", error)
+        }
+    }
+
+    /// Whether a blob is there. When it is, the lease keeps it from now on: what nothing refers to may be collected at any time.
+    func claim(_ descriptor: Descriptor) async throws -> Bool {
+        guard try await labels(of: descriptor.digest) != nil else { return false }
+        let writer = ContentWriter(descriptor: descriptor, labels: [:], metadata: metadata)
+        do {
+            guard try await writer.open(content) else { return true }
+        } catch {
+            throw ContainerdError.failed("look up content", about: "\(descriptor.digest)", error)
+        }
+        // Collected between the two calls.
+        await abort(writer)
+        return false
+    }
+
     private func put(_ descriptor: Descriptor, labels: [String: String], _ body: @escaping ContentWriter.Body) async throws {
-        if try await self.labels(of: descriptor.digest) == nil {
+        if try await !claim(descriptor) {
             let writer = ContentWriter(descriptor: descriptor, labels: labels, metadata: metadata)
             do {
                 if try await writer.run(content, body) { return }
             } catch {
-                // The reference is ours alone: nobody will go on with it. containerd's own clean-up is the second line.
-                _ = try? await content.abort(request: request(.with { $0.ref = writer.reference }), options: Self.shortCall)
+                await abort(writer)
                 throw ContainerdError.failed("store content", about: "\(descriptor.digest)", error)
             }
         }
-        try await setLabels(labels, of: descriptor.digest)
+        // Labels without an update mask would replace those that are there by none.
+        if !labels.isEmpty { try await setLabels(labels, of: descriptor.digest) }
+    }
+
+    /// Gives an upload up. Its reference is ours alone, nobody will go on with it; containerd's own clean-up is the second line.
+    private func abort(_ writer: ContentWriter) async {
+        _ = try? await content.abort(request: request(.with { $0.ref = writer.reference }), options: Self.shortCall)
     }
 }

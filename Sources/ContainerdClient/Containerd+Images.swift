@@ -1,4 +1,5 @@
 internal import ContainerdAPI
+internal import Digests
 internal import GRPCCore
 internal import GRPCProtobuf
 internal import OCI
@@ -6,6 +7,20 @@ internal import SwiftProtobuf
 
 // Names of images.
 extension Containerd {
+    /// What `name` means; nil when the namespace has no such image.
+    func target(of name: String) async throws -> Descriptor? {
+        let images = Containerd_Services_Images_V1_Images.Client(wrapping: client)
+        do {
+            let image = try await images.get(request: request(.with { $0.name = name }), options: Self.shortCall).image
+            return Descriptor(
+                mediaType: image.target.mediaType, digest: try Digest(parsing: image.target.digest), size: image.target.size)
+        } catch let error as RPCError where error.code == .notFound {
+            return nil
+        } catch {
+            throw ContainerdError.failed("look up image", about: name, error)
+        }
+    }
+
     /// Makes `name` mean `target`, whether the name is new or not.
     func record(name: String, target: Descriptor) async throws {
         let images = Containerd_Services_Images_V1_Images.Client(wrapping: client)

@@ -3,6 +3,7 @@ internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCProtobuf
 internal import HostSystem
+internal import NIOCore
 internal import SwiftProtobuf
 
 /// A connection to containerd, with the headers that every call carries.
@@ -16,19 +17,34 @@ struct Containerd: Sendable {
     /// Longest wait for calls that move a layer: opening it lazily, storing it, unpacking it.
     static let longCall = CallOptions.ending(after: .seconds(3600))
 
-    /// Connects for the time of `body`.
+    /// Connects for the time of `body`. Cancelling cancels `body` only: what it clears up then still needs the connection.
     static func connect<Value: Sendable>(
-        _ options: ContainerdOptions, _ body: @Sendable (Containerd) async throws -> Value
+        _ options: ContainerdOptions, _ body: @escaping @Sendable (Containerd) async throws -> Value
     ) async throws -> Value {
         let transport: HTTP2ClientTransport.Posix
+        var config = HTTP2ClientTransport.Posix.Config.defaults
+        config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+            channel.eventLoop.submit { try channel.pipeline.syncOperations.addHandler(PingAnswerer(), position: .first) }
+        }
         do {
-            transport = try .http2NIOPosix(target: .unixDomainSocket(path: options.address), transportSecurity: .plaintext)
+            transport = try .http2NIOPosix(
+                target: .unixDomainSocket(path: options.address), transportSecurity: .plaintext, config: config)
         } catch {
             throw ContainerdError.unreachable(address: options.address, reason: "\(error)")
         }
-        return try await withGRPCClient(transport: transport) { client in
-            try await body(
-                Containerd(options: options, client: client, metadata: ["containerd-namespace": .string(options.namespace)]))
+        let work = ShieldedWork()
+        // A task of its own, which nobody cancels: a cancelled client closes its connections at once.
+        let connection = Task {
+            try await withGRPCClient(transport: transport) { client in
+                let containerd = Containerd(
+                    options: options, client: client, metadata: ["containerd-namespace": .string(options.namespace)])
+                return try await work.run { try await body(containerd) }
+            }
+        }
+        return try await withTaskCancellationHandler {
+            try await connection.value
+        } onCancel: {
+            work.cancel()
         }
     }
 

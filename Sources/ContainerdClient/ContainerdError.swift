@@ -1,7 +1,7 @@
 public import Digests
 internal import GRPCCore
 
-/// Why a pull into containerd failed.
+/// Why containerd could not give or take an image.
 public enum ContainerdError: Error, Equatable, CustomStringConvertible {
     /// Nobody answers on the socket.
     case unreachable(address: String, reason: String)
@@ -9,6 +9,12 @@ public enum ContainerdError: Error, Equatable, CustomStringConvertible {
     case call(_ call: String, about: String, reason: String)
     /// The reference leads to something that is no container image.
     case notAnImage(source: String, reason: String)
+    /// No image of that name.
+    case noImage(name: String, namespace: String)
+    /// An image whose content is not all there.
+    case missingContent(Digest, image: String)
+    /// Content that is not what its descriptor says.
+    case damaged(Digest, reason: String)
     /// A layer unpacked to something else than the configuration promises.
     case wrongDiffID(layer: Digest, expected: Digest, actual: String)
     /// containerd ended a conversation early.
@@ -20,6 +26,12 @@ public enum ContainerdError: Error, Equatable, CustomStringConvertible {
         case .unreachable(let address, let reason): "cannot reach containerd at \(address): \(reason)"
         case .call(let call, let about, let reason): "containerd: \(call) \(about): \(reason)"
         case .notAnImage(let source, let reason): "\(source): not a container image: \(reason)"
+        case .noImage(let name, let namespace):
+            "containerd has no image \(name) in its namespace \(namespace); see ctr --namespace \(namespace) image ls"
+        case .missingContent(let digest, let image):
+            "containerd does not have all of \(image): \(digest) is missing; pull the image with its content (ctr content fetch), "
+                + "layers that were mounted lazily have none"
+        case .damaged(let digest, let reason): "containerd: content \(digest) is damaged: \(reason)"
         case .wrongDiffID(let layer, let expected, let actual):
             "layer \(layer): unpacks to \(actual), the image's configuration says \(expected); the image is damaged"
         case .interrupted(let call, let about): "containerd: \(call) \(about): ended before it was complete"

@@ -7,14 +7,11 @@ extension ContainerdPull {
         let config = image.manifest.config
         try await containerd.put(config, bytes: image.configBytes, labels: try await originLabels(of: config.digest, in: containerd))
         var manifestLabels = try await originLabels(of: image.manifestDescriptor.digest, in: containerd)
-        manifestLabels["containerd.io/gc.ref.content.config"] = "\(config.digest)"
-        for (index, layer) in image.manifest.layers.enumerated() {
-            manifestLabels["containerd.io/gc.ref.content.l.\(index)"] = "\(layer.digest)"
-        }
+        manifestLabels.merge(ReferenceLabels.labels(of: image.manifest)) { $1 }
         try await containerd.put(image.manifestDescriptor, bytes: image.manifestBytes, labels: manifestLabels)
         if let index = image.index {
             var labels = try await originLabels(of: image.target.digest, in: containerd)
-            labels["containerd.io/gc.ref.content.m.0"] = "\(image.manifestDescriptor.digest)"
+            labels.merge(ReferenceLabels.labels(ofIndexWith: [image.manifestDescriptor])) { $1 }
             try await containerd.put(image.target, bytes: index, labels: labels)
         }
     }

@@ -40,7 +40,8 @@ extension ContainerdPull {
 
     /// Downloads a layer and unpacks it into mounts.
     private func pull(_ layer: Descriptor, diffID: Digest, into mounts: [Containerd_Types_Mount], in containerd: Containerd) async throws {
-        try await containerd.put(layer, from: source, labels: try await originLabels(of: layer.digest, in: containerd))
+        let labels = try await originLabels(of: layer.digest, in: containerd)
+        try await containerd.put(layer, labels: labels) { [source] in try await source.blob(layer) }
         let applied = try await containerd.apply(layer, to: mounts)
         guard applied == "\(diffID)" else {
             throw ContainerdError.wrongDiffID(layer: layer.digest, expected: diffID, actual: applied)

@@ -9,6 +9,8 @@ internal import SwiftProtobuf
 
 /// The only transport that is used here.
 typealias HTTPTransport = HTTP2ClientTransport.Posix
+/// Calls of the content service.
+typealias ContentClient = Containerd_Services_Content_V1_Content.Client<HTTPTransport>
 
 /// One conversation of the content service's Write: STAT to open, WRITE for each piece, COMMIT with size, digest and labels.
 /// Each message is answered before the next is sent.
@@ -33,10 +35,26 @@ struct ContentWriter: Sendable {
     }
 
     /// Writes; false when someone else stored the content meanwhile.
-    func run(_ content: Containerd_Services_Content_V1_Content.Client<HTTPTransport>, _ body: @escaping Body) async throws -> Bool {
+    func run(_ content: ContentClient, _ body: @escaping Body) async throws -> Bool {
+        try await converse(content) { conversation in
+            var conversation = conversation
+            try await write(&conversation, body)
+        }
+    }
+
+    /// Opens an upload of content and goes no further; false when the content is there, and then the lease has it from now on.
+    func open(_ content: ContentClient) async throws -> Bool {
+        try await converse(content) { conversation in
+            var conversation = conversation
+            _ = try await conversation.exchange(message(.stat, offset: 0))
+        }
+    }
+
+    /// Holds a conversation; false when containerd ends it because the content is there.
+    private func converse(_ content: ContentClient, _ talk: @escaping @Sendable (Conversation) async throws -> Void) async throws -> Bool {
         let (answers, incoming) = AsyncThrowingStream.makeStream(of: Containerd_Services_Content_V1_WriteContentResponse.self)
         let outgoing = StreamingClientRequest<Containerd_Services_Content_V1_WriteContentRequest>(metadata: metadata) { writer in
-            try await converse(Conversation(writer: writer, answers: answers), body)
+            try await talk(Conversation(writer: writer, answers: answers))
         }
         do {
             try await content.write(request: outgoing, options: Containerd.longCall) { response in
@@ -54,8 +72,7 @@ struct ContentWriter: Sendable {
         }
     }
 
-    private func converse(_ conversation: Conversation, _ body: Body) async throws {
-        var conversation = conversation
+    private func write(_ conversation: inout Conversation, _ body: Body) async throws {
         var message = message(.stat, offset: 0)
         var offset = try await conversation.exchange(message).offset
         try await body(offset) { data in

@@ -1,7 +1,7 @@
 internal import Digests
 
 /// A part of a file as a blob; size and digest are verified at its end. One reader.
-final class FileBlobStream: BlobStream, @unchecked Sendable {
+public final class FileBlobStream: BlobStream, @unchecked Sendable {
     // Safety: only the one reader touches position and hasher.
     private let file: LayoutFile
     private let descriptor: Descriptor
@@ -9,13 +9,21 @@ final class FileBlobStream: BlobStream, @unchecked Sendable {
     private var position: Int64 = 0
     private var hasher = SHA256Hasher()
 
+    /// The whole of a file.
+    ///
+    /// - Throws: `LayoutError` when it cannot be opened.
+    public convenience init(path: String, descriptor: Descriptor) throws {
+        self.init(try LayoutFile(path), start: 0, descriptor: descriptor)
+    }
+
     init(_ file: LayoutFile, start: Int64, descriptor: Descriptor) {
         self.file = file
         self.start = start
         self.descriptor = descriptor
     }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    /// Fills the front of `buffer`; 0 at the verified end.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let wanted = Int(min(Int64(buffer.count), descriptor.size - position))
         if wanted > 0 {
             let window = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
@@ -31,5 +39,6 @@ final class FileBlobStream: BlobStream, @unchecked Sendable {
         return 0
     }
 
-    func cancel() {}
+    /// Nothing to end: a read of a file does not wait for others.
+    public func cancel() {}
 }

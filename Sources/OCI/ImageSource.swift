@@ -1,4 +1,4 @@
-/// Where an image is read from: a registry, an OCI layout, an archive.
+/// Where an image is read from: a registry, a layout, an archive, containerd.
 public protocol ImageSource: Sendable {
     /// The source as the user named it, for messages.
     var name: String { get }

@@ -1,16 +1,20 @@
 public import Digests
 internal import Glibc
 
-/// What can be wrong with an OCI image layout or archive.
+/// What can be wrong with an image layout or archive.
 public enum LayoutError: Error, Equatable, CustomStringConvertible {
     /// A file operation failed.
     case system(operation: String, path: String, code: Int32)
     /// Not a layout: something that must be there is not, or is not what it should be.
     case notALayout(path: String, reason: String)
+    /// Not an archive of images, or not a whole one.
+    case notAnArchive(path: String, reason: String)
     /// No image of that tag.
     case noImage(path: String, tag: String, known: [String])
     /// Several images and no tag.
     case ambiguous(path: String, known: [String])
+    /// An index for a place that holds one image.
+    case onePlatform(path: String)
     /// Content that is not what its descriptor says.
     case mismatch(path: String, digest: Digest, reason: String)
 
@@ -19,8 +23,12 @@ public enum LayoutError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .system(let operation, let path, let code): "cannot \(operation) \(path): \(String(cString: strerror(code)))"
         case .notALayout(let path, let reason): "\(path) is not an OCI image layout: \(reason)"
+        case .notAnArchive(let path, let reason): "\(path) is not an image archive: \(reason)"
         case .noImage(let path, let tag, let known): "\(path) has no image \"\(tag)\"; it has \(LayoutError.list(known))"
-        case .ambiguous(let path, let known): "\(path) has several images; name one with :TAG, of \(LayoutError.list(known))"
+        case .ambiguous(let path, let known):
+            "\(path) has several images; put one of these behind it and a colon: \(LayoutError.list(known))"
+        case .onePlatform(let path):
+            "\(path): a docker archive holds the image of one platform; choose one with --platform, or write an oci-archive"
         case .mismatch(let path, let digest, let reason): "\(path): blob \(digest) is damaged: \(reason)"
         }
     }

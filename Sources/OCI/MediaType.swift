@@ -22,6 +22,8 @@ public enum MediaType {
     public static let dockerConfig = "application/vnd.docker.container.image.v1+json"
     /// Docker's gzip layer.
     public static let dockerLayerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+    /// Docker's Zstandard layer.
+    public static let dockerLayerZstd = "application/vnd.docker.image.rootfs.diff.tar.zstd"
     /// Docker's plain tar layer.
     public static let dockerLayerTar = "application/vnd.docker.image.rootfs.diff.tar"
 
@@ -39,7 +41,7 @@ public enum MediaType {
         case layerGzip, dockerLayerGzip, "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
             "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip":
             .gzip
-        case layerZstd, "application/vnd.docker.image.rootfs.diff.tar.zstd", "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd":
+        case layerZstd, dockerLayerZstd, "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd":
             .zstd
         default: nil
         }

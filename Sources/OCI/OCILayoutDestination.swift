@@ -56,8 +56,7 @@ public final class OCILayoutDestination: ImageDestination {
 
     /// Stores a blob from a file.
     public func putBlob(_ descriptor: Descriptor, file: String) async throws {
-        let source = try LayoutFile(file)
-        try await putBlob(descriptor, from: FileBlobStream(source, start: 0, descriptor: descriptor))
+        try await putBlob(descriptor, from: FileBlobStream(path: file, descriptor: descriptor))
     }
 
     /// Stores a blob from another source.

@@ -10,12 +10,14 @@ struct Convert: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Convert an image to eStargz or zstd:chunked; it still runs everywhere, and here it starts before it is pulled.",
         discussion: """
-            Prints the digest of the converted image. Images are named docker://REFERENCE (the transport may be left out), oci:DIR[:TAG] or
-            oci-archive:FILE[:TAG].
+            Prints the digest of the converted image. Images are named docker://REFERENCE (the transport may be left out), oci:DIR[:TAG],
+            oci-archive:FILE[:TAG], docker-archive:FILE[:REFERENCE] (of docker save, and for docker load) or containerd:REFERENCE.
 
             Examples:
               starling convert registry.example.org/app:1 registry.example.org/app:1-esgz
               starling convert oci:build/app oci-archive:app-esgz.tar
+              docker save -o app.tar app:1 && starling convert docker-archive:app.tar docker-archive:app-esgz.tar:app:1-esgz
+              starling convert --namespace k8s.io containerd:docker.io/library/app:1 containerd:docker.io/library/app:1-esgz
               starling convert --all-platforms docker://alpine:3 docker://127.0.0.1:5000/alpine:3
               starling convert --prefetch-list first.txt app:1 registry.example.org/app:1-esgz
               starling convert --format zstd-chunked app:1 registry.example.org/app:1-zstd
@@ -23,6 +25,7 @@ struct Convert: AsyncParsableCommand {
             """)
 
     @OptionGroup var registry: RegistryArguments
+    @OptionGroup var containerd: ContainerdArguments
 
     @Option(help: ArgumentHelp("Layers under way wait in its tmp, instead of in $TMPDIR or /var/tmp.", valueName: "dir"))
     var root: String?
@@ -56,6 +59,9 @@ struct Convert: AsyncParsableCommand {
         for platform in platforms where Platform(parsing: platform) == nil {
             throw ValidationError("--platform \(platform): expected os/architecture[/variant], such as linux/arm64")
         }
+        if destination.hasPrefix("docker-archive:"), allPlatforms || platforms.count > 1 {
+            throw ValidationError("\(destination): a docker archive holds the image of one platform; write an oci-archive, or choose one")
+        }
     }
 
     func run() async throws {
@@ -67,9 +73,10 @@ struct Convert: AsyncParsableCommand {
         defer { display.end() }
         let options = try options()
         let converter = ImageConverter(options: options) { display.show($0) }
+        let endpoints = ImageEndpoints(from: from, to: to, client: client, containerd: containerd.options())
         // Ctrl-C and SIGTERM cancel the conversion, which then removes what it has written so far.
         let result = try await Interruption.cancels {
-            try await converter.convert(from: try from.source(client), to: to.destination(client, origin: from))
+            try await endpoints.open { try await converter.convert(from: $0, to: $1) }
         }
         display.end()
         for path in options.priorities?.unfulfilled.prefix(10) ?? [] { Terminal.say("no layer has what the list wants first: \(path)") }

@@ -7,6 +7,7 @@ import Registry
 /// Options of every command that looks at one image.
 struct ImageArguments: ParsableArguments {
     @OptionGroup var registry: RegistryArguments
+    @OptionGroup var containerd: ContainerdArguments
 
     @Option(help: ArgumentHelp("Platform of the image.", valueName: "os/arch"))
     var platform: String?
@@ -26,6 +27,7 @@ struct ImageArguments: ParsableArguments {
         let image = try ImageName(parsing: name)
         let client = try registry.client()
         defer { client.shutdown() }
-        return try await Interruption.cancels { try await body(try image.source(client)) }
+        let options = containerd.options()
+        return try await Interruption.cancels { try await image.withSource(client, options, body) }
     }
 }

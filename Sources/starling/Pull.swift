@@ -16,13 +16,7 @@ struct Pull: AsyncParsableCommand {
 
     @OptionGroup var registry: RegistryArguments
 
-    @Option(
-        name: .customLong("containerd"),
-        help: ArgumentHelp("containerd's socket. (default: $CONTAINERD_ADDRESS, /run/containerd/containerd.sock)", valueName: "address"))
-    var address: String?
-
-    @Option(help: "containerd's namespace. (default: $CONTAINERD_NAMESPACE, default)")
-    var namespace: String?
+    @OptionGroup var containerd: ContainerdArguments
 
     @Option(help: "Name of the snapshotter in containerd's configuration.")
     var snapshotter = "stargz"
@@ -42,9 +36,8 @@ struct Pull: AsyncParsableCommand {
         let reference = try Reference(parsing: image)
         let client = try registry.client()
         defer { client.shutdown() }
-        let options = ContainerdOptions(
-            address: address, namespace: namespace, snapshotter: snapshotter,
-            platform: platform.flatMap { Platform(parsing: $0) } ?? .current)
+        let options = containerd.options(
+            snapshotter: snapshotter, platform: platform.flatMap { Platform(parsing: $0) } ?? .current)
         let pull = ContainerdPull(reference: reference, source: RegistrySource(client: client, reference: reference), options: options) {
             Terminal.say("\($0)")
         }

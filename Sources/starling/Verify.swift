@@ -62,19 +62,28 @@ struct Check: AsyncParsableCommand {
         let (from, to) = (try ImageName(parsing: source), try ImageName(parsing: converted))
         let client = try image.registry.client()
         defer { client.shutdown() }
-        let differs = try await Interruption.cancels { () -> Bool in
-            let comparison = try await TreeComparison(try from.source(client), try to.source(client), platform: platform)
-            var count = 0
-            for layer in 0..<comparison.layerCount {
-                for difference in try await comparison.differences(layer: layer) {
-                    count += 1
-                    if count <= limit { try Terminal.result("layer \(layer + 1): \(difference)") }
-                }
+        let options = image.containerd.options()
+        let differs = try await Interruption.cancels {
+            try await from.withSource(client, options) { source in
+                try await to.withSource(client, options) { try await Check.differ(source, $0, platform: platform, limit: limit) }
             }
-            if count > limit { Terminal.say("\(count - limit) more differences") }
-            if count == 0 { Terminal.say("both unpack to the same trees") }
-            return count > 0
         }
         if differs { throw ExitCode(1) }
+    }
+
+    private static func differ(
+        _ source: any ImageSource, _ converted: any ImageSource, platform: Platform, limit: Int
+    ) async throws -> Bool {
+        let comparison = try await TreeComparison(source, converted, platform: platform)
+        var count = 0
+        for layer in 0..<comparison.layerCount {
+            for difference in try await comparison.differences(layer: layer) {
+                count += 1
+                if count <= limit { try Terminal.result("layer \(layer + 1): \(difference)") }
+            }
+        }
+        if count > limit { Terminal.say("\(count - limit) more differences") }
+        if count == 0 { Terminal.say("both unpack to the same trees") }
+        return count > 0
     }
 }

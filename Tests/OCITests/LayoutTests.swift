@@ -30,14 +30,6 @@ struct LayoutTests {
         return layer
     }
 
-    private func content(of layer: Descriptor, in source: any ImageSource) async throws -> [UInt8] {
-        let stream = try await source.blob(layer)
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 100_000)
-        while case let count = try buffer.withUnsafeMutableBytes({ try stream.read(into: $0) }), count > 0 { bytes += buffer[..<count] }
-        return bytes
-    }
-
     @Test("what is written to a layout or an archive reads back, and skopeo reads it too", arguments: ["oci", "oci-archive"])
     func roundTrip(transport: String) async throws {
         let path = directory.path + "/image"

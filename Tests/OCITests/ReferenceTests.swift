@@ -52,8 +52,20 @@ struct ReferenceTests {
         #expect(try ImageName(parsing: "oci:/a/b") == .layout(directory: "/a/b", tag: nil))
         #expect(try ImageName(parsing: "oci:dir:v1") == .layout(directory: "dir", tag: "v1"))
         #expect(try ImageName(parsing: "oci-archive:x.tar:v1") == .archive(file: "x.tar", tag: "v1"))
-        for bad in ["oci:", "oci-archive::v1", "docker-daemon:x", "dir:/x"] {
-            #expect(throws: ImageNameError.self) { try ImageName(parsing: bad) }
+        let reference = try Reference(parsing: "r.example:5000/app:1")
+        #expect(
+            try ImageName(parsing: "docker-archive:x.tar:r.example:5000/app:1") == .dockerArchive(file: "x.tar", image: .tagged(reference)))
+        #expect(try ImageName(parsing: "docker-archive:x.tar:app").description == "docker-archive:x.tar:docker.io/library/app:latest")
+        #expect(try ImageName(parsing: "docker-archive:x.tar:@2") == .dockerArchive(file: "x.tar", image: .position(2)))
+        #expect(try ImageName(parsing: "docker-archive:x.tar").description == "docker-archive:x.tar")
+        #expect(try ImageName(parsing: "containerd:r.example:5000/app:1") == .containerd(reference))
+        #expect(try ImageName(parsing: "containerd:app").description == "containerd:docker.io/library/app:latest")
+        for bad in ["oci:", "oci-archive::v1", "docker-archive:", "docker-archive::app", "docker-daemon:x", "dir:/x"] {
+            let error = #expect(throws: ImageNameError.self) { try ImageName(parsing: bad) }
+            #expect(error?.description.contains("docker-archive:FILE[:REFERENCE] or containerd:REFERENCE") == true)
+        }
+        for bad in ["docker-archive:x.tar:@-1", "docker-archive:x.tar:app@" + Self.digest, "docker-archive:x.tar:A", "containerd:"] {
+            #expect(throws: ReferenceError.self) { try ImageName(parsing: bad) }
         }
     }
 

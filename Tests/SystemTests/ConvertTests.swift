@@ -55,7 +55,8 @@ struct ConvertTests {
         }
     }
 
-    @Test("an interrupted conversion ends with the signal's status, tags nothing and leaves no temporary file", arguments: [SIGINT, SIGTERM])
+    @Test(
+        "an interrupted conversion ends with the signal's status, tags nothing and leaves no temporary file", arguments: [SIGINT, SIGTERM])
     func interrupted(signal: Int32) throws {
         let root = directory.path + "/root"
         let target = "\(fixture.registry.address)/interrupted/image"

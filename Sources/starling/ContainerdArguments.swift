@@ -1,0 +1,20 @@
+import ArgumentParser
+import ContainerdClient
+import OCI
+
+/// Options of every command that talks to containerd.
+struct ContainerdArguments: ParsableArguments {
+    @Option(
+        name: .customLong("containerd"),
+        help: ArgumentHelp("containerd's socket. (default: $CONTAINERD_ADDRESS, /run/containerd/containerd.sock)", valueName: "address"))
+    var address: String?
+
+    @Option(help: "containerd's namespace. (default: $CONTAINERD_NAMESPACE, default)")
+    var namespace: String?
+
+    func options(snapshotter: String? = nil, platform: Platform = .current) -> ContainerdOptions {
+        var options = ContainerdOptions(address: address, namespace: namespace, platform: platform)
+        if let snapshotter { options.snapshotter = snapshotter }
+        return options
+    }
+}
