@@ -56,7 +56,7 @@ public struct ImageConverter: Sendable {
         try await destination.check()
         try await companion?.check()
 
-        let parent = options.temporaryDirectory ?? ImageConverter.defaultTemporaryDirectory
+        let parent = options.temporaryDirectory ?? destination.stagingDirectory ?? ImageConverter.defaultTemporaryDirectory
         let directory = try TemporaryDirectory(in: parent, prefix: "starling-convert-")
         // Removal at the end of a failed conversion has nobody to tell; deinit tries in the same way.
         defer { try? directory.remove() }
@@ -64,6 +64,8 @@ public struct ImageConverter: Sendable {
         let converter = LayerConverter(
             source: source, destination: destination, options: options, pool: pool, directory: directory.path, report: report)
         let converted = try await convert(layers, with: converter)
+        // It may stand in the destination, which has to be complete, and nothing more, when it gets its name.
+        try directory.remove()
 
         let writer = DocumentWriter(source: source, destination: destination)
         let result = try await writer.write(plan, layers: converted)

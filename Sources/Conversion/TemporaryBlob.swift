@@ -10,7 +10,8 @@ final class TemporaryBlob: BlobOutput {
     /// - Throws: `ConversionError.temporaryFile`.
     init(path: String) throws(ConversionError) {
         self.path = path
-        descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+        // The directory keeps others out for now; a layout takes the file over as it is.
+        descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .temporaryFile(path: path, code: errno) }
     }
 

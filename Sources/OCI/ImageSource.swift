@@ -26,7 +26,11 @@ public protocol ImageDestination: Sendable {
     func hasBlob(_ descriptor: Descriptor) async throws -> Bool
     /// Stores a small blob from memory; a no-op when it is there.
     func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws
+    /// Where a file for `putBlob` is best written, so that it need not be copied; nil when any place is as good. Exists after `check`.
+    var stagingDirectory: String? { get }
     /// Stores a blob from a file; a no-op when it is there.
+    ///
+    /// The caller has hashed what it wrote. A file under `stagingDirectory` may be moved away.
     func putBlob(_ descriptor: Descriptor, file: String) async throws
     /// Stores a blob read from another source, without a temporary file.
     func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws
@@ -55,6 +59,8 @@ public struct NoCompanionError: Error, Equatable, CustomStringConvertible {
 }
 
 extension ImageDestination {
+    /// No place of its own.
+    public var stagingDirectory: String? { nil }
     /// No second image here.
     public func companion(tagSuffix: String) throws -> any ImageDestination { throw NoCompanionError(name: name) }
 }

@@ -24,6 +24,8 @@ public final class OCIArchiveDestination: ImageDestination {
     public func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
         try await staging.layout.putBlob(descriptor, bytes: bytes)
     }
+    /// Where the blobs are collected.
+    public var stagingDirectory: String? { staging.layout.stagingDirectory }
     /// Stores a blob from a file.
     public func putBlob(_ descriptor: Descriptor, file: String) async throws { try await staging.layout.putBlob(descriptor, file: file) }
     /// Stores a blob from another source.

@@ -54,9 +54,20 @@ public final class OCILayoutDestination: ImageDestination {
         }
     }
 
-    /// Stores a blob from a file.
+    /// The layout itself: what waits there needs no space twice.
+    public var stagingDirectory: String? { directory }
+
+    /// Stores a blob from a file: by a rename when it is under `stagingDirectory`, else by a verified copy.
     public func putBlob(_ descriptor: Descriptor, file: String) async throws {
-        try await putBlob(descriptor, from: FileBlobStream(path: file, descriptor: descriptor))
+        guard file.hasPrefix(directory + "/") else {
+            return try await putBlob(descriptor, from: FileBlobStream(path: file, descriptor: descriptor))
+        }
+        if try await hasBlob(descriptor) { return }
+        let size = try LayoutFile(file).size()
+        guard size == descriptor.size else { throw mismatch(descriptor, size) }
+        let target = path(descriptor)
+        guard rename(file, target) == 0 else { throw LayoutError.last("rename to", target) }
+        made.withLock { $0.blobs.append(target) }
     }
 
     /// Stores a blob from another source.
@@ -73,11 +84,13 @@ public final class OCILayoutDestination: ImageDestination {
         let target = path(descriptor)
         try replace(target) { file in
             let size = try write(file)
-            guard size == descriptor.size else {
-                throw LayoutError.mismatch(path: name, digest: descriptor.digest, reason: "\(size) bytes instead of \(descriptor.size)")
-            }
+            guard size == descriptor.size else { throw mismatch(descriptor, size) }
         }
         made.withLock { $0.blobs.append(target) }
+    }
+
+    private func mismatch(_ descriptor: Descriptor, _ size: Int64) -> LayoutError {
+        .mismatch(path: name, digest: descriptor.digest, reason: "\(size) bytes instead of \(descriptor.size)")
     }
 
     private func replace(_ path: String, _ write: (LayoutFile) throws -> Void) throws {

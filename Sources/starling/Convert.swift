@@ -27,7 +27,9 @@ struct Convert: AsyncParsableCommand {
     @OptionGroup var registry: RegistryArguments
     @OptionGroup var containerd: ContainerdArguments
 
-    @Option(help: ArgumentHelp("Layers under way wait in its tmp, instead of in $TMPDIR or /var/tmp.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Layers under way wait in its tmp, not in the destination or, for registries, $TMPDIR or /var/tmp.", valueName: "dir"))
     var root: String?
 
     @Option(name: .customLong("platform"), help: ArgumentHelp("Convert the image for this platform (repeatable).", valueName: "os/arch"))

@@ -1,6 +1,7 @@
 import Conversion
 import Digests
 import EStargz
+import Glibc
 import HostSystem
 import OCI
 import Synchronization
@@ -86,6 +87,33 @@ struct ImageConverterTests {
         let one = try await convert(layout, ConversionOptions(jobs: 1))
         let eight = try await convert(layout, ConversionOptions(jobs: 8), to: target + "8")
         #expect(one.descriptor == eight.descriptor)
+    }
+
+    @Test(
+        "layers wait in a destination on this machine itself and become its blobs; nothing else is left", arguments: ["oci", "oci-archive"])
+    func staging(transport: String) async throws {
+        let layout = try TestImages.busybox(in: directory.path)
+        try Files.makeDirectories(target)
+        let path = target + "/image"
+        let isLayout = transport == "oci"
+        let destination: any ImageDestination =
+            isLayout ? OCILayoutDestination(directory: path, tag: "v1") : OCIArchiveDestination(file: path, tag: "v1")
+        let result = try await ImageConverter(options: ConversionOptions(platforms: .all)) { _ in }
+            .convert(from: OCILayoutSource(directory: layout, tag: nil), to: destination)
+        #expect(try Files.entries(target) == ["image"])
+        let layer = try #require(result.images.first?.layers.first).result
+        if isLayout {
+            #expect(try Files.entries(path).sorted() == ["blobs", "index.json", "oci-layout"])
+            var status = stat()
+            #expect(lstat("\(path)/blobs/sha256/\(layer.digest.hex)", &status) == 0 && status.st_mode & 0o044 == 0o044)
+        }
+        try run("skopeo", ["copy", "--quiet", "\(transport):\(path):v1", "dir:\(directory.path)/copy"])
+        // A blob that does not have its size never gets its name.
+        try run("truncate", ["--size", "3", target + "/three"])
+        let other = OCILayoutDestination(directory: target, tag: nil)
+        try await other.check()
+        await #expect(throws: LayoutError.self) { try await other.putBlob(layer, file: "\(target)/three") }
+        #expect(try Files.entries(target + "/blobs/sha256").isEmpty)
     }
 
     @Test("a layer that is not what the configuration says is refused, named, and nothing is tagged")
