@@ -3,7 +3,8 @@ import Glibc
 import HostSystem
 import Synchronization
 
-/// Ends the servers that tests started when the test process ends without doing so itself: a crash, a kill, a Ctrl-C.
+/// Ends the servers that tests started when the test process ends without doing so itself: a crash, a kill, a Ctrl-C, or the normal end,
+/// at which what is shared by a suite is never released. Their directories go with them.
 ///
 /// A small shell reads the ids of our children from a pipe; when the pipe ends, because we did, it ends them.
 final class Guardian: Sendable {
@@ -14,16 +15,23 @@ final class Guardian: Sendable {
 
     private static let script = """
         pids=
-        while read -r verb pid; do
-            if [ "$verb" = add ]; then pids="$pids $pid"; continue; fi
-            rest=
-            for p in $pids; do [ "$p" = "$pid" ] || rest="$rest $p"; done
-            pids=$rest
+        while read -r verb what; do
+            case $verb in
+            add) pids="$pids $what" ;;
+            directory) set -- "$@" "$what" ;;
+            remove)
+                rest=
+                for p in $pids; do [ "$p" = "$what" ] || rest="$rest $p"; done
+                pids=$rest
+                ;;
+            esac
         done
-        [ -n "$pids" ] || exit 0
-        kill -TERM $pids 2>/dev/null
-        sleep 3
-        kill -KILL $pids 2>/dev/null
+        if [ -n "$pids" ]; then
+            kill -TERM $pids 2>/dev/null
+            sleep 3
+            kill -KILL $pids 2>/dev/null
+        fi
+        [ $# = 0 ] || rm -rf -- "$@"
         """
 
     private init() {
@@ -41,6 +49,7 @@ final class Guardian: Sendable {
     }
 
     func add(_ process: Int32) { tell("add \(process)\n") }
+    func add(directory path: String) { tell("directory \(path)\n") }
     func remove(_ process: Int32) { tell("remove \(process)\n") }
 
     private func tell(_ line: String) {

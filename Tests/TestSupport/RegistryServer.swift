@@ -17,6 +17,7 @@ public final class RegistryServer: Sendable {
         let program = try requireProgram("docker-registry")
         let port = try Loopback.freePort()
         let directory = try TemporaryDirectory(prefix: "starling-registry-")
+        Guardian.shared.add(directory: directory.path)
         var configuration = """
             version: 0.1
             log: {level: warn, accesslog: {disabled: true}}
