@@ -56,18 +56,31 @@ public struct Digest: Hashable, Sendable {
     private init?(hexDigits: UnsafeRawBufferPointer) {
         guard hexDigits.count == 64 else { return nil }
         func word(_ index: Int) -> UInt64? {
-            var word: UInt64 = 0
-            for digit in hexDigits[16 * index..<16 * index + 16] {
-                switch digit {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"): word = word << 4 | UInt64(digit - UInt8(ascii: "0"))
-                case UInt8(ascii: "a")...UInt8(ascii: "f"): word = word << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
-                default: return nil
-                }
-            }
-            return word
+            let digits = hexDigits.loadUnaligned(fromByteOffset: 16 * index, as: UInt64.self)
+            let moreDigits = hexDigits.loadUnaligned(fromByteOffset: 16 * index + 8, as: UInt64.self)
+            guard let high = Digest.value(ofDigits: UInt64(bigEndian: digits)) else { return nil }
+            guard let low = Digest.value(ofDigits: UInt64(bigEndian: moreDigits)) else { return nil }
+            return high << 32 | low
         }
         guard let a = word(0), let b = word(1), let c = word(2), let d = word(3) else { return nil }
         (self.a, self.b, self.c, self.d) = (a, b, c, d)
+    }
+
+    /// What eight lower-case hexadecimal digits stand for, in the low half.
+    ///
+    /// All eight at once, without a branch for each: whether a digit of a digest is a letter cannot be predicted, and a table of contents has
+    /// millions of them.
+    private static func value(ofDigits digits: UInt64) -> UInt64? {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        // 1 in each byte that is a letter, if all are digits: 0x61...0x66, where the others are 0x30...0x39.
+        let letters = digits >> 6 & ones
+        var values = (digits & (0x0f * ones)) + letters * 9
+        let isDigit = digits & (0xf0 * ones) == 0x30 * ones + letters * 0x30
+        // Letters, and they alone, stand for 10 to 15.
+        guard isDigit, values & (0x10 * ones) == 0, (values + 6 * ones) >> 4 & ones == letters else { return nil }
+        values = (values | values >> 4) & 0x00ff_00ff_00ff_00ff
+        values = (values | values >> 8) & 0x0000_ffff_0000_ffff
+        return (values | values >> 16) & 0xffff_ffff
     }
 
     /// The 64 lower-case hexadecimal digits, without the algorithm.

@@ -36,6 +36,20 @@ struct DigestTests {
         #expect(throws: DigestError.self) { try Digest(parsing: text) }
     }
 
+    @Test("at every place, sixteen bytes are digits and stand for what they say, and the others are refused")
+    func digits() {
+        let digest = Digest.sha256([7])
+        for place in 0..<64 {
+            var text = Array(digest.description.utf8)
+            for byte in UInt8.min...UInt8.max {
+                text[7 + place] = byte
+                let parsed = text.withUnsafeBytes { Digest(utf8: $0) }
+                #expect((parsed != nil) == "0123456789abcdef".utf8.contains(byte), "\(byte) at \(place)")
+                if let parsed { #expect(Array(parsed.description.utf8) == text) }
+            }
+        }
+    }
+
     @Test("digests order as their text does")
     func order() {
         let digests = (0..<50).map { Digest.sha256([UInt8($0)]) }
