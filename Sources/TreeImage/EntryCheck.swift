@@ -6,8 +6,8 @@ enum EntryCheck {
     static let largestFile: Int64 = 1 << 43
 
     static func check(_ entry: TOCEntry) throws(TreeImageError) {
-        func require(_ isRight: Bool, _ reason: String) throws(TreeImageError) {
-            guard isRight else { throw .entry(path: entry.name, reason) }
+        func require(_ isRight: Bool, _ reason: @autoclosure () -> String) throws(TreeImageError) {
+            guard isRight else { throw .entry(path: entry.name, reason()) }
         }
         try require((0...largestFile).contains(entry.size), "size \(entry.size) is out of range")
         try require((0...Int64(UInt32.max)).contains(entry.uid), "uid \(entry.uid) is out of range")

@@ -179,7 +179,11 @@ struct TreeBuilder {
         guard bytes.count <= longestPath else { throw .entry(path: path, "the path is longer than \(longestPath) bytes") }
         guard !bytes.contains(0) else { throw .entry(path: path, "the path has a zero byte") }
         var names: [ArraySlice<UInt8>] = []
-        for name in bytes.split(separator: UInt8(ascii: "/")) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let name = rest.prefix { $0 != UInt8(ascii: "/") }
+            rest = rest[name.endIndex...].dropFirst()
+            if name.isEmpty { continue }
             let isDots = name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
             if isDots, name.count == 1 { continue }
             guard !isDots else {
