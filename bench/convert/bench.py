@@ -108,7 +108,7 @@ class Bench:
         target, temporary = self.work + "/out", self.work + "/tmp"
         os.mkdir(temporary)
         # --progress none: what the other is not asked for, we do not do either.
-        command = [self.starling, "convert", "--progress", "none", *options, "oci:" + layout, "oci:" + target]
+        command = [self.starling, "convert", "--progress", "none", *options, "oci:" + layout, "oci:%s:converted" % target]
         try:
             with open(self.work + "/starling.log", "w+") as log:
                 try:
@@ -116,7 +116,7 @@ class Bench:
                 except measure.Failed as error:
                     log.seek(0)
                     raise measure.Failed("%s: %s" % (error, log.read().strip()[-300:])) from error
-            return measured, sum(layer["size"] for layer in inputs.manifest(target)["layers"])
+            return measured, sum(layer["size"] for image in inputs.manifests(target) for layer in image["layers"])
         finally:
             for directory in (target, temporary):
                 shutil.rmtree(directory, ignore_errors=True)

@@ -91,8 +91,13 @@ def layer_of(layout):
 
 
 def manifest(layout):
+    return manifests(layout)[0]
+
+
+def manifests(layout):
+    """Of every image in a layout: one with external TOCs has a second image with them."""
     index = load(os.path.join(layout, "index.json"))
-    return load(blob(layout, index["manifests"][0]["digest"]))
+    return [load(blob(layout, image["digest"])) for image in index["manifests"]]
 
 
 def blob(layout, digest):
