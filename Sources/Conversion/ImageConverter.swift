@@ -12,7 +12,6 @@
 
 internal import Digests
 internal import EStargz
-internal import Glibc
 internal import HostSystem
 public import OCI
 
@@ -121,6 +120,6 @@ public struct ImageConverter: Sendable {
 
     // /tmp may be memory; /var/tmp is meant for large files.
     private static var defaultTemporaryDirectory: String {
-        getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+        Paths.environment("TMPDIR") ?? "/var/tmp"
     }
 }

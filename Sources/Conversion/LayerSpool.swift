@@ -23,11 +23,7 @@ final class LayerSpool {
 
     /// Appends bytes.
     func append(_ bytes: UnsafeRawBufferPointer) throws {
-        do throws(HostError) {
-            try FileDescriptors.write(bytes, to: descriptor, path: path)
-        } catch {
-            throw ConversionError.temporaryFile(path: path, code: error.code ?? EIO)
-        }
+        try TemporaryFile.write(bytes, to: descriptor, path: path)
         size += bytes.count
     }
 

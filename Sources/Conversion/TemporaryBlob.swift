@@ -1,6 +1,5 @@
 internal import EStargz
 internal import Glibc
-internal import Synchronization
 
 /// A file that a layer's blob is written to. Closed with its owner; the directory around it removes it.
 final class TemporaryBlob: BlobOutput {
@@ -18,13 +17,7 @@ final class TemporaryBlob: BlobOutput {
     deinit { close(descriptor) }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
-        var written = 0
-        while written < bytes.count {
-            let count = Glibc.write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw ConversionError.temporaryFile(path: path, code: errno) }
-            written += count
-        }
+        try TemporaryFile.write(bytes, to: descriptor, path: path)
     }
 
     /// Takes the name away; what is open stays readable.
