@@ -12,7 +12,7 @@ struct EROFSEmitter {
                 xattrs(index, bytes)
                 data(index, bytes)
             }
-            deviceSlot(bytes)
+            deviceTable(bytes)
             superblock(bytes)
         }
         return image
@@ -27,38 +27,43 @@ struct EROFSEmitter {
         bytes.put(UInt64(tree.nodes.count), base + 16)
         bytes.put(UInt32(layout.blocks), base + 36)
         bytes.put(EROFSFormat.incompatibleFeatures, base + 80)
-        bytes.put(UInt16(1), base + 86)
+        bytes.put(UInt16(tree.contentSizes.count), base + 86)
         bytes.put(UInt16(EROFSFormat.deviceSlot), base + 88)
         // Over the rest of the block with the checksum field still zero.
         let sum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[base..<EROFSFormat.blockSize]))
         bytes.put(sum, base + 4)
     }
 
-    private func deviceSlot(_ bytes: UnsafeMutableRawBufferPointer) {
-        let base = EROFSFormat.deviceSlot * EROFSFormat.deviceSlotSize
-        let blocks = (tree.contentSize + UInt64(EROFSFormat.blockSize) - 1) / UInt64(EROFSFormat.blockSize)
-        bytes.put(UInt32(truncatingIfNeeded: blocks), base + 64)
-        bytes.put(UInt32(layout.blocks), base + 68)
+    // Slots in the order of the mount's device options. Each device also has a place in one address space behind the image, or nowhere when that
+    // is full: never where the image is, so that a mount without devices fails to read files instead of showing parts of the image.
+    private func deviceTable(_ bytes: UnsafeMutableRawBufferPointer) {
+        var address = layout.blocks
+        for (index, size) in tree.contentSizes.enumerated() {
+            let base = (EROFSFormat.deviceSlot + index) * EROFSFormat.deviceSlotSize
+            let blocks = Int((size + UInt64(EROFSFormat.blockSize) - 1) / UInt64(EROFSFormat.blockSize))
+            bytes.put(UInt32(truncatingIfNeeded: blocks), base + 64)
+            bytes.put(UInt32(min(address, Int(UInt32.max))), base + 68)
+            address += blocks
+        }
     }
 
     private func inode(_ index: Int, _ bytes: UnsafeMutableRawBufferPointer) {
         let node = tree.nodes[index]
         let placement = layout.placements[index]
         let base = placement.offset
-        let xattrSize = plan.xattrSize[index]
+        let xattrSize = EROFSPlan.xattrSize(node)
         // Bit 0: the 64-byte form.
         bytes.put(1 | placement.layout.rawValue << 1, base)
         bytes.put(UInt16(xattrSize == 0 ? 0 : (xattrSize - EROFSFormat.xattrHeaderSize) / 4 + 1), base + 2)
         bytes.put(node.mode, base + 4)
-        let isRegular = node.mode & 0o170000 == 0o100000
-        bytes.put(isRegular ? node.size : UInt64(EROFSLayout.dataSize(node, plan, index)), base + 8)
+        bytes.put(node.isRegular ? node.size : UInt64(EROFSLayout.dataSize(node, plan, index)), base + 8)
         bytes.put(union(node, placement), base + 16)
         bytes.put(UInt32(index + 1), base + 20)
         bytes.put(node.uid, base + 24)
         bytes.put(node.gid, base + 28)
         bytes.put(UInt64(bitPattern: node.mtimeSeconds), base + 32)
         bytes.put(node.mtimeNanoseconds, base + 40)
-        bytes.put(node.linkCount, base + 44)
+        bytes.put(plan.linkCount[index], base + 44)
         if placement.layout == .chunkBased { chunkIndex(node, at: base + EROFSFormat.inodeSize + xattrSize, bytes) }
     }
 
@@ -75,7 +80,7 @@ struct EROFSEmitter {
 
     private func chunkIndex(_ node: EROFSTree.Node, at end: Int, _ bytes: UnsafeMutableRawBufferPointer) {
         let base = EROFSLayout.aligned(end, EROFSFormat.chunkIndexSize)
-        bytes.put(EROFSFormat.contentDevice, base + 2)
+        bytes.put(node.contentDevice, base + 2)
         bytes.put(UInt32(truncatingIfNeeded: node.contentOffset >> UInt64(EROFSFormat.blockBits)), base + 4)
     }
 
@@ -85,25 +90,17 @@ struct EROFSEmitter {
     }
 
     private func xattrs(_ index: Int, _ bytes: UnsafeMutableRawBufferPointer) {
-        var base = layout.placements[index].offset + EROFSFormat.inodeSize + EROFSFormat.xattrHeaderSize
-        for (name, value) in tree.nodes[index].xattrs {
-            guard let (prefix, suffix) = EROFSPlan.split(name) else { continue }
-            bytes[base] = UInt8(suffix.count)
-            bytes[base + 1] = prefix
-            bytes.put(UInt16(value.count), base + 2)
-            bytes.copy(suffix, base + EROFSFormat.xattrEntrySize)
-            bytes.copy(value[...], base + EROFSFormat.xattrEntrySize + suffix.count)
-            base += (EROFSFormat.xattrEntrySize + suffix.count + value.count + 3) & ~3
-        }
+        let base = layout.placements[index].offset + EROFSFormat.inodeSize + EROFSFormat.xattrHeaderSize
+        bytes.copy(tree.attributes[tree.nodes[index].xattrs], base)
     }
 
     private func data(_ index: Int, _ bytes: UnsafeMutableRawBufferPointer) {
         let node = tree.nodes[index]
         let placement = layout.placements[index]
-        let inline = placement.offset + EROFSFormat.inodeSize + plan.xattrSize[index]
+        let inline = placement.offset + EROFSFormat.inodeSize + EROFSPlan.xattrSize(node)
         let outside = Int(placement.block) * EROFSFormat.blockSize
-        if node.mode & 0o170000 == 0o120000 {
-            return bytes.copy(node.target[...], placement.layout == .flatInline ? inline : outside)
+        if node.isLink {
+            return bytes.copy(tree.targets[node.target], placement.layout == .flatInline ? inline : outside)
         }
         var first = plan.directory[index].lowerBound
         let end = plan.directory[index].upperBound
@@ -125,7 +122,7 @@ struct EROFSEmitter {
             bytes.put(layout.nodeNumber(dirent.node), entry)
             bytes.put(UInt16(name), entry + 8)
             bytes[entry + 10] = EROFSEmitter.kind(tree.nodes[Int(dirent.node)].mode)
-            bytes.copy(plan.names[Int(dirent.nameStart)..<Int(dirent.nameStart) + Int(dirent.nameCount)], base + name)
+            bytes.copy(tree.names[Int(dirent.nameStart)..<Int(dirent.nameStart) + Int(dirent.nameCount)], base + name)
             name += Int(dirent.nameCount)
         }
     }

@@ -4,7 +4,7 @@
 //   image ─▶ EROFSImage (bounds-checked, allocation-free reading)
 //
 // What is written: 4 KiB blocks, extended inodes, nothing compressed; regular files have no data in the image but one chunk index
-// that points into extra device 1, the layer's content file. Source: the kernel's fs/erofs/erofs_fs.h and Documentation/filesystems/erofs.rst.
+// that points into an extra device: the content file of its layer. Source: the kernel's fs/erofs/erofs_fs.h and Documentation/filesystems/erofs.rst.
 
 /// Numbers of the on-disk format.
 enum EROFSFormat {
@@ -21,11 +21,9 @@ enum EROFSFormat {
     /// Files in chunks; a table of extra devices.
     static let incompatibleFeatures: UInt32 = 0x4 | 0x8
 
-    /// Size of a slot of the device table, and the index of ours: right behind the superblock.
+    /// Size of a slot of the device table, and the index of the first: right behind the superblock.
     static let deviceSlotSize = 128
     static let deviceSlot = (superOffset + superSize) / deviceSlotSize
-    /// The extra device that holds the files' bytes.
-    static let contentDevice: UInt16 = 1
 
     /// Unit of node numbers: an inode begins at `nid * 32`.
     static let nodeUnit = 32

@@ -10,7 +10,10 @@ public struct EROFSImage: @unchecked Sendable {
     public let root: UInt64
     /// Number of inodes.
     public let inodeCount: UInt64
+    /// Content devices that files point into: as many `device=` options as a mount takes, in the order of their numbers.
+    public let deviceCount: Int
     private let metaOffset: Int
+    private let deviceTable: Int
 
     /// Looks at the superblock.
     public init(_ bytes: UnsafeRawBufferPointer) throws(EROFSError) {
@@ -23,7 +26,16 @@ public struct EROFSImage: @unchecked Sendable {
         root = UInt64(bytes.word16(base + 14))
         inodeCount = bytes.word64(base + 16)
         metaOffset = Int(bytes.word32(base + 40)) * EROFSFormat.blockSize
+        deviceCount = Int(bytes.word16(base + 86))
+        deviceTable = Int(bytes.word16(base + 88)) * EROFSFormat.deviceSlotSize
+        guard deviceTable + deviceCount * EROFSFormat.deviceSlotSize <= bytes.count else { throw .damaged("device table cut short") }
         guard inode(root)?.isDirectory == true else { throw .damaged("no root directory") }
+    }
+
+    /// Bytes of a content device, a multiple of 4096; devices count from 1. Nil when there is none of that number.
+    public func contentSize(ofDevice device: Int) -> UInt64? {
+        guard device >= 1, device <= deviceCount else { return nil }
+        return UInt64(bytes.word32(deviceTable + (device - 1) * EROFSFormat.deviceSlotSize + 64)) << UInt64(EROFSFormat.blockBits)
     }
 
     /// The inode of a node number; nil when there cannot be one.
@@ -72,12 +84,21 @@ public struct EROFSInode: @unchecked Sendable {
         ((union & 0xfff00) >> 8, union & 0xff | (union >> 12 & 0xfff00))
     }
 
-    /// Where a regular file's bytes begin in the content device; nil when it has none.
+    /// Where a regular file's bytes begin in its content device; nil when it has none.
     public var contentOffset: UInt64? {
+        chunkIndex.map { UInt64(bytes.word32($0 + 4)) << UInt64(EROFSFormat.blockBits) }
+    }
+
+    /// Content device that holds a regular file's bytes, from 1 on; nil when it has none.
+    public var contentDevice: UInt16? { chunkIndex.map { bytes.word16($0 + 2) } }
+
+    // One index is the whole file: chunks are as large as the file. Device 0 would be the image itself.
+    private var chunkIndex: Int? {
         guard layout == .chunkBased, size > 0 else { return nil }
         let index = EROFSLayout.aligned(dataStart, EROFSFormat.chunkIndexSize)
-        guard index + EROFSFormat.chunkIndexSize <= bytes.count, bytes.word16(index + 2) == EROFSFormat.contentDevice else { return nil }
-        return UInt64(bytes.word32(index + 4)) << UInt64(EROFSFormat.blockBits)
+        guard index + EROFSFormat.chunkIndexSize <= bytes.count else { return nil }
+        let device = Int(bytes.word16(index + 2))
+        return device >= 1 && device <= image.deviceCount ? index : nil
     }
 
     private var xattrSize: Int {

@@ -15,25 +15,27 @@ struct EROFSLayout {
     init(_ tree: EROFSTree, _ plan: EROFSPlan) throws(EROFSError) {
         placements = []
         placements.reserveCapacity(tree.nodes.count)
-        // Block 0 holds the superblock and the device table.
-        var offset = EROFSFormat.blockSize
+        guard tree.contentSizes.count <= EROFSTree.maximumDevices else { throw .tooLarge("\(tree.contentSizes.count) content devices") }
+        guard tree.contentSizes.allSatisfy({ $0 <= EROFSTree.maximumContent }) else { throw .tooLarge("a content device over 16 TiB") }
+        // Block 0 holds the superblock and the device table, or its beginning.
+        let tableEnd = (EROFSFormat.deviceSlot + tree.contentSizes.count) * EROFSFormat.deviceSlotSize
+        var offset = max(EROFSFormat.blockSize, tableEnd)
         var outside: [(node: Int, size: Int)] = []
         for (index, node) in tree.nodes.enumerated() {
-            let head = EROFSFormat.inodeSize + plan.xattrSize[index]
+            let head = EROFSFormat.inodeSize + EROFSPlan.xattrSize(node)
             let data = EROFSLayout.dataSize(node, plan, index)
             var placement = Placement(offset: 0, layout: .flatPlain)
             var tail = 0
             if data > 0 {
                 tail = data % EROFSFormat.blockSize
-                let isLink = node.mode & 0o170000 == 0o120000
                 // Inline data must end in the block in which it begins; a link is inline as a whole or not at all.
-                if tail > 0, head + tail <= EROFSFormat.blockSize, !isLink || data == tail {
+                if tail > 0, head + tail <= EROFSFormat.blockSize, !node.isLink || data == tail {
                     placement.layout = .flatInline
                 } else {
                     tail = 0
                 }
                 if data > tail { outside.append((index, data - tail)) }
-            } else if node.mode & 0o170000 == 0o100000, node.size > 0 {
+            } else if node.isRegular, node.size > 0 {
                 placement.layout = .chunkBased
                 tail = EROFSFormat.chunkIndexSize + (-head & 7)
             }

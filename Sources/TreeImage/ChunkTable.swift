@@ -1,4 +1,5 @@
 public import Digests
+internal import EROFS
 internal import EStargz
 
 /// One chunk: where its bytes are in the content file, and which part of the blob they come from.
@@ -23,8 +24,6 @@ public struct Chunk: Equatable, Sendable {
 struct ChunkTable {
     /// Alignment of a file's bytes in the content file: the block size of EROFS.
     static let alignment: UInt64 = 4096
-    /// Most bytes of content: EROFS numbers the 4 KiB blocks of a device with 32 bits, and the highest number means "none".
-    static let largestContent = UInt64(UInt32.max - 1) * alignment
     /// Most bytes of the blob that are read for one member. A chunk fetcher decodes at most 64 MiB of a member, and deflate and zstd add
     /// less than one percent to what they cannot compress; what lies between the member's end and the next one is not wanted.
     static let largestSpan: UInt64 = 80 << 20
@@ -91,8 +90,8 @@ struct ChunkTable {
     private mutating func add(_ index: Int) throws(TreeImageError) {
         let file = toc.entries[index]
         let start = ChunkTable.aligned(contentSize)
-        guard UInt64(file.size) <= ChunkTable.largestContent - min(start, ChunkTable.largestContent) else {
-            throw .entry(path: file.name, "the files make more than the \(ChunkTable.largestContent) bytes that a layer can hold")
+        guard UInt64(file.size) <= EROFSTree.maximumContent - min(start, EROFSTree.maximumContent) else {
+            throw .entry(path: file.name, "the files make more than the \(EROFSTree.maximumContent) bytes that a layer can hold")
         }
         contentOffsets[index] = start
         var last = index

@@ -47,16 +47,16 @@ public enum LayerCompiler {
         var builder = TreeBuilder(toc)
         try builder.build()
         let table = try ChunkTable(toc, files: builder.regularFiles(), blobSize: blobSize, payloadEnd: payloadEnd)
-        let tree = builder.tree(contentOffsets: table.contentOffsets, contentSize: table.contentSize)
-        let erofs: [UInt8]
+        let (erofs, inodeCount): ([UInt8], Int)
         do {
-            erofs = try EROFSWriter.image(of: tree)
+            let tree = try builder.tree(contentOffsets: table.contentOffsets, contentSize: table.contentSize)
+            (erofs, inodeCount) = (try EROFSWriter.image(of: tree), tree.nodes.count)
         } catch {
             throw .tree(error.description)
         }
         let map = ChunkMapWriter.bytes(
             table.chunks, contentSize: table.contentSize, blobSize: blobSize, prefetchEnd: table.prefetchEnd, compression: compression)
         return CompiledLayer(
-            erofs: erofs, chunkMap: map, contentSize: table.contentSize, chunkCount: table.chunks.count, inodeCount: tree.nodes.count)
+            erofs: erofs, chunkMap: map, contentSize: table.contentSize, chunkCount: table.chunks.count, inodeCount: inodeCount)
     }
 }

@@ -24,11 +24,13 @@ public struct NodeAttributes: Equatable, Sendable {
     public var deviceMajor: UInt32
     /// Device numbers; 0 for what is no device.
     public var deviceMinor: UInt32
-    /// Where a regular file's bytes begin in the content file; `UInt64.max` for what has none.
+    /// Where a regular file's bytes begin in their content file; `UInt64.max` for what has none.
     public var contentOffset: UInt64
+    /// Content device that holds a regular file's bytes, from 1 on: the layer's place in a merged chain. 0 for what has none.
+    public var contentDevice: UInt16
 }
 
-/// A layer's file tree, mapped: what the FUSE server asks. No operation allocates, and a damaged file answers nil.
+/// A file tree, a layer's or a merged chain's, mapped: what the FUSE server asks. No operation allocates, and a damaged file answers nil.
 public final class LayerTree: Sendable {
     private let file: MappedFile
     private let image: EROFSImage
@@ -51,6 +53,11 @@ public final class LayerTree: Sendable {
     public var root: TreeNode { image.root }
     /// Number of inodes.
     public var inodeCount: UInt64 { image.inodeCount }
+    /// Content devices that files point into: one for a layer's own tree, one for each layer for a merged one.
+    public var deviceCount: Int { image.deviceCount }
+
+    /// Bytes of a content device, a multiple of 4096; devices count from 1. Nil when there is none of that number.
+    public func contentSize(ofDevice device: Int) -> UInt64? { image.contentSize(ofDevice: device) }
 
     /// The node of a name in a directory; nil when there is none.
     public func lookup(_ name: UnsafeRawBufferPointer, in parent: TreeNode) -> TreeNode? {
@@ -67,7 +74,8 @@ public final class LayerTree: Sendable {
             mode: inode.mode, uid: inode.uid, gid: inode.gid, size: inode.size, linkCount: inode.linkCount,
             mtimeSeconds: inode.mtimeSeconds,
             mtimeNanoseconds: inode.mtimeNanoseconds, deviceMajor: device.0, deviceMinor: device.1,
-            contentOffset: inode.isRegular ? inode.contentOffset ?? .max : .max)
+            contentOffset: inode.isRegular ? inode.contentOffset ?? .max : .max,
+            contentDevice: inode.isRegular ? inode.contentDevice ?? 0 : 0)
     }
 
     /// Calls `body` with name, node, type (as in `d_type`) and next cookie of each entry from a cookie on, `.` and `..` among them; false stops.

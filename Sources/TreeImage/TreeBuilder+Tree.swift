@@ -17,27 +17,21 @@ extension TreeBuilder {
     /// The EROFS tree of what is reachable.
     ///
     /// - Parameter contentOffsets: where each regular file's bytes begin, by entry index.
-    func tree(contentOffsets: [Int: UInt64], contentSize: UInt64) -> EROFSTree {
+    func tree(contentOffsets: [Int: UInt64], contentSize: UInt64) throws(EROFSError) -> EROFSTree {
         let order = reachable()
         var numbers = [Int32](repeating: -1, count: nodes.count)
         for (number, node) in order.enumerated() { numbers[Int(node)] = Int32(number) }
         var tree = EROFSTree(root: erofsNode(nodes[0], contentOffsets))
-        tree.contentSize = contentSize
-        tree.nodes.reserveCapacity(order.count)
-        for node in order.dropFirst() { tree.nodes.append(erofsNode(nodes[Int(node)], contentOffsets)) }
-        var links = [UInt32](repeating: 0, count: order.count)
-        // A directory is named by its parent, itself, and each subdirectory's "..".
-        for (number, node) in order.enumerated() where nodes[Int(node)].kind == .directory { links[number] = 2 }
+        tree.contentSizes = [contentSize]
+        tree.reserveCapacity(order.count)
+        for node in order.dropFirst() { _ = tree.append(erofsNode(nodes[Int(node)], contentOffsets)) }
+        for (number, node) in order.enumerated() { try addDetails(of: nodes[Int(node)], to: number, in: &tree) }
         names.bytes.withUnsafeBytes { bytes in
             for record in names.records where numbers[Int(record.directory)] >= 0 && numbers[Int(record.node)] >= 0 {
-                let (directory, node) = (Int(numbers[Int(record.directory)]), Int(numbers[Int(record.node)]))
-                tree.link(
-                    node, in: directory, name: UnsafeRawBufferPointer(rebasing: bytes[Int(record.start)..<Int(record.start + record.count)])
-                )
-                if nodes[Int(record.node)].kind == .directory { links[directory] += 1 } else { links[node] += 1 }
+                let name = UnsafeRawBufferPointer(rebasing: bytes[Int(record.start)..<Int(record.start + record.count)])
+                tree.link(Int(numbers[Int(record.node)]), in: Int(numbers[Int(record.directory)]), name: name)
             }
         }
-        for number in links.indices { tree.nodes[number].linkCount = links[number] }
         return tree
     }
 
@@ -52,12 +46,8 @@ extension TreeBuilder {
     }
 
     private func erofsNode(_ node: Node, _ contentOffsets: [Int: UInt64]) -> EROFSTree.Node {
-        guard node.entry >= 0 else {
-            // A directory that is only implied: as tar and the reference make it.
-            var implied = EROFSTree.Node(mode: 0o040755)
-            if node.isOpaque { implied.xattrs = [TreeBuilder.opaque] }
-            return implied
-        }
+        // A directory that is only implied: as tar and the reference make it.
+        guard node.entry >= 0 else { return EROFSTree.Node(mode: 0o040755) }
         let entry = toc.entries[Int(node.entry)]
         var result = EROFSTree.Node(mode: TreeBuilder.type(node.kind) | UInt16(truncatingIfNeeded: entry.mode & 0o7777))
         result.uid = UInt32(truncatingIfNeeded: entry.uid)
@@ -72,19 +62,28 @@ extension TreeBuilder {
         case .regular:
             result.size = UInt64(entry.size)
             result.contentOffset = contentOffsets[Int(node.entry)] ?? 0
-        case .symlink: result.target = Array(entry.linkName.utf8)
         case .character, .block:
             result.deviceMajor = UInt32(truncatingIfNeeded: entry.deviceMajor)
             result.deviceMinor = UInt32(truncatingIfNeeded: entry.deviceMinor)
         default: break
         }
-        result.xattrs = TreeBuilder.xattrs(entry)
-        if node.isOpaque { result.xattrs.append(TreeBuilder.opaque) }
-        result.xattrs.sort { $0.name.lexicographicallyPrecedes($1.name) }
         return result
     }
 
-    private static let opaque = (name: Array("trusted.overlay.opaque".utf8), value: [UInt8(ascii: "y")])
+    /// What a node has beside its fixed fields: a link's target, extended attributes.
+    private func addDetails(of node: Node, to number: Int, in tree: inout EROFSTree) throws(EROFSError) {
+        guard !node.isWhiteout else { return }
+        var xattrs: [(name: [UInt8], value: [UInt8])] = []
+        if node.entry >= 0 {
+            let entry = toc.entries[Int(node.entry)]
+            if node.kind == .symlink { tree.setTarget(entry.linkName.utf8, of: number) }
+            if !entry.xattrs.isEmpty { xattrs = TreeBuilder.xattrs(entry) }
+        }
+        if node.isOpaque { xattrs.append(OverlayMarks.opaque) }
+        guard !xattrs.isEmpty else { return }
+        xattrs.sort { $0.name.lexicographicallyPrecedes($1.name) }
+        try tree.setXattrs(xattrs, of: number)
+    }
 
     // A layer must not speak to overlayfs itself: a redirect would lead out of it. Names that Linux has no handler for cannot be set on unpacking either.
     private static func xattrs(_ entry: TOCEntry) -> [(name: [UInt8], value: [UInt8])] {

@@ -61,6 +61,7 @@ enum CompiledSurface {
         switch attributes.mode & 0o170000 {
         case 0o100000 where attributes.size > 0:
             let start = attributes.contentOffset
+            try promise(attributes.contentDevice == 1, "a layer's files are in its content file")
             try promise(start < map.contentSize && attributes.size <= map.contentSize - start, "a file lies within the content")
             guard let first = map.index(containing: start), let last = map.index(containing: start + attributes.size - 1) else {
                 throw BrokenPromise(description: "every byte of a file is in a chunk")

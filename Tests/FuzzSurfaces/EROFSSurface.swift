@@ -8,7 +8,7 @@ enum EROFSSurface {
         var budget = 200_000
         for number in 0..<UInt64(bytes.count / 32 + 2) {
             guard budget > 0, let inode = image.inode(number) else { continue }
-            _ = (inode.mode, inode.size, inode.mtimeSeconds, inode.linkCount, inode.device, inode.contentOffset)
+            _ = (inode.mode, inode.size, inode.mtimeSeconds, inode.linkCount, inode.device, inode.contentOffset, inode.contentDevice)
             if let target = inode.target { try promise(target.count <= 4096, "a link's target is bounded") }
             inode.forEachXattr { _, name, value in
                 budget -= 1
