@@ -11,9 +11,11 @@ public struct LayerFacts: Codable, Equatable, Sendable {
     public var format: String
     /// Version of the files' layout; a layer of another version is compiled again.
     public var version: Int
+    /// Digest of the tree's file; nil until the store writes the layer.
+    public internal(set) var treeDigest: Digest?
 
-    /// The version that this code writes and reads.
-    public static let currentVersion = 1
+    /// The version that this code writes and reads: 2 since every file but the bitmap proves itself when it is opened.
+    public static let currentVersion = 2
 
     /// Facts about a layer compiled now.
     public init(tocDigest: Digest, blobSize: UInt64, format: String) {

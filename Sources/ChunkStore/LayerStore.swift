@@ -31,21 +31,25 @@ public final class LayerStore: Sendable {
             guard access(directory, F_OK) == 0 else { return nil }
             do {
                 let layer = try StoredLayer(directory: directory, digest: digest)
-                guard layer.facts.version == LayerFacts.currentVersion else {
-                    throw StoreError.damaged(path: directory, reason: "of another version")
-                }
                 layers[digest] = layer
                 return layer
-            } catch let error as StoreError {
-                guard case .damaged = error else { throw error }
-            } catch is TreeImageError {
-                // The compiled files are derived from the blob: damaged ones are made again.
+            } catch  where LayerStore.isDamage(error) {
+                try Files.remove(directory)
+                return nil
             }
-            try Files.remove(directory)
-            return nil
         }
         guard let found, tocDigest == nil || found.facts.tocDigest == tocDigest else { return nil }
         return found
+    }
+
+    /// Whether an error says that a layer's files are not what they should be: they are derived from the blob and can be made again. What the
+    /// machine lacks (descriptors, memory, a disk that answers) is no reason to throw away what was fetched.
+    static func isDamage(_ error: any Error) -> Bool {
+        switch error {
+        case StoreError.damaged, TreeImageError.damaged, HostError.tooLarge: true
+        case StoreError.system(_, _, ENOENT), HostError.call(_, _, ENOENT): true
+        default: false
+        }
     }
 
     /// Puts a compiled layer into the store, without contents. When another thread or process was faster, theirs is the result.
@@ -104,6 +108,8 @@ public final class LayerStore: Sendable {
         try write("tree.erofs", compiled.erofs)
         try write("chunks", compiled.chunkMap)
         try write("present", PresenceBitmap.emptyFile(count: compiled.chunkCount, boot: .current()))
+        var facts = facts
+        facts.treeDigest = Digest.sha256(compiled.erofs)
         try write("layer.json", facts.encoded())
         let content = try OpenFile(directory + "/content", flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         guard ftruncate(content.descriptor, off_t(compiled.contentSize)) == 0 else { throw StoreError.last("resize", content.path) }
@@ -111,7 +117,10 @@ public final class LayerStore: Sendable {
 
     private func replace(_ directory: String, with temporary: String, digest: Digest) throws {
         let aside = layersDirectory + "/.old-\(digest.hex.prefix(16))-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        guard rename(directory, aside) == 0, rename(temporary, directory) == 0 else { throw StoreError.last("rename", directory) }
+        // It is gone when it was damaged.
+        guard rename(directory, aside) == 0 || errno == ENOENT, rename(temporary, directory) == 0 else {
+            throw StoreError.last("rename", directory)
+        }
         _ = open.withLock { $0.removeValue(forKey: digest) }
         try Files.remove(aside)
     }

@@ -14,6 +14,13 @@ public final class OpenFile: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Size of the file in bytes, now.
+    func size() throws(StoreError) -> UInt64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .last("stat", path) }
+        return UInt64(status.st_size)
+    }
+
     /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end of the file.
     public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {
         var done = 0

@@ -36,14 +36,14 @@ final class PresenceBitmap: @unchecked Sendable {
         return bytes
     }
 
-    /// Maps the file; `path` is for messages.
-    init(descriptor: Int32, path: String, count: Int) throws(StoreError) {
+    /// Maps the file, whose size decides first: what lies behind a file's end raises SIGBUS.
+    init(_ file: OpenFile, count: Int) throws(StoreError) {
+        let path = file.path
         length = PresenceBitmap.fileSize(count: count)
         self.count = count
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .last("stat", path) }
-        guard status.st_size == length else { throw .damaged(path: path, reason: "\(status.st_size) bytes instead of \(length)") }
-        guard let mapping = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), mapping != MAP_FAILED else {
+        let size = try file.size()
+        guard size == length else { throw .damaged(path: path, reason: "\(size) bytes instead of \(length)") }
+        guard let mapping = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_SHARED, file.descriptor, 0), mapping != MAP_FAILED else {
             throw .last("map", path)
         }
         self.mapping = mapping

@@ -9,9 +9,11 @@ public import TreeImage
 ///                  chunks       chunk map, immutable
 ///                  content      sparse file of the files' bytes, each file at a 4 KiB-aligned offset
 ///                  present      bitmap of verified chunks
-///                  layer.json   what the layer was compiled from
+///                  layer.json   what the layer was compiled from, and the digest of its tree
 ///
-/// Any number of threads and processes may use one at the same time: bytes at a place are determined by the chunk's digest, so two writers
+/// What is opened was looked at: the tree has its digest, the chunk map its checksum, all files the sizes that belong together. What is not
+/// right is an error that says so, and the layer is fetched again. A wrong bit in `present` is the one thing that cannot be seen, until the
+/// next boot, when each marked chunk proves itself. Any number of threads and processes may use one at the same time: bytes at a place are determined by the chunk's digest, so two writers
 /// write the same, and a bit is set only after its bytes.
 public final class StoredLayer: Sendable {
     /// Digest of the layer's blob.
@@ -28,12 +30,23 @@ public final class StoredLayer: Sendable {
 
     init(directory: String, digest: Digest) throws {
         self.digest = digest
-        facts = try LayerFacts(bytes: Files.read(directory + "/layer.json", limit: 1 << 16), path: directory + "/layer.json")
-        tree = try LayerTree(path: directory + "/tree.erofs")
+        let factsPath = directory + "/layer.json"
+        facts = try LayerFacts(bytes: Files.read(factsPath, limit: 1 << 16), path: factsPath)
+        guard facts.version == LayerFacts.currentVersion, let treeDigest = facts.treeDigest else {
+            throw StoreError.damaged(path: factsPath, reason: "of version \(facts.version)")
+        }
+        tree = try LayerTree(path: directory + "/tree.erofs", digest: treeDigest)
         chunks = try ChunkMap(path: directory + "/chunks")
+        guard facts.blobSize == chunks.blobSize else {
+            throw StoreError.damaged(path: factsPath, reason: "of a blob of \(facts.blobSize) bytes instead of \(chunks.blobSize)")
+        }
         content = try OpenFile(directory + "/content", flags: O_RDWR)
+        let contentSize = try content.size()
+        guard contentSize == chunks.contentSize else {
+            throw StoreError.damaged(path: content.path, reason: "\(contentSize) bytes instead of \(chunks.contentSize)")
+        }
         let bitmap = try OpenFile(directory + "/present", flags: O_RDWR)
-        present = try PresenceBitmap(descriptor: bitmap.descriptor, path: bitmap.path, count: chunks.count)
+        present = try PresenceBitmap(bitmap, count: chunks.count)
         try bitmap.lock()
         try recheckAfterBoot()
         bitmap.unlock()

@@ -1,4 +1,5 @@
 public import Digests
+internal import EROFS
 internal import Glibc
 internal import HostSystem
 
@@ -6,23 +7,26 @@ internal import HostSystem
 ///
 ///     0    magic "STCHUNK1"      8   compression       12  record size
 ///     16   count                 24  content size      32  content bytes (sum of the chunks' sizes)
-///     40   blob size             48  prefetch end      56  FNV-1a of everything from 64 on
+///     40   blob size             48  prefetch end      56  FNV-1a of everything else
 ///     64   records, 72 bytes each, sorted by content offset and by blob offset: content offset, size, blob offset, blob length,
 ///          inner offset (8 bytes each), digest (32)
 ///     …    indexes of the records sorted by digest, 4 bytes each
 enum ChunkMapFormat {
     static let magic: UInt64 = 0x314b_4e55_4843_5453
+    static let checksumOffset = 56
     static let headerSize = 64
     static let recordSize = 72
 
     static func fileSize(_ count: Int) -> Int { headerSize + count * (recordSize + 4) }
 
+    /// The checksum of a whole file, the field for it taken as zero.
     // Eight bytes at a time: it guards against a damaged disk, not against an attacker, who could as well replace the tree.
     static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         var position = 0
         while position + 8 <= bytes.count {
-            hash = (hash ^ bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)) &* 0x0000_0100_0000_01b3
+            let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            hash = (hash ^ (position == checksumOffset ? 0 : word)) &* 0x0000_0100_0000_01b3
             position += 8
         }
         for byte in bytes[position...] { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
@@ -59,7 +63,7 @@ enum ChunkMapWriter {
             for (position, index) in order.enumerated() {
                 bytes.storeBytes(of: UInt32(index).littleEndian, toByteOffset: indexes + 4 * position, as: UInt32.self)
             }
-            put(ChunkMapFormat.checksum(UnsafeRawBufferPointer(rebasing: bytes[ChunkMapFormat.headerSize...])), 56)
+            put(ChunkMapFormat.checksum(UnsafeRawBufferPointer(bytes)), ChunkMapFormat.checksumOffset)
         }
         return output
     }
@@ -82,26 +86,22 @@ public final class ChunkMap: Sendable {
     /// Compression of the blob's members.
     public let compression: ChunkCompression
 
-    /// Maps a file that `LayerCompiler` made, its checksum verified.
-    public convenience init(path: String) throws(TreeImageError) {
-        let file: MappedFile
-        do {
-            file = try MappedFile(path)
-        } catch {
-            throw .damaged(path: path, error.description)
-        }
-        try self.init(file: file, bytes: file.bytes, path: path)
-    }
-
-    private init(file: MappedFile, bytes: UnsafeRawBufferPointer, path: String) throws(TreeImageError) {
+    /// Maps a file that `LayerCompiler` made. Its checksum is verified and each record looked at once, so that whatever the bytes are,
+    /// what is answered later lies within the content and the blob.
+    ///
+    /// - Throws: `TreeImageError.damaged`, `.unreadable`.
+    public init(path: String) throws(TreeImageError) {
+        let file = try MappedFile.compiled(path)
+        let bytes = file.bytes
         func word(_ offset: Int) -> UInt64 { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
         guard bytes.count >= ChunkMapFormat.headerSize, word(0) == ChunkMapFormat.magic else {
             throw .damaged(path: path, "not a chunk map")
         }
         guard word(16) <= UInt64(Int32.max), bytes.count == ChunkMapFormat.fileSize(Int(word(16))),
-            let compression = ChunkCompression(rawValue: UInt32(truncatingIfNeeded: word(8)))
+            let compression = ChunkCompression(rawValue: UInt32(truncatingIfNeeded: word(8))),
+            word(8) >> 32 == UInt64(ChunkMapFormat.recordSize)
         else { throw .damaged(path: path, "a chunk map of the wrong size") }
-        guard word(56) == ChunkMapFormat.checksum(UnsafeRawBufferPointer(rebasing: bytes[ChunkMapFormat.headerSize...])) else {
+        guard word(ChunkMapFormat.checksumOffset) == ChunkMapFormat.checksum(bytes) else {
             throw .damaged(path: path, "the checksum is wrong")
         }
         self.file = file
@@ -109,6 +109,9 @@ public final class ChunkMap: Sendable {
         count = Int(word(16))
         (contentSize, contentBytes, blobSize, prefetchEnd) = (word(24), word(32), word(40), word(48))
         records = ChunkRecords(bytes: bytes, count: count)
+        guard prefetchEnd <= blobSize, records.fit(contentSize: contentSize, contentBytes: contentBytes, blobSize: blobSize) else {
+            throw .damaged(path: path, "its chunks do not fit together")
+        }
     }
 
     /// One chunk; `index` is below `count`.
@@ -171,6 +174,24 @@ struct ChunkRecords: @unchecked Sendable {
         Chunk(
             contentOffset: word(index, 0), size: word(index, 8), blobOffset: word(index, 16), blobLength: word(index, 24),
             innerOffset: word(index, 32), digest: digest(index))
+    }
+
+    /// Whether all chunks are what `ChunkTable` makes: in the order of both content and blob, apart from each other, and inside.
+    func fit(contentSize: UInt64, contentBytes: UInt64, blobSize: UInt64) -> Bool {
+        guard contentSize <= EROFSTree.maximumContent, blobSize <= UInt64(Int64.max) else { return false }
+        var (contentEnd, sum): (UInt64, UInt64) = (0, 0)
+        var (blobOffset, innerEnd): (UInt64, UInt64) = (0, 0)
+        for index in 0..<count {
+            let (place, size) = (contentOffset(index), size(index))
+            guard size > 0, place >= contentEnd, place <= contentSize, size <= contentSize - place else { return false }
+            (contentEnd, sum) = (place + size, sum + size)
+            let (offset, length, inner) = (word(index, 16), word(index, 24), word(index, 32))
+            guard length > 0, length <= ChunkTable.largestSpan, offset < blobSize, length <= blobSize - offset, inner <= Int64.max,
+                offset > blobOffset || offset == blobOffset && inner >= innerEnd
+            else { return false }
+            (blobOffset, innerEnd) = (offset, inner + size)
+        }
+        return sum == contentBytes
     }
 
     func byDigest(_ position: Int) -> Int {

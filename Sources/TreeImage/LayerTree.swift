@@ -1,3 +1,4 @@
+public import Digests
 internal import EROFS
 internal import HostSystem
 
@@ -36,12 +37,12 @@ public final class LayerTree: Sendable {
     private let image: EROFSImage
 
     /// Maps an image that `LayerCompiler` made.
-    public init(path: String) throws(TreeImageError) {
-        do {
-            file = try MappedFile(path)
-        } catch {
-            throw .damaged(path: path, error.description)
-        }
+    ///
+    /// - Parameter digest: of the whole file, which costs a look at all of it; nil where the file has just been written.
+    /// - Throws: `TreeImageError.damaged`, `.unreadable`.
+    public init(path: String, digest: Digest? = nil) throws(TreeImageError) {
+        file = try .compiled(path)
+        if let digest, Digest.sha256(file.bytes) != digest { throw .damaged(path: path, "its digest is not \(digest)") }
         do {
             image = try EROFSImage(file.bytes)
         } catch {
