@@ -3,7 +3,7 @@ internal import EStargz
 
 /// Turns the entries of a TOC into a tree: names cleaned, parents found or made, links resolved, whiteouts as overlayfs wants them.
 ///
-/// Later entries win over earlier ones of the same name. Nothing may leave the tree: `..`, and anything below a name that is no directory, is refused.
+/// Later entries win over earlier ones of the same name, hard links whose targets come after them among both. Nothing may leave the tree: `..`, and anything below a name that is no directory, is refused.
 struct TreeBuilder {
     /// A node of the tree being built.
     struct Node {
@@ -25,8 +25,8 @@ struct TreeBuilder {
     let toc: TOC
     private(set) var nodes: [Node] = [Node(entry: -1, kind: .directory)]
     private(set) var names: NameTable
-    /// Hard links whose targets were not there yet.
-    private var laterLinks: [Int] = []
+    /// Hard links whose targets were not there yet. A node of their own keeps their places, so that all that comes after them meets them.
+    private var laterLinks: [(record: Int, node: Int32)] = []
     // Entries of one directory follow each other: the last directory is remembered.
     private var lastDirectory: (path: [ArraySlice<UInt8>], node: Int32) = ([], 0)
 
@@ -42,31 +42,34 @@ struct TreeBuilder {
     /// Adds all entries.
     mutating func build() throws(TreeImageError) {
         for index in toc.entries.indices where toc.entries[index].kind != .chunk { try add(index) }
-        try addLaterLinks()
+        for link in laterLinks { try resolve(link) }
     }
 
-    // A link to a link to a link: each is followed to its end once, however the TOC orders them.
-    private mutating func addLaterLinks() throws(TreeImageError) {
-        var pending: [[UInt8]: Int] = [:]
-        for index in laterLinks { pending[try TreeBuilder.clean(toc.entries[index].name)] = index }
-        for index in laterLinks {
-            var chain = [index]
-            while let last = chain.last, try target(of: toc.entries[last]) == nil {
-                // Taken out, so that a circle ends: nothing leads on from its last link.
-                guard let next = pending.removeValue(forKey: try TreeBuilder.clean(toc.entries[last].linkName)) else {
-                    let entry = toc.entries[last]
-                    throw .entry(path: entry.name, "hard link to \"\(entry.linkName)\", which is not in the layer")
-                }
-                chain.append(next)
+    /// Lets a later link's name, unless another entry has taken it, lead to the link's target.
+    ///
+    /// The target may be a later link itself. All names on the way lead to its end afterwards, so each is followed once, however the TOC orders them.
+    private mutating func resolve(_ link: (record: Int, node: Int32)) throws(TreeImageError) {
+        var passed: [Int] = []
+        var node = link.node
+        while nodes[Int(node)].kind == .hardlink {
+            let entry = toc.entries[Int(nodes[Int(node)].entry)]
+            // More names than there are later links: a circle.
+            guard passed.count <= laterLinks.count, let record = try target(of: entry) else {
+                throw .entry(path: entry.name, "hard link to \"\(entry.linkName)\", which is not in the layer")
             }
-            for link in chain.reversed() { try add(link) }
+            passed.append(record)
+            node = names.records[record].node
         }
+        for record in passed { names.replace(record, node: node) }
+        if names.records[link.record].node == link.node { names.replace(link.record, node: node) }
     }
 
-    /// The node that a hard link is another name of; nil while there is none.
-    private func target(of link: TOCEntry) throws(TreeImageError) -> Int32? {
-        guard let node = try find(link.linkName), nodes[Int(node)].kind != .directory, !nodes[Int(node)].isWhiteout else { return nil }
-        return node
+    /// The record of the name that a hard link names; nil while there is none.
+    private func target(of link: TOCEntry) throws(TreeImageError) -> Int? {
+        guard let record = try find(link.linkName), case let node = nodes[Int(names.records[record].node)], node.kind != .directory,
+            !node.isWhiteout
+        else { return nil }
+        return record
     }
 
     private mutating func add(_ index: Int) throws(TreeImageError) {
@@ -84,18 +87,26 @@ struct TreeBuilder {
             return try whiteout(name.dropFirst(TreeBuilder.whiteoutPrefix.count), parent, index)
         }
         if entry.kind == .hardlink {
-            guard let target = try target(of: entry) else {
-                laterLinks.append(index)
+            return try addLink(index, name, parent)
+        }
+        var isOpaque = false
+        if entry.kind == .directory, let existing = record(name, parent), case let node = Int(names.records[existing].node) {
+            if nodes[node].kind == .directory {
+                nodes[node].entry = Int32(index)
                 return
             }
-            return place(name, parent, target)
+            isOpaque = nodes[node].isWhiteout
         }
-        let existing = record(name, parent)
-        if let existing, entry.kind == .directory, case let node = Int(names.records[existing].node), nodes[node].kind == .directory {
-            nodes[node].entry = Int32(index)
-            return
+        place(name, parent, try append(Node(entry: Int32(index), kind: entry.kind, isOpaque: isOpaque)))
+    }
+
+    private mutating func addLink(_ index: Int, _ name: ArraySlice<UInt8>, _ parent: Int32) throws(TreeImageError) {
+        if let target = try target(of: toc.entries[index]), case let node = names.records[target].node, nodes[Int(node)].kind != .hardlink {
+            place(name, parent, node)
+        } else {
+            let node = try append(Node(entry: Int32(index), kind: .hardlink))
+            laterLinks.append((place(name, parent, node), node))
         }
-        place(name, parent, try append(Node(entry: Int32(index), kind: entry.kind)))
     }
 
     private mutating func append(_ node: Node) throws(TreeImageError) -> Int32 {
@@ -107,11 +118,17 @@ struct TreeBuilder {
     private static let whiteoutPrefix = Array(".wh.".utf8)
     private static let opaqueSuffix = Array(".wh..opq".utf8)
 
-    // `.wh..wh..opq` makes its directory opaque; other names of that kind are bookkeeping of aufs; a real entry of the same name wins.
+    // `.wh..wh..opq` makes its directory opaque; other names of that kind are bookkeeping of aufs; a real entry of the same name wins, and
+    // where that is a directory it still hides the lower one.
     private mutating func whiteout(_ name: ArraySlice<UInt8>, _ parent: Int32, _ index: Int) throws(TreeImageError) {
         if name.elementsEqual(TreeBuilder.opaqueSuffix) {
             nodes[Int(parent)].isOpaque = true
-        } else if !name.starts(with: TreeBuilder.whiteoutPrefix), !name.isEmpty, record(name, parent) == nil {
+        } else if !name.starts(with: TreeBuilder.whiteoutPrefix), !name.isEmpty {
+            if let existing = record(name, parent) {
+                let node = Int(names.records[existing].node)
+                if nodes[node].kind == .directory { nodes[node].isOpaque = true }
+                return
+            }
             guard !TreeBuilder.dots.contains(Array(name)) else {
                 throw .entry(path: toc.entries[index].name, "a whiteout of \".\" or \"..\"")
             }
@@ -121,13 +138,16 @@ struct TreeBuilder {
 
     private static let dots = [[UInt8(ascii: ".")], [UInt8(ascii: "."), UInt8(ascii: ".")]]
 
-    private mutating func place(_ name: ArraySlice<UInt8>, _ parent: Int32, _ node: Int32) {
+    /// Gives a node a name, and the record of it.
+    @discardableResult
+    private mutating func place(_ name: ArraySlice<UInt8>, _ parent: Int32, _ node: Int32) -> Int {
         if let existing = record(name, parent) {
             names.replace(existing, node: node)
             lastDirectory = ([], 0)
-        } else {
-            name.withUnsafeBufferPointer { names.add($0, in: parent, node: node) }
+            return existing
         }
+        name.withUnsafeBufferPointer { names.add($0, in: parent, node: node) }
+        return names.records.count - 1
     }
 
     private func record(_ name: ArraySlice<UInt8>, _ parent: Int32) -> Int? {
@@ -159,18 +179,16 @@ struct TreeBuilder {
         return node
     }
 
-    private func find(_ path: String) throws(TreeImageError) -> Int32? {
+    /// The record of a path's last name; nil for the root too.
+    private func find(_ path: String) throws(TreeImageError) -> Int? {
         var node: Int32 = 0
+        var last: Int?
         for name in try TreeBuilder.components(path) {
             guard let found = record(name, node) else { return nil }
             node = names.records[found].node
+            last = found
         }
-        return node
-    }
-
-    /// A path in its one spelling.
-    private static func clean(_ path: String) throws(TreeImageError) -> [UInt8] {
-        Array(try components(path).joined(separator: [UInt8(ascii: "/")]))
+        return last
     }
 
     /// The names of a path, without empty ones and `.`; leading and trailing slashes mean nothing.
