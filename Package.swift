@@ -127,8 +127,8 @@ let package = Package(
 
         // Tests: a mirror of Sources, then what needs a kernel (root, /dev/fuse), then what needs servers.
         .target(
-            name: "TestSupport", dependencies: ["HostSystem", "Digests", "OCI", "Tar", "CLinux", "Threads"], path: "Tests/TestSupport",
-            swiftSettings: settings),
+            name: "TestSupport", dependencies: ["HostSystem", "Digests", "OCI", "Tar", "EStargz", "TreeImage", "CLinux", "Threads"],
+            path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "FuzzSurfaces", dependencies: ["Digests", "Compression", "Tar", "EStargz", "OCI", "EROFS", "TreeImage"],
             path: "Tests/FuzzSurfaces", swiftSettings: settings),

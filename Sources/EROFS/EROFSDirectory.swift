@@ -8,6 +8,16 @@ public struct EROFSDirent {
     public let node: UInt64
     /// Linux' generic on-disk file type.
     public let kind: UInt8
+
+    /// The order of names in a directory, by bytes: below zero when `a` comes before `b`, zero when they are the same.
+    public static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+        let count = min(a.count, b.count)
+        if count > 0, let left = a.baseAddress, let right = b.baseAddress {
+            let order = memcmp(left, right, count)
+            if order != 0 { return Int(order) }
+        }
+        return a.count - b.count
+    }
 }
 
 extension EROFSInode {
@@ -54,14 +64,14 @@ extension EROFSInode {
         while low < high {
             let middle = (low + high + 1) / 2
             guard let first = directoryBlock(middle)?.dirent(0) else { return nil }
-            if EROFSInode.compare(first.name, name) <= 0 { low = middle } else { high = middle - 1 }
+            if EROFSDirent.compare(first.name, name) <= 0 { low = middle } else { high = middle - 1 }
         }
         guard low >= 0, let block = directoryBlock(low) else { return nil }
         (low, high) = (0, block.count - 1)
         while low <= high {
             let middle = (low + high) / 2
             guard let dirent = block.dirent(middle) else { return nil }
-            let order = EROFSInode.compare(dirent.name, name)
+            let order = EROFSDirent.compare(dirent.name, name)
             if order == 0 { return dirent.node }
             if order < 0 { low = middle + 1 } else { high = middle - 1 }
         }
@@ -85,14 +95,5 @@ extension EROFSInode {
             position = 0
         }
         return true
-    }
-
-    private static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
-        let count = min(a.count, b.count)
-        if count > 0, let left = a.baseAddress, let right = b.baseAddress {
-            let order = memcmp(left, right, count)
-            if order != 0 { return Int(order) }
-        }
-        return a.count - b.count
     }
 }

@@ -37,8 +37,9 @@ enum EROFSFormat {
 
     static let xattrHeaderSize = 12
     static let xattrEntrySize = 4
-    /// Name prefixes that are stored as a number (erofs_fs.h, EROFS_XATTR_INDEX_*).
-    static let xattrPrefixes: [(index: UInt8, name: StaticString)] = [
+    /// A name prefix that is stored as a number (erofs_fs.h, EROFS_XATTR_INDEX_*).
+    typealias XattrPrefix = (index: UInt8, name: StaticString)
+    static let xattrPrefixes: [XattrPrefix] = [
         (2, "system.posix_acl_access"), (3, "system.posix_acl_default"), (1, "user."), (4, "trusted."), (6, "security."),
     ]
 

@@ -32,6 +32,9 @@ public struct EROFSImage: @unchecked Sendable {
         guard inode(root)?.isDirectory == true else { throw .damaged("no root directory") }
     }
 
+    /// Most names that an image of this size can hold in all directories together: a walk that finds more goes in circles.
+    public var maximumNames: Int { bytes.count / EROFSFormat.direntSize }
+
     /// Bytes of a content device, a multiple of 4096; devices count from 1. Nil when there is none of that number.
     public func contentSize(ofDevice device: Int) -> UInt64? {
         guard device >= 1, device <= deviceCount else { return nil }
@@ -106,7 +109,9 @@ public struct EROFSInode: @unchecked Sendable {
         return count == 0 ? 0 : EROFSFormat.xattrHeaderSize + (count - 1) * 4
     }
 
-    private var dataStart: Int { offset + EROFSFormat.inodeSize + xattrSize }
+    var hasXattrs: Bool { bytes.word16(offset + 2) != 0 }
+
+    var dataStart: Int { offset + EROFSFormat.inodeSize + xattrSize }
 
     /// The bytes of a directory's or link's data from `position`, to the end of its block; nil outside of the image.
     func block(_ index: Int) -> UnsafeRawBufferPointer? {
@@ -124,26 +129,6 @@ public struct EROFSInode: @unchecked Sendable {
     public var target: UnsafeRawBufferPointer? {
         guard mode & 0o170000 == 0o120000, size <= UInt64(EROFSFormat.blockSize) else { return nil }
         return block(0)
-    }
-
-    /// Calls `body` with each extended attribute: prefix, rest of the name, value; false stops.
-    public func forEachXattr(_ body: (StaticString, UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Bool) {
-        var position = offset + EROFSFormat.inodeSize + EROFSFormat.xattrHeaderSize
-        let end = dataStart
-        guard end <= bytes.count else { return }
-        while position + EROFSFormat.xattrEntrySize <= end {
-            let (name, value) = (Int(bytes[position]), Int(bytes.word16(position + 2)))
-            let start = position + EROFSFormat.xattrEntrySize
-            guard start + name + value <= end else { return }
-            let index = bytes[position + 1]
-            if let prefix = EROFSFormat.xattrPrefixes.first(where: { $0.index == index }) {
-                let suffix = UnsafeRawBufferPointer(rebasing: bytes[start..<start + name])
-                guard body(prefix.name, suffix, UnsafeRawBufferPointer(rebasing: bytes[start + name..<start + name + value])) else {
-                    return
-                }
-            }
-            position = start + (name + value + 3) & ~3
-        }
     }
 }
 

@@ -35,6 +35,7 @@ public struct EROFSTree: Sendable {
         var isDirectory: Bool { mode & 0o170000 == 0o040000 }
         var isRegular: Bool { mode & 0o170000 == 0o100000 }
         var isLink: Bool { mode & 0o170000 == 0o120000 }
+        var isDevice: Bool { mode & 0o170000 == 0o020000 || mode & 0o170000 == 0o060000 }
     }
 
     /// A name in a directory.
@@ -69,6 +70,11 @@ public struct EROFSTree: Sendable {
         nodes = [root]
     }
 
+    /// A tree without nodes: the first that is appended becomes the root directory.
+    public init() {
+        nodes = []
+    }
+
     /// Makes room for that many nodes.
     public mutating func reserveCapacity(_ count: Int) {
         nodes.reserveCapacity(count)
@@ -101,15 +107,22 @@ public struct EROFSTree: Sendable {
     /// - Throws: `EROFSError.tooLarge` for what the format cannot express.
     public mutating func setXattrs(_ xattrs: [(name: [UInt8], value: [UInt8])], of node: Int) throws(EROFSError) {
         let start = attributes.count
-        for (name, value) in xattrs {
-            guard let (index, suffix) = EROFSTree.split(name), suffix.count <= 255, value.count <= 65_535 else {
-                throw .tooLarge("extended attribute \"\(String(decoding: name.prefix(80), as: UTF8.self))\" cannot be stored")
-            }
-            appendXattr(index, suffix, value)
-        }
+        for (name, value) in xattrs { try appendXattr(name, value) }
+        try giveXattrs(from: start, to: node)
+    }
+
+    /// Gives a node the attributes that were appended since `start`.
+    mutating func giveXattrs(from start: Int, to node: Int) throws(EROFSError) {
         // The count of 4-byte units after the header is a 16-bit number.
         guard (attributes.count - start) / 4 < 65_535 else { throw .tooLarge("more than 256 KiB of extended attributes on one file") }
         nodes[node].xattrs = start..<attributes.count
+    }
+
+    mutating func appendXattr(_ name: [UInt8], _ value: [UInt8]) throws(EROFSError) {
+        guard let (index, suffix) = EROFSTree.split(name), suffix.count <= 255, value.count <= 65_535 else {
+            throw .tooLarge("extended attribute \"\(String(decoding: name.prefix(80), as: UTF8.self))\" cannot be stored")
+        }
+        appendXattr(index, suffix, value)
     }
 
     mutating func appendXattr(_ index: UInt8, _ suffix: some Collection<UInt8>, _ value: some Collection<UInt8>) {

@@ -5,6 +5,7 @@ public import EStargz
 // TreeImage: a layer's TOC compiled once into two immutable files that are mapped and never parsed again.
 //
 //   TOC ─▶ TreeBuilder (names, parents, links, whiteouts) ─▶ ChunkTable (chunks checked, content offsets assigned) ─▶ EROFS image + chunk map
+//   trees of a chain, the lowest first ─▶ TreeMerger ─▶ one EROFS image, content device k = layer k
 //
 // Everything a hostile TOC could try is refused here, so that nothing that reads the result has to think about it: LayerTree and
 // ChunkMap only look up. The room opens no sockets, mounts nothing and decompresses nothing.

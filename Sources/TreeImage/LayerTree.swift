@@ -34,7 +34,7 @@ public struct NodeAttributes: Equatable, Sendable {
 /// A file tree, a layer's or a merged chain's, mapped: what the FUSE server asks. No operation allocates, and a damaged file answers nil.
 public final class LayerTree: Sendable {
     private let file: MappedFile
-    private let image: EROFSImage
+    let image: EROFSImage
 
     /// Maps an image that `LayerCompiler` made.
     ///
@@ -50,6 +50,8 @@ public final class LayerTree: Sendable {
         }
     }
 
+    /// The image's file.
+    var path: String { file.path }
     /// The root directory.
     public var root: TreeNode { image.root }
     /// Number of inodes.
@@ -95,17 +97,7 @@ public final class LayerTree: Sendable {
     public func readLink(_ node: TreeNode) -> UnsafeRawBufferPointer? { image.inode(node)?.target }
 
     /// Value of an extended attribute by its full name; nil when there is none.
-    public func xattr(_ name: UnsafeRawBufferPointer, of node: TreeNode) -> UnsafeRawBufferPointer? {
-        var found: UnsafeRawBufferPointer?
-        image.inode(node)?.forEachXattr { prefix, suffix, value in
-            guard name.count == prefix.utf8CodeUnitCount + suffix.count, prefix.withUTF8Buffer({ name.starts(with: $0) }),
-                name.dropFirst(prefix.utf8CodeUnitCount).elementsEqual(suffix)
-            else { return true }
-            found = value
-            return false
-        }
-        return found
-    }
+    public func xattr(_ name: UnsafeRawBufferPointer, of node: TreeNode) -> UnsafeRawBufferPointer? { image.inode(node)?.xattr(name) }
 
     /// Calls `body` with the two parts of each extended attribute's name, and its value.
     public func forEachXattr(of node: TreeNode, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
