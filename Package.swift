@@ -79,13 +79,13 @@ let package = Package(
         room("Compression", ["CZlib", "CDeflate", "CZstd"]),
         room("Tar"),
         room("EStargz", ["Digests", "Compression", "Tar", "Threads"]),
-        room("OCI", ["Digests", "Tar", "Threads"]),
+        room("OCI", ["Digests", "Tar", "Threads", "HostSystem"]),
         room("EROFS"),
         room("TreeImage", ["Digests", "EStargz", "EROFS", "HostSystem"]),
 
         // Rooms with an edge.
         room("HostSystem", ["CLinux", "Threads"]),
-        room("Registry", ["Digests", "OCI", "Threads", "CCurl"]),
+        room("Registry", ["Digests", "OCI", "HostSystem", "Threads", "CCurl"]),
         room("ChunkStore", ["Digests", "TreeImage", "HostSystem", "CAtomics"]),
         room("FetchEngine", ["Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "Threads", log]),
         room(

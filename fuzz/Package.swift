@@ -29,7 +29,7 @@ let package = Package(
         room("Compression", ["CZlib", "CDeflate", "CZstd"]),
         room("Tar"),
         room("EStargz", ["Digests", "Compression", "Tar", "Threads"]),
-        room("OCI", ["Digests", "Threads"]),
+        room("OCI", ["Digests", "Tar", "Threads", "HostSystem"]),
         room("EROFS"),
         room("HostSystem", ["CLinux", "Threads"]),
         room("TreeImage", ["Digests", "EStargz", "EROFS", "HostSystem"]),

@@ -35,6 +35,7 @@ int starling_umount_by_force(const char *target) { return umount2(target, MNT_FO
 int starling_umount(const char *target) { return umount2(target, 0); }
 int starling_rename_noreplace(const char *from, const char *to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE); }
 int starling_rename_exchange(const char *a, const char *b) { return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE); }
+int starling_open_unnamed(const char *dir, mode_t mode) { return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode); }
 int starling_punch_hole(int fd, off_t offset, off_t length) {
     return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }

@@ -1,3 +1,4 @@
+internal import HostSystem
 internal import OCI
 
 /// A name in containerd that an image is written to. Content first, under a lease; the image record last: what is cut off leaves no image,
@@ -18,8 +19,8 @@ struct ContainerdDestination: ImageDestination {
         try await containerd.put(descriptor, bytes: bytes, labels: [:])
     }
 
-    func putBlob(_ descriptor: Descriptor, file: String) async throws {
-        try await containerd.put(descriptor, labels: [:]) { try FileBlobStream(path: file, descriptor: descriptor) }
+    func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws {
+        try await containerd.put(descriptor, labels: [:]) { FileBlobStream(file, descriptor: descriptor) }
     }
 
     func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws {

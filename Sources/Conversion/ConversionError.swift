@@ -1,5 +1,5 @@
 public import Digests
-internal import HostSystem
+public import HostSystem
 
 /// Why an image could not be converted.
 public enum ConversionError: Error, CustomStringConvertible {
@@ -18,7 +18,16 @@ public enum ConversionError: Error, CustomStringConvertible {
     /// A layer could not be read, converted or stored.
     case layer(LayerName, any Error)
     /// A temporary file could not be written.
-    case temporaryFile(path: String, code: Int32)
+    case temporaryFile(HostError)
+
+    /// Runs what works on temporary files; its failure is one of these.
+    static func ofTemporaryFile<Value>(_ body: () throws(HostError) -> Value) throws(ConversionError) -> Value {
+        do throws(HostError) {
+            return try body()
+        } catch {
+            throw .temporaryFile(error)
+        }
+    }
 
     /// One line for the user.
     public var description: String {
@@ -33,8 +42,7 @@ public enum ConversionError: Error, CustomStringConvertible {
         case .diffID(let layer, let expected, let actual):
             "\(layer): its content has the digest \(actual), but the image's configuration says \(expected); the source is damaged"
         case .layer(let layer, let error): "\(layer): \(error)"
-        case .temporaryFile(let path, let code):
-            "cannot write the temporary file \(path): \(HostError.text(code)); set TMPDIR to a directory with room"
+        case .temporaryFile(let error): "\(error.summary); choose another place for temporary files with --root"
         }
     }
 }

@@ -7,7 +7,7 @@
 //                            configuration, manifest, index, and last the tag ─┘
 //
 // Layers run beside each other and share one pool of compressing threads, which bounds memory; at most one temporary file per layer
-// under way exists. Nothing is tagged unless everything is there, and a failure or a cancelled task leaves no temporary file.
+// under way exists. Nothing is tagged unless everything is there, and no end of the process leaves a temporary file (`TemporaryFile`).
 // The room knows nothing of registries, layouts or archives beyond the two protocols, and prints nothing.
 
 internal import Digests
@@ -55,17 +55,11 @@ public struct ImageConverter: Sendable {
         try await destination.check()
         try await companion?.check()
 
-        let parent = options.temporaryDirectory ?? destination.stagingDirectory ?? ImageConverter.defaultTemporaryDirectory
-        let directory = try TemporaryDirectory(in: parent, prefix: "starling-convert-")
-        // Removal at the end of a failed conversion has nobody to tell; deinit tries in the same way.
-        defer { try? directory.remove() }
         report(.planned(layers: layers.count, bytes: layers.reduce(0) { $0 + $1.descriptor.size }))
         let converter = LayerConverter(
-            source: source, destination: destination, options: options, pool: pool, directory: directory.path, report: report)
+            source: source, destination: destination, options: options, pool: pool,
+            directory: options.temporaryDirectory ?? destination.stagingDirectory ?? Paths.spoolDirectory, report: report)
         let converted = try await convert(layers, with: converter)
-        // It may stand in the destination, which has to be complete, and nothing more, when it gets its name.
-        try directory.remove()
-
         let writer = DocumentWriter(source: source, destination: destination)
         let result = try await writer.write(plan, layers: converted)
         try Task.checkCancellation()
@@ -116,10 +110,5 @@ public struct ImageConverter: Sendable {
             }
             return converted
         }
-    }
-
-    // /tmp may be memory; /var/tmp is meant for large files.
-    private static var defaultTemporaryDirectory: String {
-        Paths.environment("TMPDIR") ?? "/var/tmp"
     }
 }

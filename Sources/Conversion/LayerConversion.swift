@@ -47,7 +47,7 @@ struct LayerConverter: Sendable {
     let destination: any ImageDestination
     let options: ConversionOptions
     let pool: MemberPool
-    /// Directory for temporary files, removed by whoever made it.
+    /// Directory for temporary files.
     let directory: String
     let report: @Sendable (ConversionEvent) -> Void
 
@@ -83,8 +83,7 @@ struct LayerConverter: Sendable {
         report(.started(layer.name, bytes: layer.descriptor.size))
         let stream = try await source.blob(layer.descriptor)
         defer { stream.cancel() }
-        let blob = try TemporaryBlob(path: "\(directory)/\(layer.descriptor.digest.hex)")
-        defer { blob.remove() }
+        let blob = try TemporaryBlob(in: directory, isPublished: directory == destination.stagingDirectory)
         let cancellation = CancellationFlag()
         let cancel: @Sendable () -> Void = {
             cancellation.set()
@@ -100,7 +99,7 @@ struct LayerConverter: Sendable {
             ignoredBytes: outcome.ignoredBytes, externalTOC: written.externalTOC)
         report(.converted(layer.name, converted.result))
         let wasThere = try await destination.hasBlob(converted.result)
-        if !wasThere { try await destination.putBlob(converted.result, file: blob.path) }
+        if !wasThere { try await destination.putBlob(converted.result, file: blob.file) }
         report(.stored(layer.name, wasThere: wasThere))
         return converted
     }

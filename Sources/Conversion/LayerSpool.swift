@@ -1,46 +1,29 @@
 internal import Compression
-internal import Glibc
 internal import HostSystem
 internal import OCI
 internal import Tar
 
-/// A source's layer on the disk, compressed as it came, for conversions that read it more than once. The file has no name: it is gone
-/// with its owner, however the process ends.
+/// A source's layer on the disk, compressed as it came, for conversions that read it more than once.
 final class LayerSpool {
-    private let descriptor: Int32
-    private let path: String
-    private var size = 0
+    private let file: TemporaryFile
 
     /// - Parameter directory: where the space is taken from.
     init(directory: String) throws(ConversionError) {
-        path = directory + "/spool-" + RandomName.make()
-        descriptor = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .temporaryFile(path: path, code: errno) }
-        unlink(path)
+        file = try ConversionError.ofTemporaryFile { () throws(HostError) in try TemporaryFile(in: directory) }
     }
-
-    deinit { close(descriptor) }
 
     /// Appends bytes.
     func append(_ bytes: UnsafeRawBufferPointer) throws {
-        try TemporaryFile.write(bytes, to: descriptor, path: path)
-        size += bytes.count
+        try ConversionError.ofTemporaryFile { () throws(HostError) in try file.append(bytes) }
     }
 
     /// Fills the front of `buffer` with what stands at an offset; 0 at the end.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-        while true {
-            let count = pread(descriptor, buffer.baseAddress, min(buffer.count, size - offset), offset)
-            if count >= 0 { return count }
-            guard errno == EINTR else { throw ConversionError.temporaryFile(path: path, code: errno) }
-        }
+        try ConversionError.ofTemporaryFile { () throws(HostError) in try file.content.read(into: buffer, at: Int64(offset)) }
     }
 
     /// Gives the disk space of everything before an offset back.
-    func release(upTo offset: Int) {
-        // A file system without holes keeps the space a little longer.
-        _ = Files.punchHole(descriptor, offset: 0, length: offset)
-    }
+    func release(upTo offset: Int) { file.content.release(upTo: Int64(offset)) }
 }
 
 /// The archive in a spool, decompressed; each reader begins at the front.

@@ -1,27 +1,20 @@
 internal import EStargz
-internal import Glibc
+internal import HostSystem
 
-/// A file that a layer's blob is written to. Closed with its owner; the directory around it removes it.
+/// A file that a layer's blob is written to, gone with its owner unless the destination keeps it.
 final class TemporaryBlob: BlobOutput {
-    let path: String
-    private let descriptor: Int32
+    let file: TemporaryFile
 
+    /// - Parameter isPublished: whether the destination may give the file a name.
     /// - Throws: `ConversionError.temporaryFile`.
-    init(path: String) throws(ConversionError) {
-        self.path = path
-        // The directory keeps others out for now; a layout takes the file over as it is.
-        descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .temporaryFile(path: path, code: errno) }
+    init(in directory: String, isPublished: Bool) throws(ConversionError) {
+        file = try ConversionError.ofTemporaryFile { () throws(HostError) in
+            // Everybody may read an image's blobs, within the umask.
+            try TemporaryFile(in: directory, for: isPublished ? .publication(mode: 0o644) : .scratch)
+        }
     }
-
-    deinit { close(descriptor) }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
-        try TemporaryFile.write(bytes, to: descriptor, path: path)
-    }
-
-    /// Takes the name away; what is open stays readable.
-    func remove() {
-        unlink(path)
+        try ConversionError.ofTemporaryFile { () throws(HostError) in try file.append(bytes) }
     }
 }

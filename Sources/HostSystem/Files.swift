@@ -53,11 +53,6 @@ public enum Files {
         guard starling_sync_file_system(descriptor) == 0 else { throw .last("sync the file system of", path) }
     }
 
-    /// Gives the disk space of a part of an open file back; it reads as zeros then. False where the file system cannot do that.
-    public static func punchHole(_ descriptor: Int32, offset: Int, length: Int) -> Bool {
-        starling_punch_hole(descriptor, off_t(offset), off_t(length)) == 0
-    }
-
     /// Whether something has that name; a dangling symbolic link is something.
     public static func exists(_ path: String) -> Bool {
         var facts = stat()

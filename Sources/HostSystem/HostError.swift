@@ -37,9 +37,14 @@ public enum HostError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// One line: what, where, why, and the remedy where there is one.
     public var description: String {
+        guard case .call(let operation, _, let code) = self, let remedy = HostError.remedy(operation, code) else { return summary }
+        return summary + "; " + remedy
+    }
+
+    /// One line: what, where, why.
+    public var summary: String {
         switch self {
-        case .call(let operation, let path, let code):
-            "cannot \(operation) \(path): \(HostError.text(code))" + (HostError.remedy(operation, code).map { "; \($0)" } ?? "")
+        case .call(let operation, let path, let code): "cannot \(operation) \(path): \(HostError.text(code))"
         case .locked(let path, let holder): "\(path) is in use by \(holder); wait for it to end, or use another --root"
         case .tooLarge(let path, let limit): "\(path) is larger than the \(limit) bytes that are read"
         case .programMissing(let names):

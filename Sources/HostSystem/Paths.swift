@@ -8,6 +8,9 @@ public enum Paths {
         defaultRoot(isRoot: geteuid() == 0, dataHome: environment("XDG_DATA_HOME"), home: environment("HOME"))
     }
 
+    /// Where large files wait: `$TMPDIR`, else `/var/tmp`, for /tmp may be memory.
+    public static var spoolDirectory: String { environment("TMPDIR") ?? "/var/tmp" }
+
     static func defaultRoot(isRoot: Bool, dataHome: String?, home: String?) -> String {
         if isRoot { return "/var/lib/starling" }
         // The specification: a relative path in the variable is to be ignored.

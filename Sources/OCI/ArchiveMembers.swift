@@ -30,7 +30,7 @@ struct ArchiveMembers: Sendable {
 
     /// Opens an archive and lists its members. A name that comes twice means the last one.
     ///
-    /// - Throws: `LayoutError.notAnArchive`, or `.system` for a file that cannot be read.
+    /// - Throws: `LayoutError.notAnArchive`, or `.file` for a file that cannot be read.
     init(_ path: String) throws {
         file = try LayoutFile(path)
         let end = try file.size()

@@ -1,4 +1,6 @@
-/// An archive as `docker load`, `podman load` and skopeo read it, written beside its final name and renamed when it is whole.
+public import HostSystem
+
+/// An archive as `docker load`, `podman load` and skopeo read it, that gets its name when it is whole.
 ///
 /// It is an OCI layout with docker's `manifest.json`, as BuildKit writes it. The layers are the blobs as they are and not unpacked, as they
 /// would be by docker's own habit: an eStargz layer stays one, and the layout's manifest keeps the digest of its TOC.
@@ -20,24 +22,24 @@ public final class DockerArchiveDestination: ImageDestination {
     public var name: String { ImageName.dockerArchive(file: path, image: tagName.map { .tagged($0) }).description }
 
     /// Sees whether something can be written beside the file.
-    public func check() async throws { try await staging.check() }
+    public func check() async throws { try staging.check() }
     /// Whether the blob was stored already.
-    public func hasBlob(_ descriptor: Descriptor) async throws -> Bool { try await staging.layout.hasBlob(descriptor) }
+    public func hasBlob(_ descriptor: Descriptor) async throws -> Bool { staging.blobs.has(descriptor.digest) }
     /// Stores a blob from memory.
     public func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
-        try await staging.layout.putBlob(descriptor, bytes: bytes)
+        try staging.blobs.put(descriptor, .bytes(bytes))
     }
     /// Where the blobs are collected.
-    public var stagingDirectory: String? { staging.layout.stagingDirectory }
+    public var stagingDirectory: String? { staging.blobs.directory }
     /// Stores a blob from a file.
-    public func putBlob(_ descriptor: Descriptor, file: String) async throws { try await staging.layout.putBlob(descriptor, file: file) }
+    public func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws { try await staging.blobs.put(descriptor, file: file) }
     /// Stores a blob from another source.
     public func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws {
-        try await staging.layout.putBlob(descriptor, from: stream)
+        try await staging.blobs.put(descriptor, from: stream)
     }
     /// Stores a manifest.
     public func putDocument(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
-        try await staging.layout.putDocument(descriptor, bytes: bytes)
+        try staging.blobs.put(descriptor, .bytes(bytes))
     }
 
     /// Writes the archive and gives it its name.
@@ -50,7 +52,7 @@ public final class DockerArchiveDestination: ImageDestination {
         named.annotations = nil
         if let tagName { named.annotations = [Annotation.containerdImageName: tagName.description] }
         let list = try Documents.encode([DockerManifest(manifest, tag: tagName)])
-        try await staging.publish(named, bytes: bytes, more: (DockerManifest.fileName, list))
+        try staging.publish(named, bytes: bytes, more: (DockerManifest.fileName, list))
     }
 
     /// An archive of its own beside this one: the suffix stands behind the tag, and in the file's name before `.tar`.
@@ -60,5 +62,5 @@ public final class DockerArchiveDestination: ImageDestination {
     }
 
     /// Removes everything temporary.
-    public func abandon() async { staging.remove() }
+    public func abandon() async { staging.blobs.removeAll() }
 }

@@ -1,4 +1,5 @@
 internal import Digests
+public import HostSystem
 
 /// A part of a file as a blob; size and digest are verified at its end. One reader.
 public final class FileBlobStream: BlobStream, @unchecked Sendable {
@@ -10,10 +11,8 @@ public final class FileBlobStream: BlobStream, @unchecked Sendable {
     private var hasher = SHA256Hasher()
 
     /// The whole of a file.
-    ///
-    /// - Throws: `LayoutError` when it cannot be opened.
-    public convenience init(path: String, descriptor: Descriptor) throws {
-        self.init(try LayoutFile(path), start: 0, descriptor: descriptor)
+    public convenience init(_ file: TemporaryFile, descriptor: Descriptor) {
+        self.init(LayoutFile(file.content), start: 0, descriptor: descriptor)
     }
 
     init(_ file: LayoutFile, start: Int64, descriptor: Descriptor) {

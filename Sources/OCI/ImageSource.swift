@@ -1,3 +1,5 @@
+public import HostSystem
+
 /// Where an image is read from: a registry, a layout, an archive, containerd.
 public protocol ImageSource: Sendable {
     /// The source as the user named it, for messages.
@@ -26,12 +28,12 @@ public protocol ImageDestination: Sendable {
     func hasBlob(_ descriptor: Descriptor) async throws -> Bool
     /// Stores a small blob from memory; a no-op when it is there.
     func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws
-    /// Where a file for `putBlob` is best written, so that it need not be copied; nil when any place is as good. Exists after `check`.
+    /// Where a file for `putBlob` is best made, to be published, so that it need not be copied; nil when any place is as good.
     var stagingDirectory: String? { get }
     /// Stores a blob from a file; a no-op when it is there.
     ///
-    /// The caller has hashed what it wrote. A file under `stagingDirectory` may be moved away.
-    func putBlob(_ descriptor: Descriptor, file: String) async throws
+    /// The caller has hashed what it wrote. A file in `stagingDirectory` may be kept, and published later.
+    func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws
     /// Stores a blob read from another source, without a temporary file.
     func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws
     /// Stores a manifest or index under its digest, without a tag.

@@ -1,10 +1,10 @@
 public import Digests
-internal import Glibc
+public import HostSystem
 
 /// What can be wrong with an image layout or archive.
 public enum LayoutError: Error, Equatable, CustomStringConvertible {
     /// A file operation failed.
-    case system(operation: String, path: String, code: Int32)
+    case file(HostError)
     /// Not a layout: something that must be there is not, or is not what it should be.
     case notALayout(path: String, reason: String)
     /// Not an archive of images, or not a whole one.
@@ -21,7 +21,7 @@ public enum LayoutError: Error, Equatable, CustomStringConvertible {
     /// One line for the user.
     public var description: String {
         switch self {
-        case .system(let operation, let path, let code): "cannot \(operation) \(path): \(String(cString: strerror(code)))"
+        case .file(let error): error.summary
         case .notALayout(let path, let reason): "\(path) is not an OCI image layout: \(reason)"
         case .notAnArchive(let path, let reason): "\(path) is not an image archive: \(reason)"
         case .noImage(let path, let tag, let known): "\(path) has no image \"\(tag)\"; it has \(LayoutError.list(known))"
@@ -35,5 +35,14 @@ public enum LayoutError: Error, Equatable, CustomStringConvertible {
 
     private static func list(_ tags: [String]) -> String { tags.isEmpty ? "none with a tag" : tags.sorted().joined(separator: ", ") }
 
-    static func last(_ operation: String, _ path: String) -> LayoutError { .system(operation: operation, path: path, code: errno) }
+    static func last(_ operation: String, _ path: String) -> LayoutError { .file(.last(operation, path)) }
+
+    /// Runs what works on files; its failure is one of these.
+    static func ofFile<Value>(_ body: () throws(HostError) -> Value) throws(LayoutError) -> Value {
+        do throws(HostError) {
+            return try body()
+        } catch {
+            throw .file(error)
+        }
+    }
 }

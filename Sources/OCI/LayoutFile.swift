@@ -1,34 +1,24 @@
-internal import Glibc
+internal import HostSystem
 
-/// An open file of a layout or archive, closed with its owner; reads and writes name their place.
-final class LayoutFile: Sendable {
-    let descriptor: Int32
-    let path: String
+/// An open file of a layout or archive; reads name their place.
+struct LayoutFile: Sendable {
+    private let file: OpenFile
 
-    init(_ path: String, flags: Int32 = O_RDONLY, mode: mode_t = 0o644) throws(LayoutError) {
-        descriptor = open(path, flags | O_CLOEXEC, mode)
-        self.path = path
-        guard descriptor >= 0 else { throw .last(flags & O_CREAT == 0 ? "open" : "create", path) }
+    init(_ path: String) throws(LayoutError) {
+        file = try LayoutError.ofFile { () throws(HostError) in try OpenFile(path) }
     }
 
-    deinit { close(descriptor) }
+    init(_ file: OpenFile) { self.file = file }
+
+    var path: String { file.path }
 
     func size() throws(LayoutError) -> Int64 {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .last("stat", path) }
-        return Int64(status.st_size)
+        try LayoutError.ofFile { () throws(HostError) in try file.size() }
     }
 
     /// Fills the front of `buffer` from `offset`; fewer bytes only at the end.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(LayoutError) -> Int {
-        var done = 0
-        while done < buffer.count {
-            let count = pread(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done, off_t(offset) + off_t(done))
-            if count == 0 { break }
-            guard count > 0 || errno == EINTR else { throw .last("read", path) }
-            done += max(0, count)
-        }
-        return done
+        try LayoutError.ofFile { () throws(HostError) in try file.read(into: buffer, at: offset) }
     }
 
     /// Reads `count` bytes, all of which must be there.
@@ -39,32 +29,5 @@ final class LayoutFile: Sendable {
         }
         guard try result.get() == count else { throw .notALayout(path: path, reason: "it ends too early") }
         return bytes
-    }
-
-    /// Appends all bytes.
-    func append(_ bytes: UnsafeRawBufferPointer) throws(LayoutError) {
-        var done = 0
-        while done < bytes.count {
-            let count = write(descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done)
-            guard count >= 0 || errno == EINTR else { throw .last("write", path) }
-            done += max(0, count)
-        }
-    }
-
-    func append(_ bytes: [UInt8]) throws(LayoutError) {
-        let result = bytes.withUnsafeBytes { buffer in Result { () throws(LayoutError) in try append(buffer) } }
-        try result.get()
-    }
-
-    /// Appends everything that a stream has; returns how many bytes.
-    func append(from stream: any BlobStream) throws -> Int64 {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-        defer { buffer.deallocate() }
-        var total: Int64 = 0
-        while case let count = try stream.read(into: buffer), count > 0 {
-            try append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            total += Int64(count)
-        }
-        return total
     }
 }

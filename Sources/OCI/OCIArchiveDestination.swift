@@ -1,4 +1,6 @@
-/// A tar of an OCI image layout, written beside its final name and renamed when it is whole; an older file of that name is replaced then.
+public import HostSystem
+
+/// A tar of an OCI image layout, that gets its name when it is whole; an older file of that name is replaced then.
 ///
 /// Same image, same bytes.
 public final class OCIArchiveDestination: ImageDestination {
@@ -17,28 +19,28 @@ public final class OCIArchiveDestination: ImageDestination {
     public var name: String { ImageName.archive(file: path, tag: tagName).description }
 
     /// Sees whether something can be written beside the file.
-    public func check() async throws { try await staging.check() }
+    public func check() async throws { try staging.check() }
     /// Whether the blob was stored already.
-    public func hasBlob(_ descriptor: Descriptor) async throws -> Bool { try await staging.layout.hasBlob(descriptor) }
+    public func hasBlob(_ descriptor: Descriptor) async throws -> Bool { staging.blobs.has(descriptor.digest) }
     /// Stores a blob from memory.
     public func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
-        try await staging.layout.putBlob(descriptor, bytes: bytes)
+        try staging.blobs.put(descriptor, .bytes(bytes))
     }
     /// Where the blobs are collected.
-    public var stagingDirectory: String? { staging.layout.stagingDirectory }
+    public var stagingDirectory: String? { staging.blobs.directory }
     /// Stores a blob from a file.
-    public func putBlob(_ descriptor: Descriptor, file: String) async throws { try await staging.layout.putBlob(descriptor, file: file) }
+    public func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws { try await staging.blobs.put(descriptor, file: file) }
     /// Stores a blob from another source.
     public func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws {
-        try await staging.layout.putBlob(descriptor, from: stream)
+        try await staging.blobs.put(descriptor, from: stream)
     }
     /// Stores a manifest or index.
     public func putDocument(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
-        try await staging.layout.putDocument(descriptor, bytes: bytes)
+        try staging.blobs.put(descriptor, .bytes(bytes))
     }
 
     /// Writes the archive and gives it its name.
-    public func tag(_ descriptor: Descriptor, bytes: [UInt8]) async throws { try await staging.publish(descriptor, bytes: bytes) }
+    public func tag(_ descriptor: Descriptor, bytes: [UInt8]) async throws { try staging.publish(descriptor, bytes: bytes) }
 
     /// An archive of its own beside this one: the suffix stands behind the tag, and in the file's name before `.tar`.
     public func companion(tagSuffix: String) throws -> any ImageDestination {
@@ -46,5 +48,5 @@ public final class OCIArchiveDestination: ImageDestination {
     }
 
     /// Removes everything temporary.
-    public func abandon() async { staging.remove() }
+    public func abandon() async { staging.blobs.removeAll() }
 }

@@ -1,16 +1,19 @@
 internal import Digests
 internal import Glibc
+public import HostSystem
 internal import Synchronization
 
-/// A place in an OCI image layout on disk. Blobs appear whole, by a rename; `index.json` is replaced last; other images stay.
+/// A place in an OCI image layout on disk. Nothing of the image is there before all of it is; `index.json` is replaced last; other images
+/// stay.
 public final class OCILayoutDestination: ImageDestination {
     private let directory: String
     private let tag: String?
+    private let staged: StagedBlobs
     private let made = Mutex(Made())
 
     /// What `abandon` takes back.
     private struct Made {
-        var blobs: [String] = []
+        var files: [String] = []
         var directories: [String] = []
         var isTagged = false
     }
@@ -19,109 +22,107 @@ public final class OCILayoutDestination: ImageDestination {
     public init(directory: String, tag: String?) {
         self.directory = directory
         self.tag = tag
+        // Blobs get their names by a link: their directory, or where it will be made.
+        let nearest = OCILayoutDestination.directories(of: directory).last(where: Files.isDirectory) ?? Paths.parent(of: directory)
+        staged = StagedBlobs(of: ImageName.layout(directory: directory, tag: tag).description, in: nearest)
     }
 
     /// `oci:DIR[:TAG]`.
     public var name: String { ImageName.layout(directory: directory, tag: tag).description }
 
-    private func path(_ descriptor: Descriptor) -> String { directory + "/blobs/sha256/" + descriptor.digest.hex }
+    private var blobs: String { directory + "/blobs/sha256" }
 
-    /// Makes the directories and sees whether they can be written.
+    /// A layout's directories, outermost first.
+    private static func directories(of layout: String) -> [String] { [layout, layout + "/blobs", layout + "/blobs/sha256"] }
+
+    /// Sees whether the layout can be written, or made. Removes what others who were killed have left there.
     public func check() async throws {
-        for path in [directory, directory + "/blobs", directory + "/blobs/sha256"] {
-            if mkdir(path, 0o755) == 0 {
-                made.withLock { $0.directories.append(path) }
-            } else if errno != EEXIST {
-                throw LayoutError.last("create", path)
-            }
-        }
-        guard access(directory + "/blobs/sha256", W_OK) == 0, access(directory, W_OK) == 0 else {
-            throw LayoutError.last("write to", directory)
+        for path in [Paths.parent(of: directory), directory, blobs] { TemporaryFile.reap(in: path) }
+        for path in OCILayoutDestination.directories(of: directory) {
+            if access(path + "/.", W_OK | X_OK) == 0 { continue }
+            guard errno == ENOENT, !Files.exists(path) else { throw LayoutError.last("write to", path) }
+            guard access(Paths.parent(of: path), W_OK | X_OK) == 0 else { throw LayoutError.last("create", path) }
+            break
         }
     }
 
-    /// Whether the layout has the blob.
-    public func hasBlob(_ descriptor: Descriptor) async throws -> Bool {
-        var status = stat()
-        return stat(path(descriptor), &status) == 0 && Int64(status.st_size) == descriptor.size
+    /// Whether the layout has the blob, or will have it.
+    public func hasBlob(_ descriptor: Descriptor) async throws -> Bool { staged.has(descriptor.digest) || isStored(descriptor) }
+
+    private func isStored(_ descriptor: Descriptor) -> Bool {
+        var facts = stat()
+        return stat(blobs + "/" + descriptor.digest.hex, &facts) == 0 && Int64(facts.st_size) == descriptor.size
     }
 
     /// Stores a blob from memory.
     public func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
-        try await put(descriptor) { file in
-            try file.append(bytes)
-            return Int64(bytes.count)
-        }
+        if isStored(descriptor) { return }
+        try staged.put(descriptor, .bytes(bytes))
     }
 
-    /// The layout itself: what waits there needs no space twice.
-    public var stagingDirectory: String? { directory }
+    /// In the layout, or beside it as long as it is not there: what waits here becomes its blob and is not copied.
+    public var stagingDirectory: String? { staged.directory }
 
-    /// Stores a blob from a file: by a rename when it is under `stagingDirectory`, else by a verified copy.
-    public func putBlob(_ descriptor: Descriptor, file: String) async throws {
-        guard file.hasPrefix(directory + "/") else {
-            return try await putBlob(descriptor, from: FileBlobStream(path: file, descriptor: descriptor))
-        }
-        if try await hasBlob(descriptor) { return }
-        let size = try LayoutFile(file).size()
-        guard size == descriptor.size else { throw mismatch(descriptor, size) }
-        let target = path(descriptor)
-        guard rename(file, target) == 0 else { throw LayoutError.last("rename to", target) }
-        made.withLock { $0.blobs.append(target) }
+    /// Stores a blob from a file: the file itself when it is in `stagingDirectory`, else a verified copy.
+    public func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws {
+        if isStored(descriptor) { return }
+        try await staged.put(descriptor, file: file)
     }
 
     /// Stores a blob from another source.
     public func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws {
-        defer { stream.cancel() }
-        try await put(descriptor) { try $0.append(from: stream) }
+        try await staged.put(descriptor, from: stream)
     }
 
     /// Stores a manifest or index.
     public func putDocument(_ descriptor: Descriptor, bytes: [UInt8]) async throws { try await putBlob(descriptor, bytes: bytes) }
 
-    private func put(_ descriptor: Descriptor, _ write: (LayoutFile) throws -> Int64) async throws {
-        if try await hasBlob(descriptor) { return }
-        let target = path(descriptor)
-        try replace(target) { file in
-            let size = try write(file)
-            guard size == descriptor.size else { throw mismatch(descriptor, size) }
-        }
-        made.withLock { $0.blobs.append(target) }
-    }
-
-    private func mismatch(_ descriptor: Descriptor, _ size: Int64) -> LayoutError {
-        .mismatch(path: name, digest: descriptor.digest, reason: "\(size) bytes instead of \(descriptor.size)")
-    }
-
-    private func replace(_ path: String, _ write: (LayoutFile) throws -> Void) throws {
-        let temporary = "\(path).tmp-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        do {
-            try write(LayoutFile(temporary, flags: O_WRONLY | O_CREAT | O_EXCL))
-            guard rename(temporary, path) == 0 else { throw LayoutError.last("rename to", path) }
-        } catch {
-            unlink(temporary)
-            throw error
-        }
-    }
-
-    /// Puts the image into `index.json`, which is replaced in one step.
+    /// Gives the blobs their names and puts the image into `index.json`, which is replaced in one step.
     public func tag(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
         try await putDocument(descriptor, bytes: bytes)
-        var index: Index?
-        let path = directory + "/index.json"
-        if access(path, F_OK) == 0 {
-            let file = try LayoutFile(path)
-            let size = Int(try file.size())
-            guard size <= Documents.maximumSize else { throw DocumentError.tooLarge(what: path, size: size) }
-            index = try Documents.decode(Index.self, from: file.bytes(at: 0, count: size), what: path)
+        try makeDirectories()
+        for digest in staged.digests {
+            guard let content = staged.take(digest) else { continue }
+            try publish(content, as: blobs + "/" + digest.hex, isNew: true)
         }
-        let encoded = try Documents.encode(LayoutIndex.adding(descriptor, tag: tag, to: index))
-        if access(directory + "/oci-layout", F_OK) != 0 {
-            try replace(directory + "/oci-layout") { try $0.append(LayoutIndex.marker) }
-            made.withLock { $0.blobs.append(directory + "/oci-layout") }
-        }
-        try replace(path) { try $0.append(encoded) }
+        let index = try Documents.encode(LayoutIndex.adding(descriptor, tag: tag, to: try currentIndex()))
+        let marker = directory + "/oci-layout"
+        if !Files.exists(marker) { try publish(.bytes(LayoutIndex.marker), as: marker, isNew: true) }
+        try publish(.bytes(index), as: directory + "/index.json", isNew: false)
         made.withLock { $0.isTagged = true }
+    }
+
+    private func makeDirectories() throws(LayoutError) {
+        for path in OCILayoutDestination.directories(of: directory) {
+            if mkdir(path, 0o755) == 0 {
+                made.withLock { $0.directories.append(path) }
+            } else if errno != EEXIST {
+                throw .last("create", path)
+            }
+        }
+    }
+
+    private func currentIndex() throws -> Index? {
+        let path = directory + "/index.json"
+        guard Files.exists(path) else { return nil }
+        let file = try LayoutFile(path)
+        let size = Int(try file.size())
+        guard size <= Documents.maximumSize else { throw DocumentError.tooLarge(what: path, size: size) }
+        return try Documents.decode(Index.self, from: file.bytes(at: 0, count: size), what: path)
+    }
+
+    /// - Parameter isNew: whether `abandon` may remove it.
+    private func publish(_ content: StagedBlobs.Content, as path: String, isNew: Bool) throws(LayoutError) {
+        try LayoutError.ofFile { () throws(HostError) in
+            switch content {
+            case .file(let file): try file.publish(as: path)
+            case .bytes(let bytes):
+                let file = try TemporaryFile(in: Paths.parent(of: path), for: StagedBlobs.published)
+                try file.append(bytes)
+                try file.publish(as: path)
+            }
+        }
+        if isNew { made.withLock { $0.files.append(path) } }
     }
 
     /// The same layout with a longer tag.
@@ -132,9 +133,10 @@ public final class OCILayoutDestination: ImageDestination {
 
     /// Takes back the blobs and directories that were made, unless the image was tagged.
     public func abandon() async {
+        staged.removeAll()
         let made = made.withLock { $0 }
         guard !made.isTagged else { return }
-        for path in made.blobs { unlink(path) }
+        for path in made.files { unlink(path) }
         for path in made.directories.reversed() { rmdir(path) }
     }
 }

@@ -1,3 +1,5 @@
+internal import HostSystem
+
 /// A request, complete.
 struct HTTPRequest: Sendable {
     /// What is sent with it.
@@ -5,9 +7,7 @@ struct HTTPRequest: Sendable {
         case none
         case bytes([UInt8])
         /// A part of a file, in bytes.
-        case file(String, Range<Int64>)
-        /// A part of a temporary file, in bytes.
-        case spool(SpoolFile, Range<Int64>)
+        case file(OpenFile, Range<Int64>)
 
         /// A part of it; the range is within it.
         func part(_ range: Range<Int64>) -> Body {
@@ -15,8 +15,7 @@ struct HTTPRequest: Sendable {
             return switch self {
             case .none: .none
             case .bytes(let bytes): .bytes(Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)]))
-            case .file(let path, let whole): .file(path, moved(whole))
-            case .spool(let file, let whole): .spool(file, moved(whole))
+            case .file(let file, let whole): .file(file, moved(whole))
             }
         }
     }

@@ -1,4 +1,5 @@
 internal import Digests
+public import HostSystem
 public import OCI
 
 /// A place in a registry that an image is written to. Blobs first, then manifests by digest, the tag last: what is cut off leaves no tag.
@@ -59,17 +60,17 @@ public final class RegistryDestination: ImageDestination {
     }
 
     /// Uploads a blob from a file; an upload that is cut goes on where the registry says.
-    public func putBlob(_ descriptor: Descriptor, file: String) async throws {
-        try await upload(descriptor, .file(file, 0..<descriptor.size))
+    public func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws {
+        try await upload(descriptor, .file(file.content, 0..<descriptor.size))
     }
 
     /// Uploads a blob as it is read from another source.
     public func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws {
         defer { stream.cancel() }
-        // The transport's thread must not wait for another transfer of its own: the blob goes through a file that is unlinked at once.
-        let file = try SpoolFile()
-        try await file.fill(from: stream)
-        try await upload(descriptor, .spool(file, 0..<descriptor.size))
+        // The transport's thread must not wait for another transfer of its own: the blob goes through a file.
+        let file = try TemporaryFile(in: Paths.spoolDirectory)
+        try await file.append(from: stream)
+        try await putBlob(descriptor, file: file)
     }
 
     private func upload(_ descriptor: Descriptor, _ body: HTTPRequest.Body) async throws {

@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+internal import HostSystem
 internal import Synchronization
 
 /// One request under way. Everything but `isCancelled` is touched by the transport's thread only, from `begin` to `finish`.
@@ -20,8 +21,7 @@ final class Transfer: @unchecked Sendable {
     private enum Upload {
         case none
         case bytes([UInt8], position: Int)
-        case file(Int32, Range<Int>)
-        case spool(SpoolFile, Range<Int>)
+        case file(OpenFile, Range<Int64>)
     }
 
     /// Seconds until a connection must stand; fewer where TLS is only tried, on loopback.
@@ -80,7 +80,6 @@ final class Transfer: @unchecked Sendable {
             self.handle = nil
         }
         curl_slist_free_all(list)
-        if case .file(let descriptor, _) = upload, descriptor >= 0 { close(descriptor) }
         upload = .none
         if isCancelled.load(ordering: .acquiring) { return completion(.failure(.cancelled)) }
         if code == CURLE_OK || stopped { return completion(.success(head)) }
@@ -139,12 +138,7 @@ final class Transfer: @unchecked Sendable {
             return
         case .bytes(let bytes):
             (upload, size) = (.bytes(bytes, position: 0), Int64(bytes.count))
-        case .file(let path, let range):
-            // A file that is gone fails with its first read.
-            upload = .file(open(path, O_RDONLY | O_CLOEXEC), Int(range.lowerBound)..<Int(range.upperBound))
-            size = Int64(range.count)
-        case .spool(let file, let range):
-            (upload, size) = (.spool(file, Int(range.lowerBound)..<Int(range.upperBound)), Int64(range.count))
+        case .file(let file, let range): (upload, size) = (.file(file, range), Int64(range.count))
         }
         _ = starling_curl_set_long(handle, CURLOPT_UPLOAD, 1)
         _ = starling_curl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, Int(size))
@@ -163,15 +157,12 @@ final class Transfer: @unchecked Sendable {
             upload = .bytes(bytes, position: position + count)
             return count
         // At positions of our own: a request that is sent again after a 401 begins at the front.
-        case .file(let descriptor, let rest):
-            let count = pread(descriptor, buffer.baseAddress, min(buffer.count, rest.count), rest.lowerBound)
-            upload = .file(descriptor, rest.dropFirst(max(0, count)))
-            return count >= 0 ? count : Int(CURL_READFUNC_ABORT)
-        case .spool(let file, let rest):
+        case .file(let file, let rest):
             let part = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(rest.count))
-            let count = file.read(into: part, at: rest.lowerBound)
-            upload = .spool(file, rest.dropFirst(max(0, count)))
-            return count >= 0 ? count : Int(CURL_READFUNC_ABORT)
+            // Why it cannot be read would be lost in curl; that it cannot is what the caller learns.
+            guard let count = try? file.read(into: part, at: rest.lowerBound) else { return Int(CURL_READFUNC_ABORT) }
+            upload = .file(file, rest.dropFirst(count))
+            return count
         }
     }
 

@@ -67,6 +67,8 @@ struct Convert: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // A layer on its way to a layout or archive is an open file until all are there.
+        Limits.raiseOpenFiles()
         if let root { try Files.makeDirectories(root + "/tmp", mode: 0o700) }
         let (from, to) = (try ImageName(parsing: source), try ImageName(parsing: destination))
         let client = try registry.client()

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Glibc
 internal import HostSystem
 internal import Logging
 
@@ -47,7 +46,8 @@ struct Starlingd: AsyncParsableCommand {
         }
         let log = Logger(label: "starlingd")
         do {
-            raiseDescriptorLimit()
+            // Every mapped layer and every directory of a walk holds a descriptor.
+            Limits.raiseOpenFiles()
             let daemon = Daemon(
                 address: address, root: root, plainHTTP: plainHTTP, configuration: try readConfiguration(log), log: log)
             try await daemon.run()
@@ -63,13 +63,4 @@ struct Starlingd: AsyncParsableCommand {
 /// The version that `--version` shows.
 enum Version {
     static let current = "0.1.0"
-}
-
-/// Every mapped layer and every directory of a walk holds a descriptor; the usual soft limit of 1,024 is for programs that use select(2).
-private func raiseDescriptorLimit() {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-    limit.rlim_cur = limit.rlim_max
-    // Without it the daemon works all the same, with fewer layers.
-    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }

@@ -15,13 +15,13 @@ struct LayoutTests {
         Descriptor(mediaType: type, digest: Digest.sha256(bytes), size: Int64(bytes.count))
     }
 
-    private func write(to destination: any ImageDestination) async throws -> Descriptor {
+    private func write(to destination: any ImageDestination, isNew: Bool = true) async throws -> Descriptor {
         let config = Array("{}".utf8)
         let (layer, configuration) = (descriptor(blob, MediaType.layerTar), descriptor(config, MediaType.config))
         let manifest = try Documents.encode(Manifest(config: configuration, layers: [layer]))
         let root = descriptor(manifest, MediaType.manifest)
         try await destination.check()
-        #expect(try await !destination.hasBlob(layer))
+        #expect(try await destination.hasBlob(layer) != isNew)
         try await destination.putBlob(layer, bytes: blob)
         #expect(try await destination.hasBlob(layer))
         try await destination.putBlob(configuration, bytes: config)
@@ -76,6 +76,44 @@ struct LayoutTests {
             await destination.abandon()
         }
         #expect(try Files.entries(directory.path).isEmpty)
+    }
+
+    @Test("nothing of an image is seen before it is whole, and a file that has not a blob's size does not become it")
+    func unseen() async throws {
+        for destination in [
+            OCILayoutDestination(directory: directory.path + "/layout", tag: "x"),
+            OCIArchiveDestination(file: directory.path + "/archive", tag: nil),
+        ] as [any ImageDestination] {
+            try await destination.check()
+            let (layer, document) = (descriptor(blob, MediaType.layerTar), descriptor([1], MediaType.manifest))
+            let file = try TemporaryFile(in: #require(destination.stagingDirectory), for: .publication(mode: 0o644))
+            try blob.dropLast().withUnsafeBytes { try file.append($0) }
+            await #expect(throws: LayoutError.self) { try await destination.putBlob(layer, file: file) }
+            #expect(try await !destination.hasBlob(layer))
+            try blob.suffix(1).withUnsafeBytes { try file.append($0) }
+            try await destination.putBlob(layer, file: file)
+            try await destination.putDocument(document, bytes: [1])
+            for stored in [layer, document] { #expect(try await destination.hasBlob(stored)) }
+            #expect(try Files.entries(directory.path).isEmpty)
+        }
+    }
+
+    @Test(
+        "a file from elsewhere is copied into the destination, and only when it has the blob's digest", arguments: ["oci", "oci-archive"])
+    func copied(transport: String) async throws {
+        let path = directory.path + "/image"
+        let isLayout = transport == "oci"
+        let destination: any ImageDestination =
+            isLayout ? OCILayoutDestination(directory: path, tag: "v1") : OCIArchiveDestination(file: path, tag: "v1")
+        try await destination.check()
+        let file = try TemporaryFile(in: "/dev/shm")
+        try blob.withUnsafeBytes { try file.append($0) }
+        let wrong = Descriptor(mediaType: MediaType.layerTar, digest: Digest.sha256([1]), size: Int64(blob.count))
+        await #expect(throws: LayoutError.self) { try await destination.putBlob(wrong, file: file) }
+        try await destination.putBlob(descriptor(blob, MediaType.layerTar), file: file)
+        let layer = try await write(to: destination, isNew: false)
+        let source: any ImageSource = isLayout ? OCILayoutSource(directory: path, tag: nil) : try OCIArchiveSource(file: path, tag: "v1")
+        #expect(try await content(of: layer, in: source) == blob)
     }
 
     @Test("a blob that is not what its descriptor says is refused at its end, naming it")

@@ -62,8 +62,8 @@ enum Starling {
     }
 
     /// Starts it and goes on.
-    static func start(_ arguments: [String]) throws -> RunningProgram {
-        try RunningProgram(Places.product("starling"), arguments)
+    static func start(_ arguments: [String], environment: [String]? = nil) throws -> RunningProgram {
+        try RunningProgram(Places.product("starling"), arguments, environment: environment)
     }
 }
 

@@ -76,7 +76,8 @@ public struct TreeListing: Equatable, Sendable {
         return lines
     }
 
-    private static func target(_ path: String) throws -> String {
+    /// What a symbolic link leads to; of a descriptor in /proc, the file that is open.
+    public static func target(_ path: String) throws -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink(path, &buffer, buffer.count)
         guard count >= 0 else { throw HostError.last("read link", path) }

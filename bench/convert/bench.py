@@ -112,7 +112,7 @@ class Bench:
         try:
             with open(self.work + "/starling.log", "w+") as log:
                 try:
-                    measured = measure.run(command, {**os.environ, "TMPDIR": temporary}, log, watched=[target, temporary] if watch else [])
+                    measured = measure.run(command, {**os.environ, "TMPDIR": temporary}, log, watched=[self.work] if watch else [])
                 except measure.Failed as error:
                     log.seek(0)
                     raise measure.Failed("%s: %s" % (error, log.read().strip()[-300:])) from error

@@ -24,6 +24,8 @@ extern const unsigned long STARLING_MS_REMOUNT;
 int starling_rename_noreplace(const char *from, const char *to);
 /// Exchanges two paths in one step.
 int starling_rename_exchange(const char *a, const char *b);
+/// Opens a new file without a name on the file system of `dir` (O_TMPFILE), for reading and writing; O_CLOEXEC is added.
+int starling_open_unnamed(const char *dir, mode_t mode);
 int starling_punch_hole(int fd, off_t offset, off_t length);
 uint32_t starling_device_major(dev_t device);
 uint32_t starling_device_minor(dev_t device);
