@@ -84,7 +84,7 @@ let package = Package(
         room("TreeImage", ["Digests", "EStargz", "EROFS", "HostSystem"]),
 
         // Rooms with an edge.
-        room("HostSystem", ["CLinux", "Threads"]),
+        room("HostSystem", ["EROFS", "CLinux", "Threads"]),
         room("Registry", ["Digests", "OCI", "HostSystem", "Threads", "CCurl"]),
         room("ChunkStore", ["Digests", "TreeImage", "HostSystem", "CAtomics"]),
         room("FetchEngine", ["Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "Threads", log]),
@@ -138,7 +138,7 @@ let package = Package(
         tests("CompressionTests", ["Compression", "TestSupport"]),
         tests("TarTests", ["Tar"]),
         tests("EStargzTests", ["EStargz", "Digests", "Compression", "Tar", "OCI", "TestSupport"]),
-        tests("HostSystemTests", ["HostSystem", "Threads", "TestSupport"]),
+        tests("HostSystemTests", ["HostSystem", "EROFS", "Threads", "TestSupport"]),
         tests("ContainerdClientTests", ["ContainerdClient", "OCI", "Digests", nio, nioEmbedded]),
         tests("OCITests", ["OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("EROFSTests", ["EROFS"]),

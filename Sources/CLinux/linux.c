@@ -30,6 +30,16 @@ int starling_unshare_user_and_mounts(void) { return unshare(CLONE_NEWUSER | CLON
 int starling_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *options) {
     return mount(source, target, type, flags, options);
 }
+int starling_fsopen(const char *type) { return fsopen(type, FSOPEN_CLOEXEC); }
+int starling_fsconfig_string(int context, const char *key, const char *value) {
+    return fsconfig(context, FSCONFIG_SET_STRING, key, value, 0);
+}
+int starling_fsconfig_flag(int context, const char *key) { return fsconfig(context, FSCONFIG_SET_FLAG, key, NULL, 0); }
+int starling_fsconfig_create(int context) { return fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0); }
+int starling_fsmount_readonly(int context) { return fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY); }
+int starling_move_mount(int mount, const char *target) {
+    return move_mount(mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
+}
 int starling_umount_lazily(const char *target) { return umount2(target, MNT_DETACH); }
 int starling_umount_by_force(const char *target) { return umount2(target, MNT_FORCE); }
 int starling_umount(const char *target) { return umount2(target, 0); }

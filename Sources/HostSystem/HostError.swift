@@ -12,6 +12,8 @@ internal import Glibc
 public enum HostError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A call failed with an error number.
     case call(operation: String, path: String, code: Int32)
+    /// The kernel did not mount something, and perhaps said why; `words` is empty when it did not.
+    case notMounted(operation: String, path: String, code: Int32, words: String)
     /// Someone else holds a lock.
     case locked(path: String, holder: String)
     /// A file is larger than what is read into memory.
@@ -32,19 +34,27 @@ public enum HostError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// The error number, when a call failed.
     public var code: Int32? {
-        if case .call(_, _, let code) = self { code } else { nil }
+        switch self {
+        case .call(_, _, let code), .notMounted(_, _, let code, _): code
+        default: nil
+        }
     }
 
     /// One line: what, where, why, and the remedy where there is one.
     public var description: String {
-        guard case .call(let operation, _, let code) = self, let remedy = HostError.remedy(operation, code) else { return summary }
-        return summary + "; " + remedy
+        switch self {
+        case .call(let operation, _, let code), .notMounted(let operation, _, let code, _):
+            summary + (HostError.remedy(operation, code).map { "; " + $0 } ?? "")
+        default: summary
+        }
     }
 
     /// One line: what, where, why.
     public var summary: String {
         switch self {
         case .call(let operation, let path, let code): "cannot \(operation) \(path): \(HostError.text(code))"
+        case .notMounted(let operation, let path, let code, let words):
+            "cannot \(operation) \(path): \(HostError.text(code))" + (words.isEmpty ? "" : " (the kernel: \(words))")
         case .locked(let path, let holder): "\(path) is in use by \(holder); wait for it to end, or use another --root"
         case .tooLarge(let path, let limit): "\(path) is larger than the \(limit) bytes that are read"
         case .programMissing(let names):
@@ -69,6 +79,8 @@ public enum HostError: Error, Equatable, Sendable, CustomStringConvertible {
         case EROFS: "choose a place that can be written to with --root"
         case EMFILE: "raise the limit of open files (ulimit -n)"
         case ENODEV where operation.contains("mount"): "the kernel lacks that file system; load its module with modprobe"
+        case ENOTBLK where operation.contains("mount"):
+            "this kernel mounts block devices only, not files on this file system: Linux 6.12 with CONFIG_EROFS_FS_BACKED_BY_FILE mounts files"
         default: nil
         }
     }

@@ -8,6 +8,16 @@ int starling_unshare_user_and_mounts(void);
 int starling_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *options);
 int starling_umount_lazily(const char *target);
 int starling_umount(const char *target);
+/// A file system being configured: a descriptor, from which read(2) gives the kernel's messages, one a call. fsopen(2) with FSOPEN_CLOEXEC.
+int starling_fsopen(const char *type);
+/// A value has at most 255 bytes.
+int starling_fsconfig_string(int context, const char *key, const char *value);
+int starling_fsconfig_flag(int context, const char *key);
+int starling_fsconfig_create(int context);
+/// The configured file system as a read-only mount that is nowhere yet: a descriptor.
+int starling_fsmount_readonly(int context);
+/// Puts it at `target`, following symbolic links as mount(2) does.
+int starling_move_mount(int mount, const char *target);
 /// Ends a FUSE connection: its requests fail from now on, the mount may stay while it is busy.
 int starling_umount_by_force(const char *target);
 
