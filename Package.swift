@@ -90,13 +90,18 @@ let package = Package(
         room("FetchEngine", ["Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "Threads", log]),
         room(
             "LazyFS",
-            ["TreeImage", "ChunkStore", "FetchEngine", "OCI", "Registry", "HostSystem", "Threads", "CFuse", "CLinux", "CAtomics", log]),
+            [
+                "Digests", "TreeImage", "ChunkStore", "FetchEngine", "OCI", "Registry", "HostSystem", "Threads", "CFuse", "CLinux",
+                "CAtomics",
+                log,
+            ]),
         room("Snapshots", ["Digests", "OCI", "HostSystem", "Threads", grdb, log]),
         room("ContainerdAPI", [grpcCore, grpcProtobuf, protobuf], settings: generatedSettings),
         room("SnapshotService", ["Snapshots", "HostSystem", "ContainerdAPI", grpcCore, grpcProtobuf, protobuf, log]),
         room(
             "ContainerdClient",
             ["Digests", "OCI", "HostSystem", "Threads", "ContainerdAPI", grpcCore, grpcTransport, grpcProtobuf, protobuf, nio]),
+        room("StatusAPI", ["OCI", grpcCore, grpcTransport]),
         room("Conversion", ["Digests", "Compression", "Tar", "EStargz", "OCI", "HostSystem", "Threads"]),
         room(
             "Inspection",
@@ -111,7 +116,7 @@ let package = Package(
             name: "starling",
             dependencies: [
                 "Digests", "OCI", "EStargz", "Registry", "Conversion", "Inspection", "ContainerRun", "ContainerdClient", "FetchEngine",
-                "ChunkStore", "TreeImage", "LazyFS", "Configuration", "HostSystem", "Threads",
+                "ChunkStore", "TreeImage", "LazyFS", "Configuration", "StatusAPI", "HostSystem", "Threads",
                 arguments, log,
             ],
             swiftSettings: settings),
@@ -119,8 +124,7 @@ let package = Package(
             name: "starlingd",
             dependencies: [
                 "Digests", "OCI", "Registry", "TreeImage", "ChunkStore", "FetchEngine", "LazyFS", "Snapshots", "SnapshotService",
-                "Configuration",
-                "HostSystem", "Threads",
+                "Configuration", "StatusAPI", "HostSystem", "Threads",
                 arguments, log, lifecycle, unixSignals, grpcCore, grpcTransport,
             ],
             swiftSettings: settings),

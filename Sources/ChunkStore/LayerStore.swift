@@ -15,11 +15,13 @@ public final class LayerStore: Sendable {
     private let open = Mutex<[Digest: StoredLayer]>([:])
 
     private var layersDirectory: String { root + "/layers" }
+    var chainsDirectory: String { root + "/chains" }
 
     /// Opens the store below `root`, making it when it is not there, and removes what an earlier process left half-made.
     public init(root: String) throws {
         self.root = root
         try Files.makeDirectories(root + "/layers", mode: 0o711)
+        try Files.makeDirectories(root + "/chains", mode: 0o700)
         try removeAbandoned()
     }
 
@@ -127,10 +129,12 @@ public final class LayerStore: Sendable {
 
     // Names carry the maker's process id: what a living process is making is left alone.
     private func removeAbandoned() throws {
-        for name in try Files.entries(layersDirectory) where name.hasPrefix(".new-") || name.hasPrefix(".old-") {
-            let parts = name.split(separator: "-")
-            if parts.count == 4, let owner = pid_t(parts[2]), kill(owner, 0) == 0 { continue }
-            try Files.remove(layersDirectory + "/" + name)
+        for directory in [layersDirectory, chainsDirectory] {
+            for name in try Files.entries(directory) where name.hasPrefix(".new-") || name.hasPrefix(".old-") {
+                let parts = name.split(separator: "-")
+                if parts.count == 4, let owner = pid_t(parts[2]), kill(owner, 0) == 0 { continue }
+                try Files.remove(directory + "/" + name)
+            }
         }
     }
 }

@@ -26,6 +26,10 @@ public final class StoredLayer: Sendable {
     public let chunks: ChunkMap
     /// The sparse file of contents, for reading.
     public let content: OpenFile
+    /// Where the tree's image is.
+    public let treePath: String
+    /// Where the content file is.
+    public let contentPath: String
     private let present: PresenceBitmap
 
     init(directory: String, digest: Digest) throws {
@@ -35,12 +39,14 @@ public final class StoredLayer: Sendable {
         guard facts.version == LayerFacts.currentVersion, let treeDigest = facts.treeDigest else {
             throw StoreError.damaged(path: factsPath, reason: "of version \(facts.version)")
         }
-        tree = try LayerTree(path: directory + "/tree.erofs", digest: treeDigest)
+        treePath = directory + "/tree.erofs"
+        contentPath = directory + "/content"
+        tree = try LayerTree(path: treePath, digest: treeDigest)
         chunks = try ChunkMap(path: directory + "/chunks")
         guard facts.blobSize == chunks.blobSize else {
             throw StoreError.damaged(path: factsPath, reason: "of a blob of \(facts.blobSize) bytes instead of \(chunks.blobSize)")
         }
-        content = try OpenFile(directory + "/content", flags: O_RDWR)
+        content = try OpenFile(contentPath, flags: O_RDWR)
         let contentSize = try content.size()
         guard contentSize == chunks.contentSize else {
             throw StoreError.damaged(path: content.path, reason: "\(contentSize) bytes instead of \(chunks.contentSize)")
@@ -58,6 +64,8 @@ public final class StoredLayer: Sendable {
 
     /// Bytes of content that are here, of `chunks.contentBytes`.
     public var bytesPresent: UInt64 { present.bytesPresent }
+    /// Whether all content is here.
+    public var isComplete: Bool { bytesPresent == chunks.contentBytes }
 
     /// Checks bytes against the chunk's digest and, only if they are right, writes them and makes them visible.
     ///

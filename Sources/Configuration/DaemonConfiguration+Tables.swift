@@ -157,4 +157,18 @@ extension DaemonConfiguration {
             try table.read("allow_invalid_mounts_on_restart", into: &allowInvalidMountsOnRestart)
         }
     }
+
+    /// `[starling]`: what only this implementation has.
+    public struct Starling: Equatable, Sendable {
+        /// `mode`: how containers see lazy layers: `auto`, `native` (the kernel mounts trees) or `fuse`.
+        public var mode = "auto"
+
+        /// The defaults.
+        public init() {}
+
+        mutating func read(_ table: TableReader) throws(ConfigurationError) {
+            try table.read("mode", into: &mode)
+            guard ["auto", "native", "fuse"].contains(mode) else { throw table.failure("mode", "must be \"auto\", \"native\" or \"fuse\"") }
+        }
+    }
 }

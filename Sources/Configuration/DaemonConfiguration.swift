@@ -55,6 +55,8 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var resolver = Resolver()
     /// `[snapshotter]`
     public var snapshotter = Snapshotter()
+    /// `[starling]`: what stargz-snapshotter does not have.
+    public var starling = Starling()
     /// Keys of the file that have no effect here, with their tables, in the order of the alphabet.
     public internal(set) var ineffectiveKeys: [String] = []
 
@@ -78,6 +80,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
         try reader.readTable("cri_keychain") { table throws(ConfigurationError) in try criKeychain.read(table) }
         try reader.readTable("resolver") { table throws(ConfigurationError) in try resolver.read(table) }
         try reader.readTable("snapshotter") { table throws(ConfigurationError) in try snapshotter.read(table) }
+        try reader.readTable("starling") { table throws(ConfigurationError) in try starling.read(table) }
         try reader.finish()
         ineffectiveKeys = reader.source.seenKeys.intersection(Self.mootKeys).sorted()
         unsupportedKeys = reader.source.seenKeys.subtracting(Self.mootKeys).subtracting(Self.effectiveKeys).sorted()

@@ -79,6 +79,12 @@ public enum Files {
         guard components.isEmpty || isDirectory(prefix) else { throw .call(operation: "make directory", path: path, code: ENOTDIR) }
     }
 
+    /// Whether a path names a socket itself.
+    public static func isSocket(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+
     /// Whether the path leads to a directory, through symbolic links too.
     public static func isDirectory(_ path: String) -> Bool {
         var facts = stat()

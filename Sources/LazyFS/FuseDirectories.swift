@@ -4,19 +4,19 @@ internal import TreeImage
 /// Directory listings, with and without attributes.
 enum FuseDirectories {
     static func list(_ request: FuseRequest, _ node: NodeID, from cookie: UInt64, size: Int, withAttributes: Bool) {
-        // The slots are reached by name; listing them would only invite walks over every layer of the machine.
-        if node == .root { return request.reply(bytes: UnsafeRawBufferPointer(start: nil, count: 0)) }
-        request.withLayer(of: node) { layer in
+        // Slots and the state of layers are reached by name; listing them would only invite walks over every layer of the machine.
+        if node == .root || node.special != nil { return request.reply(bytes: UnsafeRawBufferPointer(start: nil, count: 0)) }
+        request.withTree(of: node) { served in
             let buffer = ThreadBuffer.bytes
             let space = min(size, buffer.count)
             var used = 0
-            let listed = layer.tree.forEachEntry(in: node.node, from: cookie) { name, child, kind, next in
+            let listed = served.tree.forEachEntry(in: node.node, from: cookie) { name, child, kind, next in
                 withName(name) { name in
                     let id = NodeID(slot: node.slot, node: child)
                     let room = buffer.baseAddress?.advanced(by: used)
                     let taken: Int
                     if withAttributes {
-                        guard let attributes = layer.tree.attributes(of: child) else { return true }
+                        guard let attributes = served.tree.attributes(of: child) else { return true }
                         taken = request.append(name: name, id, attributes, next: next, to: room, space: space - used)
                     } else {
                         taken = request.append(name: name, id, kind: kind, next: next, to: room, space: space - used)

@@ -4,7 +4,13 @@ internal import FetchEngine
 internal import Glibc
 internal import TreeImage
 
-/// libfuse's callbacks. Thin: each finds the layer, asks it, and answers; every request is answered exactly once.
+/// Names in the mount's root are a slot's number: alone its tree, with these endings what else it shows.
+enum SlotName {
+    static let content = ".content"
+    static let state = ".state"
+}
+
+/// libfuse's callbacks. Thin: each finds the slot's tree, asks it, and answers; every request is answered exactly once.
 enum FuseOperations {
     /// Seconds that names and attributes stay valid: trees are immutable, so as long as the kernel likes.
     static let forever: Double = 365 * 86_400
@@ -54,9 +60,11 @@ enum FuseOperations {
     private static func lookup(_ request: FuseRequest, _ parent: NodeID, _ name: UnsafePointer<CChar>?) {
         guard let name else { return request.fail(EINVAL) }
         if parent == .root { return lookupSlot(request, name) }
-        request.withLayer(of: parent) { layer in
+        request.withTree(of: parent) { served in
             let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
-            guard let node = layer.tree.lookup(bytes, in: parent.node), let attributes = layer.tree.attributes(of: node) else {
+            if parent.special != nil { return FuseState.lookup(request, parent, bytes, served) }
+            guard let node = served.tree.lookup(bytes, in: parent.node), let attributes = served.tree.attributes(of: node) else {
+                if parent.node == served.tree.root { return FuseState.lookup(request, parent, bytes, served) }
                 // A name that is not there will never be: the kernel may remember that.
                 return request.replyAbsent()
             }
@@ -67,25 +75,38 @@ enum FuseOperations {
     private static func lookupSlot(_ request: FuseRequest, _ name: UnsafePointer<CChar>) {
         var end: UnsafeMutablePointer<CChar>?
         let slot = strtol(name, &end, 10)
-        guard slot > 0, slot < SlotTable.capacity, end?.pointee == 0 else { return request.fail(ENOENT) }
-        request.withLayer(of: NodeID(slot: slot, node: 0)) { layer in
-            let root = layer.tree.root
-            guard let attributes = layer.tree.attributes(of: root) else { return request.fail(EIO) }
+        guard slot > 0, slot < SlotTable.capacity, let end else { return request.fail(ENOENT) }
+        request.withTree(of: NodeID(slot: slot, node: 0)) { served in
+            if strcmp(end, SlotName.content) == 0 {
+                guard let size = served.contentSize else { return request.fail(ENOENT) }
+                return request.reply(entry: NodeID(slot: slot, .content), .content(size: size))
+            }
+            if strcmp(end, SlotName.state) == 0 { return request.reply(entry: NodeID(slot: slot, .stateRoot), .stateDirectory) }
+            let root = served.tree.root
+            guard end.pointee == 0, let attributes = served.tree.attributes(of: root) else { return request.fail(ENOENT) }
             request.reply(entry: NodeID(slot: slot, node: root), attributes)
         }
     }
 
     private static func getattr(_ request: FuseRequest, _ node: NodeID) {
         if node == .root { return request.replyRootAttributes() }
-        request.withLayer(of: node) { layer in
-            guard let attributes = layer.tree.attributes(of: node.node) else { return request.fail(ENOENT) }
-            request.reply(attributes: attributes, of: node)
+        request.withTree(of: node) { served in
+            switch node.special {
+            case nil:
+                guard let attributes = served.tree.attributes(of: node.node) else { return request.fail(ENOENT) }
+                request.reply(attributes: attributes, of: node)
+            case .content:
+                guard let size = served.contentSize else { return request.fail(ENOENT) }
+                request.reply(attributes: .content(size: size), of: node)
+            case .stateRoot, .stateDirectory: request.reply(attributes: .stateDirectory, of: node)
+            case .layerState(let index): FuseState.getattr(request, node, index, served)
+            }
         }
     }
 
     private static func readlink(_ request: FuseRequest, _ node: NodeID) {
-        request.withLayer(of: node) { layer in
-            guard let target = layer.tree.readLink(node.node) else { return request.fail(EINVAL) }
+        request.withTree(of: node) { served in
+            guard let target = served.tree.readLink(node.node) else { return request.fail(EINVAL) }
             request.reply(bytes: target)
         }
     }
@@ -96,9 +117,9 @@ enum FuseOperations {
         answer.f_frsize = 4096
         answer.f_namemax = 255
         guard node != .root else { return request.reply(statistics: answer) }
-        request.withLayer(of: node) { layer in
-            answer.f_blocks = fsblkcnt_t(layer.layer.stored.chunks.contentSize / 4096)
-            answer.f_files = fsfilcnt_t(layer.tree.inodeCount)
+        request.withTree(of: node) { served in
+            answer.f_blocks = fsblkcnt_t(served.layers.reduce(0) { $0 + $1.stored.chunks.contentSize } / 4096)
+            answer.f_files = fsfilcnt_t(served.tree.inodeCount)
             request.reply(statistics: answer)
         }
     }

@@ -4,13 +4,20 @@ internal import Glibc
 /// Reads: at once when the bytes are here, else from the thread that brings them.
 enum FuseReads {
     static func read(_ request: FuseRequest, _ node: NodeID, offset: UInt64, size: Int) {
-        request.withLayer(of: node) { layer in
+        request.withTree(of: node) { served in
             do throws(Errno) {
-                let extent = try layer.locate(node: node.node, offset: offset, size: min(size, FuseSession.maximumRead))
-                if layer.isPresent(extent) {
-                    try answer(request, layer, extent)
+                let size = min(size, FuseSession.maximumRead)
+                let extent: ServedTree.Extent
+                switch node.special {
+                case nil: extent = try served.locate(node: node.node, offset: offset, size: size)
+                case .content: extent = try served.locateContent(offset: offset, size: size)
+                case .layerState(let index): return FuseState.read(request, index, served, offset: offset, size: size)
+                case .stateRoot, .stateDirectory: throw Errno(EISDIR)
+                }
+                if served.isPresent(extent) {
+                    try answer(request, served, extent)
                 } else if let chunks = extent.chunks {
-                    wait(for: chunks, request, node, layer, extent)
+                    wait(for: chunks, request, node, served, extent)
                 }
             } catch {
                 request.fail(error.code)
@@ -18,23 +25,23 @@ enum FuseReads {
         }
     }
 
-    private static func answer(_ request: FuseRequest, _ layer: ServedLayer, _ extent: ServedLayer.Extent) throws(Errno) {
+    private static func answer(_ request: FuseRequest, _ served: ServedTree, _ extent: ServedTree.Extent) throws(Errno) {
         let buffer = ThreadBuffer.bytes
-        try layer.read(extent, into: buffer)
+        try served.read(extent, into: buffer)
         request.reply(bytes: UnsafeRawBufferPointer(rebasing: buffer[0..<extent.size]))
     }
 
     private static func wait(
-        for chunks: ClosedRange<Int>, _ request: FuseRequest, _ node: NodeID, _ layer: ServedLayer, _ extent: ServedLayer.Extent
+        for chunks: ClosedRange<Int>, _ request: FuseRequest, _ node: NodeID, _ served: ServedTree, _ extent: ServedTree.Extent
     ) {
-        // The slot is entered again for the time of waiting: the layer and the session stay until the answer is given.
+        // The slot is entered again for the time of waiting: the tree and the session stay until the answer is given.
         let server = request.server
         guard server.slots.enter(node.slot) != nil else { return request.fail(ENOENT) }
-        layer.fetcher.demand(chunks, of: layer.layer) { result in
+        served.fetcher.demand(chunks, of: served.layers[extent.layer]) { result in
             defer { server.slots.leave(node.slot) }
             do throws(Errno) {
                 guard case .success = result else { throw Errno(EIO) }
-                try answer(request, layer, extent)
+                try answer(request, served, extent)
             } catch {
                 request.fail(error.code)
             }

@@ -15,13 +15,13 @@ struct FuseRequest: @unchecked Sendable {
         return Unmanaged<TreeServer>.fromOpaque(context).takeUnretainedValue()
     }
 
-    /// Runs `body` with the layer of a node, held meanwhile; answers ENOENT when the layer is gone.
+    /// Runs `body` with what a node's slot serves, held meanwhile; answers ENOENT when it is gone.
     @inline(__always)
-    func withLayer(of node: NodeID, _ body: (ServedLayer) -> Void) {
+    func withTree(of node: NodeID, _ body: (ServedTree) -> Void) {
         guard let context = fuse_req_userdata(raw) else { return fail(EIO) }
         Unmanaged<TreeServer>.fromOpaque(context)._withUnsafeGuaranteedRef { server in
-            guard let layer = server.slots.enter(node.slot) else { return fail(ENOENT) }
-            layer._withUnsafeGuaranteedRef(body)
+            guard let served = server.slots.enter(node.slot) else { return fail(ENOENT) }
+            served._withUnsafeGuaranteedRef(body)
             server.slots.leave(node.slot)
         }
     }
@@ -39,8 +39,9 @@ struct FuseRequest: @unchecked Sendable {
         fuse_reply_statfs(raw, &statistics)
     }
 
-    func reply(entry node: NodeID, _ attributes: NodeAttributes) {
+    func reply(entry node: NodeID, _ attributes: NodeAttributes, attributesTimeout: Double = FuseOperations.forever) {
         var entry = FuseRequest.entry(node, attributes)
+        entry.attr_timeout = attributesTimeout
         fuse_reply_entry(raw, &entry)
     }
 
@@ -51,9 +52,9 @@ struct FuseRequest: @unchecked Sendable {
         fuse_reply_entry(raw, &entry)
     }
 
-    func reply(attributes: NodeAttributes, of node: NodeID) {
+    func reply(attributes: NodeAttributes, of node: NodeID, timeout: Double = FuseOperations.forever) {
         var status = FuseRequest.status(node, attributes)
-        fuse_reply_attr(raw, &status, FuseOperations.forever)
+        fuse_reply_attr(raw, &status, timeout)
     }
 
     func replyRootAttributes() {

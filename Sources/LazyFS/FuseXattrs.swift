@@ -5,9 +5,9 @@ internal import TreeImage
 enum FuseXattrs {
     static func get(_ request: FuseRequest, _ node: NodeID, _ name: UnsafePointer<CChar>?, size: Int) {
         guard let name, node != .root else { return request.fail(ENODATA) }
-        request.withLayer(of: node) { layer in
+        request.withTree(of: node) { served in
             let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
-            guard let value = layer.tree.xattr(bytes, of: node.node) else { return request.fail(ENODATA) }
+            guard let value = served.tree.xattr(bytes, of: node.node) else { return request.fail(ENODATA) }
             if size == 0 { return request.reply(xattrSize: value.count) }
             guard value.count <= size else { return request.fail(ERANGE) }
             request.reply(bytes: value)
@@ -16,10 +16,10 @@ enum FuseXattrs {
 
     static func list(_ request: FuseRequest, _ node: NodeID, size: Int) {
         guard node != .root else { return size == 0 ? request.reply(xattrSize: 0) : request.reply(bytes: .init(start: nil, count: 0)) }
-        request.withLayer(of: node) { layer in
+        request.withTree(of: node) { served in
             let buffer = ThreadBuffer.bytes
             var used = 0
-            layer.tree.forEachXattr(of: node.node) { prefix, name, _ in
+            served.tree.forEachXattr(of: node.node) { prefix, name, _ in
                 for part in [prefix, name] where used + part.count < buffer.count {
                     UnsafeMutableRawBufferPointer(rebasing: buffer[used...]).copyMemory(from: part)
                     used += part.count

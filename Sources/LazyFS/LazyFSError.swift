@@ -8,6 +8,8 @@ public enum LazyFSError: Error, Equatable, CustomStringConvertible {
     case mount(mountpoint: String, code: Int32)
     /// All slots are in use.
     case tooManyLayers(limit: Int)
+    /// Native mode was asked for and is not possible.
+    case notNative(reason: String)
 
     /// One line for the user.
     public var description: String {
@@ -16,6 +18,7 @@ public enum LazyFSError: Error, Equatable, CustomStringConvertible {
             "cannot set up FUSE for \(mountpoint): libfuse refused the options (is libfuse3 3.14 or later installed?)"
         case .mount(let mountpoint, let code):
             "cannot mount FUSE at \(mountpoint): \(String(cString: strerror(code))); lazy layers need /dev/fuse and the right to mount"
+        case .notNative(let reason): "native mode is not possible here: \(reason); mode = \"auto\" takes FUSE instead"
         case .tooManyLayers(let limit): "\(limit) layers are mounted already, no more are possible"
         }
     }

@@ -1,12 +1,14 @@
+internal import ChunkStore
 public import FetchEngine
 internal import Glibc
 internal import HostSystem
 public import Logging
 internal import Synchronization
+public import TreeImage
 
 /// The FUSE mount of one process: every lazy layer is a directory in it, named by its slot number.
 ///
-///     kernel ─▶ FuseOperations (libfuse's callbacks) ─▶ SlotTable ─▶ ServedLayer ─▶ LayerTree, ChunkMap, content file
+///     kernel ─▶ FuseOperations (libfuse's callbacks) ─▶ SlotTable ─▶ ServedTree ─▶ LayerTree, ChunkMap, content file
 ///                                                                        └─ miss ─▶ ChunkFetcher ─▶ reply from wherever the bytes arrive
 ///
 /// Trees are immutable, so names, attributes, links, directories and data are cached by the kernel without limit of time. The mount keeps no
@@ -39,12 +41,17 @@ public final class LazyMount: Sendable {
         }
     }
 
-    /// Adds a layer; its directory is valid until `remove`, as a lower directory of overlayfs or for a bind mount.
+    /// Adds a layer; what is mounted is valid until `remove`.
     ///
     /// - Throws: `LazyFSError.tooManyLayers`.
-    public func add(_ layer: LazyLayer) throws(LazyFSError) -> Mounted {
+    public func add(_ layer: LazyLayer) throws(LazyFSError) -> Mounted { try add(layer.stored.tree, contents: [layer]) }
+
+    /// Adds a tree whose files' contents are those of some layers, by content device; what is mounted is valid until `remove`.
+    ///
+    /// - Throws: `LazyFSError.tooManyLayers`.
+    public func add(_ tree: LayerTree, contents: [LazyLayer]) throws(LazyFSError) -> Mounted {
         let slot = slots.withLock { assigned -> Int? in
-            let slot = server.slots.add(ServedLayer(layer, fetcher: server.fetcher), after: assigned.last)
+            let slot = server.slots.add(ServedTree(tree, layers: contents, fetcher: server.fetcher), after: assigned.last)
             if let slot { assigned.last = slot }
             return slot
         }
@@ -52,18 +59,22 @@ public final class LazyMount: Sendable {
         return Mounted(slot: slot, directory: "\(mountpoint)/\(slot)")
     }
 
-    /// A layer on the mount.
+    /// A tree on the mount.
     public struct Mounted: Sendable, Equatable {
         /// Number of the slot.
         public let slot: Int
-        /// The layer's root directory.
+        /// The tree's root directory: a lower directory of overlayfs, or the source of a bind mount.
         public let directory: String
+        /// The layer's content file, a device for the kernel's EROFS; not there when the tree has the contents of several layers.
+        public var contentFile: String { directory + SlotName.content }
+        /// A directory in which only `.stargz-snapshotter` can be found, with the layers' state (contracts.md 4).
+        public var stateDirectory: String { directory + SlotName.state }
     }
 
-    /// Takes a layer off the mount; waits for reads that are under way. Blocks: not for a cooperative thread.
+    /// Takes a tree off the mount; waits for reads that are under way. Blocks: not for a cooperative thread.
     public func remove(_ mounted: Mounted) {
         server.slots.remove(mounted.slot)
-        session.forget(String(mounted.slot), in: .root)
+        for ending in ["", SlotName.content, SlotName.state] { session.forget(String(mounted.slot) + ending, in: .root) }
     }
 
     /// Unmounts and frees everything; harmless when repeated. Reads that wait for the network are waited for, so shut the fetcher down before.

@@ -8,13 +8,14 @@ internal import TreeImage
 
 /// Everything lazy of one process: the store, the engine, the mount. What the daemon and a daemonless run have in common.
 ///
-///     open ─▶ LayerOpener (TOC, verified, compiled, stored) ─▶ LazyMount.add ─▶ a directory ─▶ overlayfs
+///     open ─▶ LayerOpener (TOC, verified, compiled, stored) ─▶ LazyMount.add ─▶ ChainMounts (merged, mounted) ─▶ lower directories of overlayfs
 public final class LazyNode: Sendable {
     /// The local store.
     public let store: LayerStore
     private let client: RegistryClient
     private let fetcher: ChunkFetcher
     private let mount: LazyMount
+    private let chains: ChainMounts
     private let prefetches: Bool
     private let ended = Mutex(false)
 
@@ -26,21 +27,36 @@ public final class LazyNode: Sendable {
         public let mounted: LazyMount.Mounted
     }
 
-    /// Opens the store below `root` and mounts at `mountpoint`.
+    /// Opens the store below `root` and mounts below `directory`: FUSE at `lazy`, the kernel's trees in `trees`.
     ///
-    /// - Parameter prefetches: whether what landmarks ask for is fetched before anybody reads it.
-    public init(root: String, mountpoint: String, client: RegistryClient, prefetches: Bool = true, log: Logger) throws {
+    /// - Parameters:
+    ///   - mode: how containers are to see the layers.
+    ///   - prefetches: whether what landmarks ask for is fetched before anybody reads it.
+    /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
+    public init(
+        root: String, directory: String, mode: ServingMode = .auto, client: RegistryClient, prefetches: Bool = true, log: Logger
+    ) throws {
         store = try LayerStore(root: root)
         self.client = client
         self.prefetches = prefetches
         fetcher = try ChunkFetcher(store: store, log: log)
         do {
-            mount = try LazyMount(mountpoint: mountpoint, fetcher: fetcher, log: log)
+            mount = try LazyMount(mountpoint: directory + "/lazy", fetcher: fetcher, log: log)
         } catch {
             fetcher.shutdown()
             throw error
         }
+        do {
+            chains = try ChainMounts(store: store, mount: mount, directory: directory + "/trees", mode: mode, log: log)
+        } catch {
+            fetcher.shutdown()
+            mount.unmount()
+            throw error
+        }
     }
+
+    /// What the mode has come to here.
+    public var serving: Serving { chains.serving }
 
     /// Opens one layer and starts to prefetch what its landmark asks for; the caller does not wait for that.
     ///
@@ -56,8 +72,21 @@ public final class LazyNode: Sendable {
         }
     }
 
-    /// Takes a layer off the mount; what is stored of it stays. Blocks while reads are under way.
-    public func close(_ opened: Opened) { mount.remove(opened.mounted) }
+    /// Lower directories of overlayfs that show a chain of layers, topmost first; valid until one of the layers is closed. Blocks for some milliseconds.
+    ///
+    /// - Parameters:
+    ///   - layers: lowest first, at least one, each open.
+    ///   - keepsWhiteouts: whether other directories come below these.
+    /// - Throws: `TreeImageError`, `LazyFSError`, `StoreError` or `HostError`.
+    public func lowerDirectories(of layers: [Opened], keepsWhiteouts: Bool = false) throws -> [String] {
+        try chains.directories(of: layers, keepsWhiteouts: keepsWhiteouts)
+    }
+
+    /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Blocks while reads are under way.
+    public func close(_ opened: Opened) {
+        chains.close(opened.layer.digest)
+        mount.remove(opened.mounted)
+    }
 
     /// Unmounts and ends all threads; harmless when repeated. Blocks.
     public func shutdown() {
@@ -67,6 +96,7 @@ public final class LazyNode: Sendable {
         }
         guard first else { return }
         fetcher.shutdown()
+        chains.closeAll()
         mount.unmount()
     }
 }

@@ -25,7 +25,7 @@ final class SlotTable: @unchecked Sendable {
     }
 
     /// Puts a layer into the first free slot after `start`; nil when all are taken. One caller at a time.
-    func add(_ layer: ServedLayer, after start: Int) -> Int? {
+    func add(_ layer: ServedTree, after start: Int) -> Int? {
         for step in 1..<SlotTable.capacity {
             let slot = (start + step - 1) % (SlotTable.capacity - 1) + 1
             guard starling_word_load(words + 2 * slot) == 0, starling_word_load(words + 2 * slot + 1) == 0 else { continue }
@@ -37,7 +37,7 @@ final class SlotTable: @unchecked Sendable {
 
     /// The layer in a slot, held until `leave`; nil when there is none.
     @inline(__always)
-    func enter(_ slot: Int) -> Unmanaged<ServedLayer>? {
+    func enter(_ slot: Int) -> Unmanaged<ServedTree>? {
         guard slot > 0, slot < SlotTable.capacity else { return nil }
         _ = starling_word_add(words + 2 * slot + 1, 1)
         guard let pointer = UnsafeRawPointer(bitPattern: UInt(starling_word_load(words + 2 * slot))) else {
@@ -70,6 +70,6 @@ final class SlotTable: @unchecked Sendable {
 
     private func release(_ pointer: UInt64) {
         guard let raw = UnsafeRawPointer(bitPattern: UInt(pointer)) else { return }
-        Unmanaged<ServedLayer>.fromOpaque(raw).release()
+        Unmanaged<ServedTree>.fromOpaque(raw).release()
     }
 }

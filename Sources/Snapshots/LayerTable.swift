@@ -7,8 +7,8 @@ internal import Digests
 actor LayerTable {
     private enum State {
         case unmounted
-        case mounting(LazyLayerRequest, Task<LazyLayerMount, any Error>)
-        case mounted(LazyLayerMount)
+        case mounting(LazyLayerRequest, Task<Void, any Error>)
+        case mounted
         case unmounting(Task<Void, Never>)
     }
 
@@ -30,7 +30,7 @@ actor LayerTable {
     func acquire(_ request: LazyLayerRequest) async throws {
         entries[request.digest, default: Entry()].userCount += 1
         do {
-            _ = try await mount(request)
+            try await mount(request)
         } catch {
             release(request.digest)
             throw error
@@ -45,20 +45,18 @@ actor LayerTable {
         unmountIfUnused(digest)
     }
 
-    /// The directory of each layer of a chain, mounting those that are not, all at once.
+    /// Mounts those layers of a chain that are not, all at once.
     ///
     /// - Throws: `LayerFailure`, with the reason that `LazyLayers` gave.
-    func directories(of requests: [LazyLayerRequest]) async throws -> [Digest: String] {
+    func mountAll(_ requests: [LazyLayerRequest]) async throws {
         for request in requests { startMounting(request) }
-        var directories: [Digest: String] = [:]
         for request in requests {
             do {
-                directories[request.digest] = try await mount(request).directory
+                try await mount(request)
             } catch {
                 throw LayerFailure(digest: request.digest, reason: "\(error)")
             }
         }
-        return directories
     }
 
     /// Unmounts everything and forgets the counts; for the daemon's end.
@@ -72,11 +70,11 @@ actor LayerTable {
     }
 
     /// Mounts, or waits for whoever does so.
-    private func mount(_ request: LazyLayerRequest) async throws -> LazyLayerMount {
+    private func mount(_ request: LazyLayerRequest) async throws {
         while true {
             startMounting(request)
             switch entries[request.digest]?.state ?? .unmounted {
-            case .mounted(let mount): return mount
+            case .mounted: return
             case .unmounting(let task): await task.value
             case .unmounted: continue
             case .mounting(let first, let task):
@@ -95,10 +93,9 @@ actor LayerTable {
         guard case .unmounted = entries[digest, default: Entry()].state else { return }
         let task = Task {
             do {
-                let mount = try await layers.mount(request)
-                entries[digest]?.state = .mounted(mount)
+                try await layers.mount(request)
+                entries[digest]?.state = .mounted
                 unmountIfUnused(digest)
-                return mount
             } catch {
                 entries[digest]?.state = .unmounted
                 unmountIfUnused(digest)

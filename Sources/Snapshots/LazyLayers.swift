@@ -6,10 +6,17 @@ public import OCI
 /// `Snapshotter` decides *which* layers it wants and for how long; an implementation mounts and unmounts. Calls for one digest never
 /// overlap: the snapshotter joins equal requests and waits for an unmount before it mounts again.
 public protocol LazyLayers: Sendable {
-    /// Presents the layer's tree. Ends by itself: network waits in here have deadlines.
+    /// Makes the layer's tree ready to be presented. Ends by itself: network waits in here have deadlines.
     ///
     /// - Throws: an error whose description is one line that says why the layer cannot be lazy.
-    func mount(_ request: LazyLayerRequest) async throws -> LazyLayerMount
+    func mount(_ request: LazyLayerRequest) async throws
+    /// Directories that overlayfs can use as `lowerdir`, topmost first, which show mounted layers as one tree; no network is asked.
+    /// Valid until the first of the layers is unmounted.
+    ///
+    /// - Parameters:
+    ///   - layers: lowest first, at least one.
+    ///   - keepsWhiteouts: whether other directories come below these.
+    func lowerDirectories(of layers: [Digest], keepsWhiteouts: Bool) async throws -> [String]
     /// Gives the tree up; the last snapshot that used it is gone. Harmless for a layer that is not mounted.
     func unmount(_ digest: Digest) async
     /// Bytes and inodes that the layer takes on the local disk now.
@@ -60,19 +67,5 @@ public struct LazyLayerRequest: Codable, Hashable, Sendable {
         try container.encodeIfPresent(size, forKey: .size)
         try container.encode(annotations, forKey: .annotations)
         try container.encode(siblings, forKey: .siblings)
-    }
-}
-
-/// A layer's tree, ready to be a lower directory.
-public struct LazyLayerMount: Hashable, Sendable {
-    /// Directory that overlayfs can use as `lowerdir`.
-    public let directory: String
-    /// Size of the layer blob in bytes.
-    public let size: Int64
-
-    /// Describes a mounted layer.
-    public init(directory: String, size: Int64) {
-        self.directory = directory
-        self.size = size
     }
 }

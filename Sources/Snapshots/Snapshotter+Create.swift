@@ -38,9 +38,9 @@ extension Snapshotter {
             return try db.chain(from: record.id)
         }
         guard let record = chain.first else { throw SnapshotError.notFound(key) }
-        let paths = try await lowerDirectories(of: chain, for: key)
-        return overlay.mounts(
-            kind: record.info.kind, upper: paths[0], work: directories.work(record.id), lowers: Array(paths.dropFirst()))
+        let own = try directory(of: record)
+        let lowers = try await lowerDirectories(of: Array(chain.dropFirst()), for: key)
+        return overlay.mounts(kind: record.info.kind, upper: own, work: directories.work(record.id), lowers: lowers)
     }
 
     private func create(
@@ -80,20 +80,37 @@ extension Snapshotter {
         }
     }
 
-    /// The directory of every snapshot of a chain, topmost first: its own, or the one where its lazy layer is mounted.
+    /// The lower directories that show a chain, topmost first: a snapshot's own one, or where the lazy layers that follow each other are mounted.
     private func lowerDirectories(of chain: [SnapshotRecord], for key: String) async throws -> [String] {
         let requests = chain.compactMap(\.request)
-        var mounted: [Digest: String] = [:]
         do {
-            if !requests.isEmpty { mounted = try await table.directories(of: requests) }
+            if !requests.isEmpty { try await table.mountAll(requests) }
         } catch let failure as LayerFailure {
             throw SnapshotError.layerUnavailable(snapshot: key, layer: failure.digest, reason: failure.reason)
         }
-        return try chain.map { record in
-            if let request = record.request, let directory = mounted[request.digest] { return directory }
-            let path = directories.files(record.id)
-            guard access(path, F_OK) == 0 else { throw SnapshotError.directoryMissing(snapshot: record.info.name, path: path) }
-            return path
+        var lowers: [String] = []
+        var rest = chain[...]
+        while let record = rest.first {
+            let run = rest.prefix { $0.request != nil }
+            guard !run.isEmpty else {
+                lowers.append(try directory(of: record))
+                rest.removeFirst()
+                continue
+            }
+            rest = rest.dropFirst(run.count)
+            let layers = run.compactMap { $0.request?.digest }
+            do {
+                lowers += try await lazyLayers.lowerDirectories(of: layers.reversed(), keepsWhiteouts: !rest.isEmpty)
+            } catch {
+                throw SnapshotError.layerUnavailable(snapshot: key, layer: layers[0], reason: "\(error)")
+            }
         }
+        return lowers
+    }
+
+    private func directory(of record: SnapshotRecord) throws -> String {
+        let path = directories.files(record.id)
+        guard access(path, F_OK) == 0 else { throw SnapshotError.directoryMissing(snapshot: record.info.name, path: path) }
+        return path
     }
 }

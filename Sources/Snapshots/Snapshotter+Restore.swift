@@ -52,7 +52,7 @@ extension Snapshotter {
 
     private func restore(_ request: LazyLayerRequest) async {
         do {
-            _ = try await table.directories(of: [request])
+            try await table.mountAll([request])
         } catch let failure as LayerFailure {
             log.error(
                 "a lazy layer is not available; it is tried again when needed",

@@ -133,6 +133,17 @@ public final class ChunkMap: Sendable {
         return low - 1
     }
 
+    /// The first chunk that has bytes behind a place in the content file; `count` when none has.
+    @inline(__always)
+    public func firstIndex(endingAfter contentOffset: UInt64) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if records.contentOffset(middle) + records.size(middle) <= contentOffset { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
     /// A chunk of a digest; nil when there is none.
     public func index(of digest: Digest) -> Int? {
         var (low, high) = (0, count)

@@ -29,6 +29,26 @@ public struct NodeAttributes: Equatable, Sendable {
     public var contentOffset: UInt64
     /// Content device that holds a regular file's bytes, from 1 on: the layer's place in a merged chain. 0 for what has none.
     public var contentDevice: UInt16
+
+    /// Something that is no file of a tree: root's, with a type, permission bits and a size.
+    public init(mode: UInt16, size: UInt64, linkCount: UInt32 = 1, modified: (seconds: Int64, nanoseconds: UInt32) = (0, 0)) {
+        self.init(
+            mode: mode, uid: 0, gid: 0, size: size, linkCount: linkCount, mtimeSeconds: modified.seconds,
+            mtimeNanoseconds: modified.nanoseconds, deviceMajor: 0, deviceMinor: 0, contentOffset: .max, contentDevice: 0)
+    }
+
+    init(
+        mode: UInt16, uid: UInt32, gid: UInt32, size: UInt64, linkCount: UInt32, mtimeSeconds: Int64, mtimeNanoseconds: UInt32,
+        deviceMajor: UInt32, deviceMinor: UInt32, contentOffset: UInt64, contentDevice: UInt16
+    ) {
+        self.mode = mode
+        (self.uid, self.gid) = (uid, gid)
+        self.size = size
+        self.linkCount = linkCount
+        (self.mtimeSeconds, self.mtimeNanoseconds) = (mtimeSeconds, mtimeNanoseconds)
+        (self.deviceMajor, self.deviceMinor) = (deviceMajor, deviceMinor)
+        (self.contentOffset, self.contentDevice) = (contentOffset, contentDevice)
+    }
 }
 
 /// A file tree, a layer's or a merged chain's, mapped: what the FUSE server asks. No operation allocates, and a damaged file answers nil.

@@ -48,6 +48,13 @@ struct Run: AsyncParsableCommand {
     @Option(help: ArgumentHelp("OCI runtime. (default: runc, else crun)", valueName: "program"))
     var runtime: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How the container sees lazy layers: native (the kernel mounts the tree), fuse, or auto, native where the kernel can.",
+            valueName: "auto|native|fuse"),
+        transform: Run.mode)
+    var mode = ServingMode.auto
+
     @Option(help: ArgumentHelp("Platform of the image.", valueName: "os/arch"))
     var platform: String?
 
@@ -72,7 +79,7 @@ struct Run: AsyncParsableCommand {
         // Beside the bundles and locked like them, so that the next run removes what a killed one leaves.
         let home = try LockedDirectory("lazy-" + RandomName.make(), in: storage.rootDirectory + "/run")
         let node = try LazyNode(
-            root: storage.rootDirectory, mountpoint: home.path + "/mnt", client: client, log: logging.logger("starling"))
+            root: storage.rootDirectory, directory: home.path, mode: mode, client: client, log: logging.logger("starling"))
         let status: Int32
         do {
             status = try await run(reference, client, node, runner, signals)
@@ -119,6 +126,11 @@ struct Run: AsyncParsableCommand {
         ContainerSettings(
             command: command.first == "--" ? Array(command.dropFirst()) : command, environment: environment.map(Run.variable), user: user,
             workingDirectory: workingDirectory, hostname: hostname, terminal: terminal)
+    }
+
+    private static func mode(_ text: String) throws -> ServingMode {
+        guard let mode = ServingMode(rawValue: text) else { throw ValidationError("--mode \(text): expected auto, native or fuse") }
+        return mode
     }
 
     // docker's convention: a bare name takes the value that the variable has here.

@@ -52,18 +52,46 @@ struct RunImage: Sendable {
             return try await group.reduce(into: [Int: Layer]()) { $0[$1.0] = $1.1 }
         }
         let config = try Documents.decode(ImageConfig.self, from: try await configBytes, what: "configuration of \(reference)")
-        var directories: [String] = []
-        var lazy: [LazyNode.Opened] = []
+        var lowers = LowerDirectories()
         for (index, descriptor) in manifest.layers.enumerated() {
             switch layers[index] {
-            case .lazy(let opened):
-                directories.append(opened.mounted.directory)
-                lazy.append(opened)
-            case .plain, nil:
-                directories.append(try await unpack(descriptor, index, config))
+            case .lazy(let opened): lowers.add(opened)
+            case .plain, nil: lowers.add(unpacked: try await unpack(descriptor, index, config))
             }
         }
-        return Prepared(config: config, lowerDirectories: directories.reversed(), lazy: lazy)
+        let all = lowers
+        let directories = try await BlockingTask.run { try all.directories(on: node) }
+        return Prepared(config: config, lowerDirectories: directories, lazy: all.lazy)
+    }
+
+    /// The layers of an image, from the lowest on: lazy ones that follow each other become one directory.
+    private struct LowerDirectories: Sendable {
+        private enum Part {
+            case lazy([LazyNode.Opened])
+            case unpacked(String)
+        }
+
+        private var parts: [Part] = []
+        private(set) var lazy: [LazyNode.Opened] = []
+
+        mutating func add(_ layer: LazyNode.Opened) {
+            lazy.append(layer)
+            if case .lazy(let run)? = parts.last { parts[parts.count - 1] = .lazy(run + [layer]) } else { parts.append(.lazy([layer])) }
+        }
+
+        mutating func add(unpacked directory: String) { parts.append(.unpacked(directory)) }
+
+        /// Topmost first, as overlayfs wants them.
+        func directories(on node: LazyNode) throws -> [String] {
+            var directories: [String] = []
+            for (index, part) in parts.enumerated() {
+                switch part {
+                case .lazy(let run): directories = try node.lowerDirectories(of: run, keepsWhiteouts: index > 0) + directories
+                case .unpacked(let directory): directories.insert(directory, at: 0)
+                }
+            }
+            return directories
+        }
     }
 
     private enum Layer: Sendable {

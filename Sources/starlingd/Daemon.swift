@@ -5,6 +5,7 @@ internal import HostSystem
 internal import Logging
 internal import SnapshotService
 internal import Snapshots
+internal import StatusAPI
 internal import UnixSignals
 
 /// The daemon's life: open everything, serve, and end in order.
@@ -30,7 +31,10 @@ struct Daemon {
         let lazy = try await makeLazyLayers(root: root, plainHTTP: plainHTTP, configuration: configuration, log: log)
         let snapshotter = try Snapshotter(root: root + "/snapshotter", layers: lazy.layers, log: log)
         let listener = try UnixListener(path: address)
-        let server = makeServer(listener: listener, snapshotter: snapshotter)
+        let services: [any RegistrableRPCService] = [
+            SnapshotsAdapter(snapshotter: snapshotter, log: log), StatusService(report: lazy.report),
+        ]
+        let server = makeServer(listener: listener, services: services)
         let restoring = Task {
             do {
                 try await snapshotter.restoreLayers()
@@ -57,7 +61,9 @@ struct Daemon {
         log.info("stopped")
     }
 
-    private func makeServer(listener: UnixListener, snapshotter: Snapshotter) -> GRPCServer<HTTP2ServerTransport.Posix> {
+    private func makeServer(
+        listener: UnixListener, services: [any RegistrableRPCService]
+    ) -> GRPCServer<HTTP2ServerTransport.Posix> {
         let transport = HTTP2ServerTransport.Posix(
             listeningSocketDescriptor: Int(listener.descriptor), transportSecurity: .plaintext,
             config: .defaults { config in
@@ -65,7 +71,7 @@ struct Daemon {
                 // Calls are small and come one after the other: waiting for more to write only delays them.
                 config.connection.flushCoalescing = nil
             })
-        return GRPCServer(transport: transport, services: [SnapshotsAdapter(snapshotter: snapshotter, log: log)])
+        return GRPCServer(transport: transport, services: services)
     }
 
     /// Serves until a signal arrives and the calls under way have ended; true when the signal asks for clean-up.

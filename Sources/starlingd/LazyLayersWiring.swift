@@ -4,17 +4,20 @@ internal import LazyFS
 internal import Logging
 internal import Registry
 internal import Snapshots
+internal import StatusAPI
 internal import Threads
 
 /// What the daemon needs of whoever serves lazy layers.
 struct WiredLayers: Sendable {
     /// Mounts and unmounts layers.
     let layers: any LazyLayers
+    /// What `starling status` shows.
+    let report: @Sendable () async -> StatusReport
     /// Called once, after the last RPC. `isCleanup`: nothing may stay mounted; else mounts survive where they can.
     let stop: @Sendable (_ isCleanup: Bool) async -> Void
 }
 
-/// Builds the lazy layers of the daemon: its store is `ROOT/layers`, its one mount `ROOT/lazy`.
+/// Builds the lazy layers of the daemon: its store is in `ROOT`, its mounts are `ROOT/lazy` and those in `ROOT/trees`.
 ///
 /// - Parameters:
 ///   - root: the daemon's state directory; layers live in directories of their own below it.
@@ -29,8 +32,11 @@ func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfigur
     options.retries = max(0, configuration.blob.maxRetries)
     let client = RegistryClient(options: options)
     let node = try LazyNode(
-        root: root, mountpoint: root + "/lazy", client: client, prefetches: !configuration.noPrefetch, log: log)
-    return WiredLayers(layers: NodeLayers(node: node)) { _ in
+        root: root, directory: root, mode: ServingMode(rawValue: configuration.starling.mode) ?? .auto, client: client,
+        prefetches: !configuration.noPrefetch, log: log)
+    log.info("lazy layers", metadata: ["mode": "\(node.serving)"])
+    let layers = NodeLayers(node: node)
+    return WiredLayers(layers: layers, report: { layers.report(root: root) }) { _ in
         do {
             try await BlockingTask.run { node.shutdown() }
         } catch {

@@ -5,39 +5,92 @@ internal import LazyFS
 internal import Logging
 internal import OCI
 internal import Snapshots
+internal import StatusAPI
 internal import Synchronization
 internal import Threads
 internal import TreeImage
 
-/// The snapshotter's lazy layers, served by this node's one FUSE mount.
+/// The snapshotter's lazy layers, served by this node's mounts.
 final class NodeLayers: LazyLayers {
     private let node: LazyNode
-    private let opened = Mutex<[Digest: LazyNode.Opened]>([:])
+    private let state = Mutex(State())
+
+    private struct State {
+        var opened: [Digest: (layer: LazyNode.Opened, image: Reference)] = [:]
+        var refused: [RefusedLayer] = []
+    }
 
     init(node: LazyNode) { self.node = node }
 
-    func mount(_ request: LazyLayerRequest) async throws -> LazyLayerMount {
+    func mount(_ request: LazyLayerRequest) async throws {
         // Snapshot labels do not say the media type, and the size only of some clients: the blob's end tells both.
         let descriptor = Descriptor(
             mediaType: MediaType.layerGzip, digest: request.digest, size: request.size ?? 0, annotations: request.annotations)
-        let layer = try await node.open(descriptor, of: request.reference)
-        opened.withLock { $0[request.digest] = layer }
-        return LazyLayerMount(directory: layer.mounted.directory, size: Int64(clamping: layer.layer.stored.facts.blobSize))
+        do throws(LayerRefusal) {
+            let layer = try await node.open(descriptor, of: request.reference)
+            state.withLock { $0.opened[request.digest] = (layer, request.reference) }
+        } catch {
+            remember(error, of: request)
+            throw error
+        }
+    }
+
+    private func remember(_ refusal: LayerRefusal, of request: LazyLayerRequest) {
+        let refused = RefusedLayer(
+            digest: request.digest.description, image: request.reference.description, code: refusal.code, reason: refusal.description,
+            time: SnapshotTime.now().nanoseconds / 1_000_000_000)
+        state.withLock { state in
+            state.refused.append(refused)
+            if state.refused.count > StatusReport.maximumRefused { state.refused.removeFirst() }
+        }
+    }
+
+    func lowerDirectories(of layers: [Digest], keepsWhiteouts: Bool) async throws -> [String] {
+        let opened = try state.withLock { state in
+            try layers.map { digest in
+                guard let layer = state.opened[digest]?.layer else { throw NotMounted(layer: digest) }
+                return layer
+            }
+        }
+        return try await BlockingTask.run { [node] in try node.lowerDirectories(of: opened, keepsWhiteouts: keepsWhiteouts) }
+    }
+
+    private struct NotMounted: Error, CustomStringConvertible {
+        let layer: Digest
+        var description: String { "layer \(layer) is not mounted" }
     }
 
     func unmount(_ digest: Digest) async {
-        guard let layer = opened.withLock({ $0.removeValue(forKey: digest) }) else { return }
+        guard let opened = state.withLock({ $0.opened.removeValue(forKey: digest) }) else { return }
         do {
             // Waits for reads that are under way, which belongs on a thread that may wait.
-            try await BlockingTask.run { [node] in node.close(layer) }
+            try await BlockingTask.run { [node] in node.close(opened.layer) }
         } catch {
             // No thread is left to wait on: the layer stays on the mount, unused, until the daemon ends.
-            opened.withLock { $0[digest] = layer }
+            state.withLock { $0.opened[digest] = opened }
         }
     }
 
     func usage(_ digest: Digest) async -> (bytes: Int64, inodes: Int64) {
-        guard let stored = opened.withLock({ $0[digest]?.layer.stored }) else { return (0, 0) }
+        guard let stored = state.withLock({ $0.opened[digest]?.layer.layer.stored }) else { return (0, 0) }
         return (Int64(clamping: stored.bytesPresent), Int64(clamping: stored.tree.inodeCount))
+    }
+
+    /// What `starling status` shows.
+    func report(root: String) -> StatusReport {
+        let (opened, refused) = state.withLock { (Array($0.opened.values), $0.refused) }
+        return StatusReport(
+            version: Version.current, root: root, mode: node.serving.description,
+            layers: opened.map { NodeLayers.status($0.layer.layer, image: $0.image) }.sorted { $0.digest < $1.digest }, refused: refused)
+    }
+
+    private static func status(_ layer: LazyLayer, image: Reference) -> LayerStatus {
+        let counts = layer.statistics.snapshot
+        let stored = layer.stored
+        return LayerStatus(
+            digest: layer.digest.description, image: image.description, format: stored.facts.format, blobSize: stored.facts.blobSize,
+            contentSize: stored.chunks.contentBytes, presentSize: stored.bytesPresent, fetchedBytes: counts.fetchedBytes,
+            requests: counts.requests, demandMisses: counts.demandMisses,
+            demandWaitMilliseconds: counts.demandWaitNanoseconds / 1_000_000, failures: counts.failures)
     }
 }

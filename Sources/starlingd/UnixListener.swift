@@ -27,8 +27,7 @@ struct UnixListener {
         do {
             var address = try Self.address(path)
             if Self.call(connect, descriptor, &address) == 0 { throw Failure.inUse(path) }
-            var status = stat()
-            if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { Glibc.unlink(path) }
+            if Files.isSocket(path) { Glibc.unlink(path) }
             guard Self.call(bind, descriptor, &address) == 0 else { throw HostError.last("listen on", path) }
             // Nobody can connect before listen(2), so nobody can before the mode is right.
             guard chmod(path, 0o600) == 0 else { throw HostError.last("set the mode of", path) }

@@ -43,7 +43,7 @@ struct RegistryImageTests {
             registry = try RegistryServer()
             directory = try TemporaryDirectory()
             let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            node = try LazyNode(root: directory.path, mountpoint: directory.path + "/lazy", client: client, log: log)
+            node = try LazyNode(root: directory.path, directory: directory.path, client: client, log: log)
             reference = try Reference(parsing: "\(registry.address)/fixture:\(tag)")
         }
 

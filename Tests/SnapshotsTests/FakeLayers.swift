@@ -47,7 +47,7 @@ final class FakeLayers: LazyLayers {
 
     func path(_ digest: Digest) -> String { "\(directory)/\(digest.hex)" }
 
-    func mount(_ request: LazyLayerRequest) async throws -> LazyLayerMount {
+    func mount(_ request: LazyLayerRequest) async throws {
         state.withLock { $0.mountCalls.append(request) }
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in
@@ -64,8 +64,9 @@ final class FakeLayers: LazyLayers {
         state.withLock { state in
             precondition(state.mounted.insert(request.digest).inserted, "mounted twice")
         }
-        return LazyLayerMount(directory: path(request.digest), size: 1)
     }
+
+    func lowerDirectories(of layers: [Digest], keepsWhiteouts: Bool) async throws -> [String] { layers.reversed().map(path) }
 
     func unmount(_ digest: Digest) async {
         state.withLock { state in

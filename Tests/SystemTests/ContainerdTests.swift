@@ -42,6 +42,11 @@ struct ContainerdTests {
         #expect(snapshots.outputText.contains("Committed"))
         let images = try containerd.ctr(["image", "ls", "-q"])
         #expect(images.outputText.contains(reference))
+        let status = try Starling.succeed(["status", "--address", daemon.socket]).outputText
+        #expect(status.contains("mode       \(ModeUnderTest.name)") && status.contains(reference), "\(status)")
+        let json = try Starling.succeed(["status", "--json", "--address", daemon.socket]).outputText
+        let presentSize = json.firstMatch(of: #/"presentSize":\s*(\d+)/#).flatMap { Int($0.1) }
+        #expect(try #require(presentSize) > 1_000_000, "\(json)")
         // A second pull finds everything there.
         let before = proxy.bytesDown
         try Starling.succeed(["pull", "--containerd", containerd.socket, "--plain-http", reference])
@@ -56,6 +61,14 @@ struct ContainerdTests {
         #expect(result.status != 0)
         #expect(result.errorText.split(separator: "\n").count == 1 && result.errorText.contains(reference), "\(result.errorText)")
         #expect(try !containerd.ctr(["image", "ls", "-q"]).outputText.contains(reference))
+    }
+
+    @Test("status says in one line that no daemon answers")
+    func noDaemon() throws {
+        let result = try Starling.run(["status", "--address", "/nowhere/starlingd.sock"])
+        #expect(result.status != 0)
+        #expect(result.errorText.split(separator: "\n").count == 1, "\(result.errorText)")
+        #expect(result.errorText.contains("/nowhere/starlingd.sock"), "\(result.errorText)")
     }
 
     @Test("a containerd that is not there is named in one line")

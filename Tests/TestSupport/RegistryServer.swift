@@ -47,6 +47,9 @@ public final class RegistryServer: Sendable {
     /// `127.0.0.1:<port>`, the front of references.
     public var address: String { "127.0.0.1:\(port)" }
 
+    /// Sends its process a signal.
+    public func kill(_ signal: Int32) { server.kill(signal) }
+
     /// Directory of its storage.
     public var storage: String { server.directory.path + "/storage" }
 

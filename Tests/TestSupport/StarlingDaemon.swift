@@ -10,14 +10,15 @@ public final class StarlingDaemon: Sendable {
 
     /// Starts starlingd and waits for its socket.
     ///
-    /// - Parameter configuration: the configuration file's text.
+    /// - Parameter configuration: the configuration file's text, without the mode.
     public init(configuration: String = "") throws {
         try requireRoot()
         try requireFuse()
         let directory = try TemporaryDirectory(prefix: "starling-daemon-")
         let socket = directory.path + "/starlingd.sock"
         self.socket = socket
-        try AtomicFile.write(Array(configuration.utf8), to: directory.path + "/config.toml")
+        let mode = "\n[starling]\nmode = \"\(ModeUnderTest.name)\"\n"
+        try AtomicFile.write(Array((configuration + mode).utf8), to: directory.path + "/config.toml")
         server = try ServerProcess(
             try Places.product("starlingd"),
             [

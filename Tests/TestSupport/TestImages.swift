@@ -147,7 +147,7 @@ public enum TestImages {
 
     static func digest(_ file: String) throws -> Digest { Digest.sha256(try Files.read(file, limit: 1 << 30)) }
 
-    private static var architecture: String {
+    static var architecture: String {
         #if arch(arm64)
             "arm64"
         #else

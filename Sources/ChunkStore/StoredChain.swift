@@ -1,0 +1,91 @@
+public import Digests
+internal import Glibc
+internal import HostSystem
+public import TreeImage
+
+/// A chain of layers in the store: the one tree that they make together.
+///
+///     chains/<hex>/tree.erofs   merged tree, immutable; content device k is the k-th layer, lowest first
+///                  chain        digest of the tree, then the layers' digests, a line each
+///
+/// Derived from its layers' trees and made again when it is lost.
+public final class StoredChain: Sendable {
+    /// Identity: of the layers, their order, and how they were merged.
+    public let digest: Digest
+    /// The merged tree.
+    public let tree: LayerTree
+    /// Where the tree's image is.
+    public let treePath: String
+    /// Digests of the layers, lowest first.
+    public let layers: [Digest]
+
+    init(directory: String, digest: Digest) throws {
+        let facts = try Files.read(directory + "/chain", limit: 1 << 20)
+        let digests = try String(decoding: facts, as: UTF8.self).split(separator: "\n").map { try Digest(parsing: String($0)) }
+        guard let first = digests.first else { throw StoreError.damaged(path: directory + "/chain", reason: "empty") }
+        self.digest = digest
+        layers = Array(digests.dropFirst())
+        treePath = directory + "/tree.erofs"
+        tree = try LayerTree(path: treePath, digest: first)
+    }
+
+    /// A chain of one layer that needs no merging: the layer's own tree.
+    init(of layer: StoredLayer, digest: Digest) {
+        self.digest = digest
+        layers = [layer.digest]
+        treePath = layer.treePath
+        tree = layer.tree
+    }
+
+    /// What identifies a chain.
+    static func identity(of layers: [StoredLayer], keepsWhiteouts: Bool) -> Digest {
+        // The version is that of the merged tree's form.
+        var text = "starling chain 1 \(keepsWhiteouts ? "upper" : "whole")\n"
+        for layer in layers { text += "\(layer.digest) \(layer.facts.tocDigest)\n" }
+        return Digest.sha256(Array(text.utf8))
+    }
+}
+
+extension LayerStore {
+    /// The chain of some layers, merged now if it was not before.
+    ///
+    /// - Parameters:
+    ///   - layers: lowest first, at least one.
+    ///   - keepsWhiteouts: whether something else comes below, so that what the chain hides must stay marked.
+    /// - Throws: `TreeImageError`, `StoreError` or `HostError`.
+    public func chain(of layers: [StoredLayer], keepsWhiteouts: Bool) throws -> StoredChain {
+        let digest = StoredChain.identity(of: layers, keepsWhiteouts: keepsWhiteouts)
+        // Alone, a whiteout would show as a device.
+        if layers.count == 1, try keepsWhiteouts || !layers[0].tree.hidesLowerFiles() { return StoredChain(of: layers[0], digest: digest) }
+        let directory = chainsDirectory + "/" + digest.hex
+        if let chain = try stored(digest, directory) { return chain }
+        let merged = try TreeMerger.merge(layers.map(\.tree), keepsWhiteouts: keepsWhiteouts)
+        let temporary = "\(chainsDirectory)/.new-\(digest.hex.prefix(16))-\(getpid())-\(RandomName.make())"
+        try Files.makeDirectories(temporary, mode: 0o700)
+        do {
+            try AtomicFile.write(merged.erofs, to: temporary + "/tree.erofs", mode: 0o600)
+            let facts = ([Digest.sha256(merged.erofs)] + layers.map(\.digest)).map { "\($0)\n" }.joined()
+            try AtomicFile.write(Array(facts.utf8), to: temporary + "/chain", mode: 0o600)
+            if rename(temporary, directory) != 0 {
+                // Another process was faster, with the same result.
+                guard errno == EEXIST || errno == ENOTEMPTY else { throw StoreError.last("rename", temporary) }
+                try Files.remove(temporary)
+            }
+        } catch {
+            try Files.remove(temporary)
+            throw error
+        }
+        return try StoredChain(directory: directory, digest: digest)
+    }
+
+    private func stored(_ digest: Digest, _ directory: String) throws -> StoredChain? {
+        guard Files.exists(directory) else { return nil }
+        do {
+            return try StoredChain(directory: directory, digest: digest)
+        } catch {
+            // Damaged or cut short: it is made again.
+            try Files.remove(directory)
+            return nil
+        }
+    }
+}
