@@ -12,9 +12,15 @@ public import TreeImage
 public final class LayerStore: Sendable {
     /// Directory of the store.
     public let root: String
-    private let open = Mutex<[Digest: StoredLayer]>([:])
+    private let open = Mutex<[Digest: Open]>([:])
+    private let overflow = ChunkOverflow()
 
-    private var layersDirectory: String { root + "/layers" }
+    /// A layer that somebody has open, and only as long as somebody has.
+    private struct Open: Sendable {
+        weak var layer: StoredLayer?
+    }
+
+    var layersDirectory: String { root + "/layers" }
     var chainsDirectory: String { root + "/chains" }
 
     /// Opens the store below `root`, making it when it is not there, and removes what an earlier process left half-made.
@@ -28,13 +34,16 @@ public final class LayerStore: Sendable {
     /// A layer that is in the store and was compiled from the TOC of that digest; nil when it is not there (or damaged: then it is removed).
     public func layer(_ digest: Digest, tocDigest: Digest?) throws -> StoredLayer? {
         let found = try open.withLock { layers -> StoredLayer? in
-            if let layer = layers[digest] { return layer }
+            if let layer = layers[digest]?.layer { return layer }
             let directory = layersDirectory + "/" + digest.hex
             guard access(directory, F_OK) == 0 else { return nil }
             do {
-                let layer = try StoredLayer(directory: directory, digest: digest)
-                layers[digest] = layer
+                let layer = try StoredLayer(directory: directory, digest: digest, overflow: overflow)
+                layers[digest] = Open(layer: layer)
                 return layer
+            } catch StoreError.system(_, _, ESTALE) {
+                // Pruned at this moment; what is there now, if anything, is somebody else's.
+                return nil
             } catch  where LayerStore.isDamage(error) {
                 try Files.remove(directory)
                 return nil
@@ -85,7 +94,7 @@ public final class LayerStore: Sendable {
     /// Costs a binary search in each open layer's map, and runs only when the alternative is a request to the registry.
     public func copyFromOtherLayer(chunk index: Int, to layer: StoredLayer) throws -> Bool {
         let wanted = layer.chunks.chunk(index)
-        let others = open.withLock { Array($0.values) }
+        let others = open.withLock { $0.values.compactMap(\.layer) }
         for other in others where other !== layer {
             guard let found = other.chunks.index(of: wanted.digest), other.isPresent(found) else { continue }
             let source = other.chunks.chunk(found)

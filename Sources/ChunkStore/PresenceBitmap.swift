@@ -64,7 +64,11 @@ final class PresenceBitmap: @unchecked Sendable {
         if starling_bit_set(bits, UInt64(index)) == 0 { _ = starling_word_add(mapping + 32, size) }
     }
 
-    func clear(_ index: Int) { starling_bit_clear(bits, UInt64(index)) }
+    /// Clears a bit, of bytes that were counted.
+    func clear(_ index: Int, size: UInt64) {
+        starling_bit_clear(bits, UInt64(index))
+        _ = starling_word_add(mapping + 32, 0 &- size)
+    }
 
     /// Sum of the sizes of the chunks that are present.
     var bytesPresent: UInt64 {

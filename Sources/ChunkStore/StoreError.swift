@@ -16,6 +16,12 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whether the disk, or what the user may have of it, is full.
+    var isOutOfSpace: Bool {
+        guard case .system(_, _, let code) = self else { return false }
+        return code == ENOSPC || code == EDQUOT
+    }
+
     static func last(_ operation: String, _ path: String) -> StoreError {
         .system(operation: operation, path: path, code: errno)
     }

@@ -20,14 +20,21 @@ public final class StoredChain: Sendable {
     public let layers: [Digest]
 
     init(directory: String, digest: Digest) throws {
-        let facts = try Files.read(directory + "/chain", limit: 1 << 20)
-        let digests = try String(decoding: facts, as: UTF8.self).split(separator: "\n").map { try Digest(parsing: String($0)) }
+        let digests = try StoredChain.facts(in: directory)
         guard let first = digests.first else { throw StoreError.damaged(path: directory + "/chain", reason: "empty") }
         self.digest = digest
         layers = Array(digests.dropFirst())
         treePath = directory + "/tree.erofs"
         tree = try LayerTree(path: treePath, digest: first)
     }
+
+    private static func facts(in directory: String) throws -> [Digest] {
+        let text = String(decoding: try Files.read(directory + "/chain", limit: 1 << 20), as: UTF8.self)
+        return try text.split(separator: "\n").map { try Digest(parsing: String($0)) }
+    }
+
+    /// Digests of the layers of the chain in a directory, lowest first; none of a damaged one.
+    static func layers(in directory: String) throws -> [Digest] { Array(((try? facts(in: directory)) ?? []).dropFirst()) }
 
     /// A chain of one layer that needs no merging: the layer's own tree.
     init(of layer: StoredLayer, digest: Digest) {

@@ -31,9 +31,14 @@ public final class StoredLayer: Sendable {
     /// Where the content file is.
     public let contentPath: String
     private let present: PresenceBitmap
+    /// Keeps the layer from being pruned.
+    private let use: UseLock
+    private let overflow: ChunkOverflow
 
-    init(directory: String, digest: Digest) throws {
+    init(directory: String, digest: Digest, overflow: ChunkOverflow) throws {
         self.digest = digest
+        self.overflow = overflow
+        use = try UseLock(directory + "/" + LayerStore.lockedFile)
         let factsPath = directory + "/layer.json"
         facts = try LayerFacts(bytes: Files.read(factsPath, limit: 1 << 16), path: factsPath)
         guard facts.version == LayerFacts.currentVersion, let treeDigest = facts.treeDigest else {
@@ -58,6 +63,8 @@ public final class StoredLayer: Sendable {
         bitmap.unlock()
     }
 
+    deinit { overflow.forget(self) }
+
     /// Whether a chunk's bytes are in the content file and were verified. No lock, no allocation.
     @inline(__always)
     public func isPresent(_ index: Int) -> Bool { present.isSet(index) }
@@ -67,17 +74,59 @@ public final class StoredLayer: Sendable {
     /// Whether all content is here.
     public var isComplete: Bool { bytesPresent == chunks.contentBytes }
 
-    /// Checks bytes against the chunk's digest and, only if they are right, writes them and makes them visible.
+    /// Checks bytes against the chunk's digest and, only if they are right, writes them and makes them visible. When the disk is full they can be
+    /// read for a while all the same (`read`), and are fetched again later.
     ///
-    /// - Throws: `ChunkMismatch` when the bytes are wrong (nothing is written), `StoreError` when the disk refuses.
+    /// - Throws: `ChunkMismatch` when the bytes are wrong (nothing is written), `StoreError` when the disk refuses for another reason.
     public func store(_ bytes: UnsafeRawBufferPointer, chunk index: Int) throws {
         let chunk = chunks.chunk(index)
         let actual = Digest.sha256(bytes)
         guard bytes.count == chunk.size, actual == chunk.digest else {
             throw ChunkMismatch(layer: digest, blobOffset: chunk.blobOffset, expected: chunk.digest, actual: actual)
         }
-        try content.write(bytes, at: chunk.contentOffset)
-        present.set(index, size: chunk.size)
+        do {
+            try content.write(bytes, at: chunk.contentOffset)
+            present.set(index, size: chunk.size)
+        } catch  where error.isOutOfSpace {
+            overflow.keep(bytes, chunk: index, of: self)
+        }
+    }
+
+    /// Reads a part of the content file whose chunks were all asked for and have arrived.
+    ///
+    /// - Parameters:
+    ///   - chunks: those that have bytes in it.
+    /// - Returns: false when a chunk is not here any more: the disk is full, and memory had no room for it for so long.
+    public func read(at offset: UInt64, chunks wanted: ClosedRange<Int>, into buffer: UnsafeMutableRawBufferPointer) throws -> Bool {
+        // Looked at before reading: a chunk that arrives in between was not in what was read.
+        let missing = wanted.filter { !isPresent($0) }
+        guard try content.read(at: offset, into: buffer) == buffer.count else { return false }
+        for index in missing {
+            let chunk = chunks.chunk(index)
+            let start = max(chunk.contentOffset, offset)
+            let end = min(chunk.contentOffset + chunk.size, offset + UInt64(buffer.count))
+            let window = UnsafeMutableRawBufferPointer(rebasing: buffer[Int(start - offset)..<Int(end - offset)])
+            if overflow.copy(chunk: index, of: self, from: Int(start - chunk.contentOffset), into: window) { continue }
+            guard isPresent(index), try content.read(at: start, into: window) == window.count else { return false }
+        }
+        return true
+    }
+
+    /// Reads every chunk that is marked and takes the mark from those that are not what they should be.
+    ///
+    /// - Returns: how many chunks were right, and how many were wrong: these are fetched again when they are read again.
+    public func verify() throws(StoreError) -> (right: Int, wrong: Int) {
+        var count = (right: 0, wrong: 0)
+        for index in 0..<chunks.count where present.isSet(index) {
+            let chunk = chunks.chunk(index)
+            if try holds(chunk) {
+                count.right += 1
+            } else {
+                present.clear(index, size: chunk.size)
+                count.wrong += 1
+            }
+        }
+        return count
     }
 
     // After a power cut the bitmap may tell of bytes that never reached the disk, so each chunk of an earlier boot proves itself once.
@@ -90,7 +139,7 @@ public final class StoredLayer: Sendable {
             if try holds(chunk) {
                 kept += chunk.size
             } else {
-                present.clear(index)
+                present.clear(index, size: 0)
             }
         }
         present.bytesPresent = kept

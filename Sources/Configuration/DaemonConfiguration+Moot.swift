@@ -12,5 +12,5 @@ extension DaemonConfiguration {
     ]
 
     /// Keys that the daemon acts on. What is in neither list will be, and until then the daemon says that it is not.
-    static let effectiveKeys: Set<String> = ["noprefetch", "blob.max_retries", "starling.mode"]
+    static let effectiveKeys: Set<String> = ["noprefetch", "blob.max_retries", "starling.mode", "starling.cache_max_bytes"]
 }

@@ -162,12 +162,16 @@ extension DaemonConfiguration {
     public struct Starling: Equatable, Sendable {
         /// `mode`: how containers see lazy layers: `auto`, `native` (the kernel mounts trees) or `fuse`.
         public var mode = "auto"
+        /// `cache_max_bytes`: bytes of the disk that the store may take; more only while all of it is in use. 0 for no bound.
+        public var cacheMaxBytes = 0
 
         /// The defaults.
         public init() {}
 
         mutating func read(_ table: TableReader) throws(ConfigurationError) {
             try table.read("mode", into: &mode)
+            try table.read("cache_max_bytes", into: &cacheMaxBytes)
+            guard cacheMaxBytes >= 0 else { throw table.failure("cache_max_bytes", "must not be negative") }
             guard ["auto", "native", "fuse"].contains(mode) else { throw table.failure("mode", "must be \"auto\", \"native\" or \"fuse\"") }
         }
     }

@@ -41,7 +41,9 @@ enum FuseReads {
             defer { server.slots.leave(node.slot) }
             do throws(Errno) {
                 guard case .success = result else { throw Errno(EIO) }
-                try answer(request, served, extent)
+                let buffer = ThreadBuffer.bytes
+                try served.readArrived(extent, into: buffer)
+                request.reply(bytes: UnsafeRawBufferPointer(rebasing: buffer[0..<extent.size]))
             } catch {
                 request.fail(error.code)
             }

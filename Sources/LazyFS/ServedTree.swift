@@ -82,6 +82,19 @@ final class ServedTree: Sendable {
         return true
     }
 
+    /// Reads an extent whose chunks were demanded and have arrived; with a full disk they may be in memory only, or gone again.
+    ///
+    /// - Throws: EIO.
+    func readArrived(_ extent: Extent, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
+        guard let chunks = extent.chunks else { return try read(extent, into: buffer) }
+        let window = UnsafeMutableRawBufferPointer(rebasing: buffer[0..<extent.size])
+        do {
+            guard try layers[extent.layer].stored.read(at: extent.contentOffset, chunks: chunks, into: window) else { throw Errno(EIO) }
+        } catch {
+            throw Errno(EIO)
+        }
+    }
+
     /// Reads an extent whose chunks are here.
     func read(_ extent: Extent, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
         guard extent.size > 0 else { return }

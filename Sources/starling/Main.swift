@@ -53,6 +53,7 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Run.self, Pull.self, Status.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
+            Convert.self, Run.self, Pull.self, Status.self, Cache.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self,
+            TOCDigest.self,
         ])
 }

@@ -36,7 +36,9 @@ func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfigur
         prefetches: !configuration.noPrefetch, log: log)
     log.info("lazy layers", metadata: ["mode": "\(node.serving)"])
     let layers = NodeLayers(node: node)
+    let limit = CacheLimit(store: node.store, bytes: UInt64(configuration.starling.cacheMaxBytes), log: log)
     return WiredLayers(layers: layers, report: { layers.report(root: root) }) { _ in
+        limit.end()
         do {
             try await BlockingTask.run { node.shutdown() }
         } catch {

@@ -76,7 +76,9 @@ struct DamagedLayerTests {
             var flipped = bytes
             flipped[position] ^= 1 << UInt8(position % 8)
             try AtomicFile.write(flipped, to: path(file))
-            #expect(throws: TreeImageError.self, "byte \(position)") { try StoredLayer(directory: bench.path(name), digest: name) }
+            #expect(throws: TreeImageError.self, "byte \(position)") {
+                try StoredLayer(directory: bench.path(name), digest: name, overflow: ChunkOverflow())
+            }
         }
     }
 
@@ -89,7 +91,7 @@ struct DamagedLayerTests {
             var flipped = bytes
             flipped[position] ^= 1 << UInt8(position % 7)
             try AtomicFile.write(flipped, to: path("layer.json"))
-            guard let layer = try? StoredLayer(directory: bench.path(name), digest: name) else { continue }
+            guard let layer = try? StoredLayer(directory: bench.path(name), digest: name, overflow: ChunkOverflow()) else { continue }
             opened += 1
             #expect(layer.facts.blobSize == facts.blobSize && layer.facts.version == facts.version, "byte \(position)")
         }
@@ -105,11 +107,13 @@ struct DamagedLayerTests {
             flipped[position] ^= 1 << UInt8(position % 8)
             try AtomicFile.write(flipped, to: path("present"))
             guard position >= 16 else {
-                #expect(throws: StoreError.self, "byte \(position)") { try StoredLayer(directory: bench.path(name), digest: name) }
+                #expect(throws: StoreError.self, "byte \(position)") {
+                    try StoredLayer(directory: bench.path(name), digest: name, overflow: ChunkOverflow())
+                }
                 continue
             }
             // Another boot: each marked chunk proves itself.
-            let layer = try StoredLayer(directory: bench.path(name), digest: name)
+            let layer = try StoredLayer(directory: bench.path(name), digest: name, overflow: ChunkOverflow())
             #expect(layer.isPresent(0) && !layer.isPresent(1) && layer.bytesPresent == 5000)
         }
     }
