@@ -18,6 +18,7 @@ internal import TreeImage
 final class ChainMounts: Sendable {
     private let store: LayerStore
     private let mount: LazyMount
+    private let fetcher: ChunkFetcher
     private let directory: String
     private let mode: ServingMode
     private let log: Logger
@@ -33,14 +34,15 @@ final class ChainMounts: Sendable {
     private struct Entry {
         var chain: StoredChain
         var mounted: LazyMount.Mounted
+        var prediction: StartPrediction
         /// Mount points of the kernel's mounts.
         var kernelMounts: Set<String> = []
     }
 
     /// - Parameter directory: where the kernel's mounts go; made when missing. Of what an earlier process mounted there, trees of complete layers
     ///   are kept, and those that need the FUSE mount are unmounted, because it is another one now.
-    init(store: LayerStore, mount: LazyMount, directory: String, mode: ServingMode, log: Logger) throws {
-        (self.store, self.mount, self.directory, self.mode, self.log) = (store, mount, directory, mode, log)
+    init(store: LayerStore, mount: LazyMount, fetcher: ChunkFetcher, directory: String, mode: ServingMode, log: Logger) throws {
+        (self.store, self.mount, self.fetcher, self.directory, self.mode, self.log) = (store, mount, fetcher, directory, mode, log)
         var inherited: Set<String> = []
         for point in try Mounts.mountPoints() where point.path.hasPrefix(directory + "/") {
             if point.path.hasSuffix(ChainMounts.whole) { inherited.insert(point.path) } else { try Mounts.unmount(point.path) }
@@ -75,7 +77,10 @@ final class ChainMounts: Sendable {
             if let existing = state.chains[chain.digest] {
                 entry = existing
             } else {
-                entry = Entry(chain: chain, mounted: try mount.add(chain.tree, contents: layers.map(\.layer)))
+                let contents = layers.map(\.layer)
+                entry = Entry(
+                    chain: chain, mounted: try mount.add(chain.tree, contents: contents),
+                    prediction: StartPrediction(chain.tree, layers: contents, fetcher: fetcher))
                 state.chains[chain.digest] = entry
             }
             guard state.serving == .native else { return [entry.mounted.directory] }
@@ -109,6 +114,13 @@ final class ChainMounts: Sendable {
         }
         entry.kernelMounts.insert(point)
         return point
+    }
+
+    /// A program of the chain is about to be started: what it will read first is asked for.
+    func expect(_ start: ProgramStart, of layers: [LazyNode.Opened]) {
+        let digests = layers.map(\.layer.digest)
+        let found = state.withLock { state in state.chains.values.filter { $0.chain.layers == digests }.map(\.prediction) }
+        for prediction in found { prediction.expect(start) }
     }
 
     /// Unmounts every chain that has the layer.

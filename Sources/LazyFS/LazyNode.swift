@@ -47,7 +47,8 @@ public final class LazyNode: Sendable {
             throw error
         }
         do {
-            chains = try ChainMounts(store: store, mount: mount, directory: directory + "/trees", mode: mode, log: log)
+            chains = try ChainMounts(
+                store: store, mount: mount, fetcher: fetcher, directory: directory + "/trees", mode: mode, log: log)
         } catch {
             fetcher.shutdown()
             mount.unmount()
@@ -81,6 +82,12 @@ public final class LazyNode: Sendable {
     public func lowerDirectories(of layers: [Opened], keepsWhiteouts: Bool = false) throws -> [String] {
         try chains.directories(of: layers, keepsWhiteouts: keepsWhiteouts)
     }
+
+    /// A program is about to be started from a chain that `lowerDirectories` was asked for: it, its loader and its libraries are asked for at
+    /// once. Returns without waiting for them.
+    ///
+    /// - Parameter layers: of the chain, lowest first.
+    public func expect(_ start: ProgramStart, of layers: [Opened]) { chains.expect(start, of: layers) }
 
     /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Blocks while reads are under way.
     public func close(_ opened: Opened) {

@@ -101,7 +101,7 @@ struct Run: AsyncParsableCommand {
         let preparation = Task {
             try await RunImage(
                 source: RegistrySource(client: client, reference: reference), reference: reference, platform: wanted, node: node,
-                root: root, say: say
+                root: root, command: settings.command, say: say
             ).open()
         }
         // Until the container starts, a signal gives the preparation up.

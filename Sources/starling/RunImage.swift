@@ -14,6 +14,8 @@ struct RunImage: Sendable {
     let platform: Platform
     let node: LazyNode
     let root: String
+    /// Program and arguments in place of the image's; empty for the image's.
+    let command: [String]
     let say: @Sendable (String) -> Void
 
     /// An image whose layers are directories.
@@ -60,8 +62,21 @@ struct RunImage: Sendable {
             }
         }
         let all = lowers
-        let directories = try await BlockingTask.run { try all.directories(on: node) }
+        let start = programStart(config)
+        let directories = try await BlockingTask.run { try all.directories(on: node, start) }
         return Prepared(config: config, lowerDirectories: directories, lazy: all.lazy)
+    }
+
+    /// What the container will start, as far as the configuration and the command line tell; nil when they tell nothing.
+    private func programStart(_ config: ImageConfig) -> ProgramStart? {
+        let execution = config.config
+        let arguments = (execution?.entrypoint ?? []) + (command.isEmpty ? execution?.command ?? [] : command)
+        guard let program = arguments.first else { return nil }
+        let path =
+            execution?.environment?.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count) ?? Substring(ContainerRunner.defaultPath)
+        return ProgramStart(
+            program: program, directories: path.split(separator: ":").map(String.init),
+            files: ["/etc/passwd", "/etc/group", "/etc/ld.so.cache"])
     }
 
     /// The layers of an image, from the lowest on: lazy ones that follow each other become one directory.
@@ -82,11 +97,14 @@ struct RunImage: Sendable {
         mutating func add(unpacked directory: String) { parts.append(.unpacked(directory)) }
 
         /// Topmost first, as overlayfs wants them.
-        func directories(on node: LazyNode) throws -> [String] {
+        func directories(on node: LazyNode, _ start: ProgramStart?) throws -> [String] {
             var directories: [String] = []
             for (index, part) in parts.enumerated() {
                 switch part {
-                case .lazy(let run): directories = try node.lowerDirectories(of: run, keepsWhiteouts: index > 0) + directories
+                case .lazy(let run):
+                    directories = try node.lowerDirectories(of: run, keepsWhiteouts: index > 0) + directories
+                    // While the runtime prepares the container, what it will read first is on its way.
+                    if let start { node.expect(start, of: run) }
                 case .unpacked(let directory): directories.insert(directory, at: 0)
                 }
             }

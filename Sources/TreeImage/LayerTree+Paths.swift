@@ -1,0 +1,29 @@
+extension LayerTree {
+    /// Symbolic links that are followed on one path, as in path_resolution(7).
+    private static let maximumLinks = 40
+
+    /// The file that an absolute path leads to, symbolic links followed within the tree; nil when there is none.
+    public func resolve(_ path: String) -> TreeNode? {
+        var stack: [TreeNode] = [root]
+        // Names still to be walked, the next last.
+        var names = Array(path.utf8.split(separator: UInt8(ascii: "/")).map(Array.init).reversed())
+        var links = 0
+        while let name = names.popLast() {
+            if name == [UInt8(ascii: ".")] { continue }
+            if name == [UInt8(ascii: "."), UInt8(ascii: ".")] {
+                if stack.count > 1 { stack.removeLast() }
+                continue
+            }
+            guard let directory = stack.last, let node = name.withUnsafeBytes({ lookup($0, in: directory) }) else { return nil }
+            guard let target = readLink(node) else {
+                stack.append(node)
+                continue
+            }
+            links += 1
+            guard links <= LayerTree.maximumLinks else { return nil }
+            if target.first == UInt8(ascii: "/") { stack = [root] }
+            names += target.split(separator: UInt8(ascii: "/")).map(Array.init).reversed()
+        }
+        return stack.last
+    }
+}
