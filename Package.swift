@@ -151,7 +151,7 @@ let package = Package(
         tests("ChunkStoreTests", ["ChunkStore", "TreeImage", "EStargz", "Digests", "HostSystem"]),
         tests("FetchEngineTests", ["FetchEngine", "TreeImage", "EStargz", "Digests", "HostSystem"]),
         tests("SnapshotsTests", ["Snapshots", "Digests", "OCI", "HostSystem", log]),
-        tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
+        tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
         tests("InspectionTests", ["Inspection", "Conversion", "TreeImage", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("ContainerRunTests", ["ContainerRun", "OCI", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "Registry", "HostSystem"]),
@@ -163,6 +163,6 @@ let package = Package(
                 "HostSystem",
                 "Threads", "TestSupport", log,
             ]),
-        tests("SystemTests", ["OCI", "Digests", "HostSystem", "TestSupport"]),
+        tests("SystemTests", ["Conversion", "ContainerdClient", "OCI", "Digests", "HostSystem", "TestSupport"]),
     ]
 )

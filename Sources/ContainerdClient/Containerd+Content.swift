@@ -37,18 +37,19 @@ extension Containerd {
 
     /// Stores a document from memory, unless it is there.
     func put(_ descriptor: Descriptor, bytes: [UInt8], labels: [String: String]) async throws {
-        try await put(descriptor, labels: labels) { offset, send in
+        _ = try await put(descriptor, labels: labels) { offset, send in
             guard offset < bytes.count else { return }
             try await send(Data(bytes[Int(offset)...]))
         }
     }
 
-    /// Stores a blob from a stream, unless it is there.
+    /// Stores a blob from a stream, unless it is there; says whether it was.
     ///
     /// - Parameter open: gives the stream; only called when bytes are wanted.
+    @discardableResult
     func put(
         _ descriptor: Descriptor, labels: [String: String], from open: @escaping @Sendable () async throws -> any BlobStream
-    ) async throws {
+    ) async throws -> Bool {
         try await put(descriptor, labels: labels) { offset, send in
             // Of a blob that another namespace has, containerd wants nothing but the commit.
             guard offset < descriptor.size else { return }
@@ -87,22 +88,32 @@ extension Containerd {
         return false
     }
 
-    private func put(_ descriptor: Descriptor, labels: [String: String], _ body: @escaping ContentWriter.Body) async throws {
+    private func put(_ descriptor: Descriptor, labels: [String: String], _ body: @escaping ContentWriter.Body) async throws -> Bool {
         if try await !claim(descriptor) {
             let writer = ContentWriter(descriptor: descriptor, labels: labels, metadata: metadata)
             do {
-                if try await writer.run(content, body) { return }
+                if try await store(writer, body) { return false }
             } catch {
                 await abort(writer)
-                throw ContainerdError.failed("store content", about: "\(descriptor.digest)", error)
+                throw error
             }
         }
         // Labels without an update mask would replace those that are there by none.
         if !labels.isEmpty { try await setLabels(labels, of: descriptor.digest) }
+        return true
+    }
+
+    /// Writes what is left of an upload and commits it; false when someone else stored the content meanwhile.
+    func store(_ writer: ContentWriter, _ body: @escaping ContentWriter.Body) async throws -> Bool {
+        do {
+            return try await writer.run(content, body)
+        } catch {
+            throw ContainerdError.failed("store content", about: writer.descriptor.map { "\($0.digest)" } ?? writer.reference, error)
+        }
     }
 
     /// Gives an upload up. Its reference is ours alone, nobody will go on with it; containerd's own clean-up is the second line.
-    private func abort(_ writer: ContentWriter) async {
+    func abort(_ writer: ContentWriter) async {
         _ = try? await content.abort(request: request(.with { $0.ref = writer.reference }), options: Self.shortCall)
     }
 }

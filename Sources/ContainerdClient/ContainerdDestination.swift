@@ -1,4 +1,3 @@
-internal import HostSystem
 internal import OCI
 
 /// A name in containerd that an image is written to. Content first, under a lease; the image record last: what is cut off leaves no image,
@@ -13,19 +12,13 @@ struct ContainerdDestination: ImageDestination {
     /// Nothing to try: the lease was the first thing written.
     func check() async throws {}
 
-    func hasBlob(_ descriptor: Descriptor) async throws -> Bool { try await containerd.claim(descriptor) }
+    func ingest(_ terms: IngestTerms) async throws -> any BlobIngest {
+        let upload = ContentUpload(to: containerd, budget: terms.budget)
+        return StagedIngest(upload, pieceSize: upload.pieceSize, terms: terms)
+    }
 
     func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
         try await containerd.put(descriptor, bytes: bytes, labels: [:])
-    }
-
-    func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws {
-        try await containerd.put(descriptor, labels: [:]) { FileBlobStream(file, descriptor: descriptor) }
-    }
-
-    func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws {
-        defer { stream.cancel() }
-        try await containerd.put(descriptor, labels: [:]) { stream }
     }
 
     func putDocument(_ descriptor: Descriptor, bytes: [UInt8]) async throws {

@@ -11,6 +11,8 @@ public struct ContainerdOptions: Sendable {
     public var snapshotter: String
     /// Platform to choose from an index.
     public var platform: Platform
+    /// Bytes of the pieces of a blob that does not wait whole for its digest, at least.
+    public var uploadPieceSize: Int64 = 16 << 20
 
     /// Options as `ctr` has them: what is nil comes from CONTAINERD_ADDRESS and CONTAINERD_NAMESPACE, else from containerd's defaults.
     ///

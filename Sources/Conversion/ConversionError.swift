@@ -20,15 +20,6 @@ public enum ConversionError: Error, CustomStringConvertible {
     /// A temporary file could not be written.
     case temporaryFile(HostError)
 
-    /// Runs what works on temporary files; its failure is one of these.
-    static func ofTemporaryFile<Value>(_ body: () throws(HostError) -> Value) throws(ConversionError) -> Value {
-        do throws(HostError) {
-            return try body()
-        } catch {
-            throw .temporaryFile(error)
-        }
-    }
-
     /// One line for the user.
     public var description: String {
         switch self {

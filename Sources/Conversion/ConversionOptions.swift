@@ -25,8 +25,8 @@ public struct ConversionOptions: Sendable {
     public var priorities: Priorities?
     /// Whether layers that are in the format already are copied as they are. With priorities none is: its order would be another.
     public var reusesLayers: Bool
-    /// Where converted layers wait for their upload. When nil: in a destination on this machine itself, else in $TMPDIR, else in /var/tmp.
-    /// Needs room for the layers under way at once.
+    /// Where temporary files are made. When nil: in a destination on this machine itself, else in $TMPDIR, else in /var/tmp.
+    /// Needs room for the layers under way at once, as large as they are in the source.
     public var temporaryDirectory: String?
 
     /// Options with their defaults: this platform, one thread per processor, eStargz with chunks of 4 MiB, reuse.

@@ -35,6 +35,8 @@ public struct ConvertedLayer: Equatable, Sendable {
     public var ignoredBytes: UInt64
     /// The TOC, when the format keeps it outside of the layer.
     public var externalTOC: ExternalTOC?
+    /// The most bytes that temporary files of this layer had on the disk at one time, as the file system counts them.
+    public var temporaryBytes: Int64
 }
 
 /// What became of one image.
@@ -63,6 +65,9 @@ public enum ConversionEvent: Sendable {
     case started(LayerName, bytes: Int64)
     /// Compressed bytes of the source's layer read so far; at most once per MiB.
     case progress(LayerName, bytes: Int64)
+    /// A layer's temporary file outgrows the layer's size in the source, or the layer is converted once more with such a file. The reason is a
+    /// line for people.
+    case waitsWhole(LayerName, reason: String)
     /// A layer is converted and about to be stored.
     case converted(LayerName, Descriptor)
     /// A layer is in the format already and is copied.

@@ -4,7 +4,9 @@ internal import OCI
 /// Writes configurations, manifests and the index of converted images. What did not change keeps its bytes, and so its digest.
 struct DocumentWriter {
     let source: any ImageSource
-    let destination: any ImageDestination
+    let delivery: BlobDelivery
+
+    private var destination: any ImageDestination { delivery.destination }
 
     /// Stores everything but the tag.
     ///
@@ -20,7 +22,7 @@ struct DocumentWriter {
             bytes = manifestBytes
         }
         guard let (index, indexBytes, indexDescriptor) = plan.index else { return (images[0].manifest, bytes, images) }
-        let copy = BlobCopy(source: source, destination: destination)
+        let copy = BlobCopy(source: source, delivery: delivery)
         for descriptor in plan.untouched { try await copy.copyDocument(descriptor) }
         let replacements = zip(plan.images, images).map { ($0.descriptor.digest, $1.manifest) }
         let (root, rootBytes) = try rewrite(index, indexBytes, indexDescriptor, Dictionary(replacements) { first, _ in first })

@@ -2,12 +2,13 @@
 //
 //   ImageSource ─documents─▶ ImagePlan ─layers─▶ LayerConverter ─blobs─▶ ImageDestination
 //                                                     │                        ▲
-//                     pull ▸ decompress ▸ EStargzWriter ▸ temporary file       │
+//                     pull ▸ decompress ▸ EStargzWriter ▸ BlobIngest           │
 //                                                                              │
 //                            configuration, manifest, index, and last the tag ─┘
 //
-// Layers run beside each other and share one pool of compressing threads, which bounds memory; at most one temporary file per layer
-// under way exists. Nothing is tagged unless everything is there, and no end of the process leaves a temporary file (`TemporaryFile`).
+// Layers run beside each other and share one pool of compressing threads, which bounds memory. Where a destination wants the digest first, a
+// layer waits in a temporary file of at most its size in the source (`BlobDelivery`). Nothing is tagged unless everything is there; no end
+// of the process leaves a temporary file (`TemporaryFile`).
 // The room knows nothing of registries, layouts or archives beyond the two protocols, and prints nothing.
 
 internal import Digests
@@ -55,12 +56,14 @@ public struct ImageConverter: Sendable {
         try await destination.check()
         try await companion?.check()
 
+        let directory = options.temporaryDirectory ?? destination.stagingDirectory ?? Paths.spoolDirectory
+        try ImageConverter.check(directory)
         report(.planned(layers: layers.count, bytes: layers.reduce(0) { $0 + $1.descriptor.size }))
-        let converter = LayerConverter(
-            source: source, destination: destination, options: options, pool: pool,
-            directory: options.temporaryDirectory ?? destination.stagingDirectory ?? Paths.spoolDirectory, report: report)
+        let delivery = BlobDelivery(destination: destination, directory: directory)
+        let converter = LayerConverter(source: source, delivery: delivery, options: options, pool: pool, report: report)
         let converted = try await convert(layers, with: converter)
-        let writer = DocumentWriter(source: source, destination: destination)
+
+        let writer = DocumentWriter(source: source, delivery: delivery)
         let result = try await writer.write(plan, layers: converted)
         try Task.checkCancellation()
         // Before the image that needs it.
@@ -99,16 +102,26 @@ public struct ImageConverter: Sendable {
         try await withThrowingTaskGroup(of: ConvertedLayer.self) { group in
             var waiting = layers[...]
             var converted: [Digest: ConvertedLayer] = [:]
-            func startNext() {
+            func startNext() async throws {
                 guard let layer = waiting.popFirst() else { return }
-                group.addTask { try await converter.convert(layer) }
+                let opening = try await converter.open(layer)
+                group.addTask { try await converter.convert(layer, through: opening) }
             }
-            for _ in 0..<ImageConverter.layersAtOnce { startNext() }
+            for _ in 0..<ImageConverter.layersAtOnce { try await startNext() }
             while let layer = try await group.next() {
                 converted[layer.source.digest] = layer
-                startNext()
+                try await startNext()
             }
             return converted
+        }
+    }
+
+    /// Sees early whether temporary files can be made.
+    private static func check(_ directory: String) throws(ConversionError) {
+        do {
+            _ = try TemporaryFile(in: directory)
+        } catch {
+            throw .temporaryFile(error)
         }
     }
 }

@@ -1,5 +1,6 @@
 internal import Digests
 internal import EStargz
+internal import HostSystem
 internal import OCI
 internal import Tar
 internal import Threads
@@ -44,64 +45,76 @@ struct PlannedLayer: Sendable {
 /// Converts layers and stores them. Shared by the layers that are under way at the same time.
 struct LayerConverter: Sendable {
     let source: any ImageSource
-    let destination: any ImageDestination
+    let delivery: BlobDelivery
     let options: ConversionOptions
     let pool: MemberPool
-    /// Directory for temporary files.
-    let directory: String
     let report: @Sendable (ConversionEvent) -> Void
+
+    /// Opens the way to the destination for a layer. Layers have the order of these calls there, where blobs have one.
+    func open(_ layer: PlannedLayer) async throws -> BlobDelivery.Opening {
+        let limit = options.isReusable(layer) ? BlobCopy.limit : max(0, layer.descriptor.size)
+        return try await delivery.open(limit: limit) { report(.waitsWhole(layer.name, reason: $0)) }
+    }
 
     /// Brings a layer to the destination in the new format.
     ///
     /// - Throws: `ConversionError.layer` with the reason; `CancellationError`.
-    func convert(_ layer: PlannedLayer) async throws -> ConvertedLayer {
+    func convert(_ layer: PlannedLayer, through opening: BlobDelivery.Opening) async throws -> ConvertedLayer {
         do {
-            return options.isReusable(layer) ? try await reuse(layer) : try await rewrite(layer)
+            return options.isReusable(layer) ? try await reuse(layer, opening) : try await rewrite(layer, opening)
         } catch let error as ConversionError {
             throw error
         } catch  where Task.isCancelled {
             // Whatever a cancelled stream or upload threw.
             throw CancellationError()
+        } catch let error as HostError {
+            throw ConversionError.temporaryFile(error)
         } catch {
             throw ConversionError.layer(layer.name, error)
         }
     }
 
-    private func reuse(_ layer: PlannedLayer) async throws -> ConvertedLayer {
+    private func reuse(_ layer: PlannedLayer, _ opening: BlobDelivery.Opening) async throws -> ConvertedLayer {
         report(.reused(layer.name))
-        let wasThere = try await BlobCopy(source: source, destination: destination).copy(layer.descriptor)
+        let wasThere = try await BlobCopy(source: source, delivery: delivery).copy(layer.descriptor, through: opening)
         report(.stored(layer.name, wasThere: wasThere))
         var result = layer.descriptor
         result.mediaType = options.writer.format.compression == .zstd ? MediaType.layerZstd : MediaType.layerGzip
         return ConvertedLayer(
             source: layer.descriptor, result: result, sourceDiffID: layer.diffID, diffID: layer.diffID, isReused: true,
             uncompressedSize: layer.descriptor.annotations?[Annotation.uncompressedSize].flatMap { Int64($0) }, tocEntryCount: nil,
-            ignoredBytes: 0, externalTOC: nil)
+            ignoredBytes: 0, externalTOC: nil, temporaryBytes: opening.budget.peakAllocated)
     }
 
-    private func rewrite(_ layer: PlannedLayer) async throws -> ConvertedLayer {
+    private func rewrite(_ layer: PlannedLayer, _ opening: BlobDelivery.Opening) async throws -> ConvertedLayer {
+        try await delivery.deliver(through: opening, onUnbounded: { report(.waitsWhole(layer.name, reason: $0)) }) { opening in
+            try await rewrite(layer, to: opening.ingest, opening.budget)
+        }
+    }
+
+    private func rewrite(_ layer: PlannedLayer, to ingest: any BlobIngest, _ budget: DiskBudget) async throws -> ConvertedLayer {
         report(.started(layer.name, bytes: layer.descriptor.size))
         let stream = try await source.blob(layer.descriptor)
         defer { stream.cancel() }
-        let blob = try TemporaryBlob(in: directory, isPublished: directory == destination.stagingDirectory)
         let cancellation = CancellationFlag()
         let cancel: @Sendable () -> Void = {
             cancellation.set()
             stream.cancel()
+            ingest.cancel()
         }
         let rewriting = LayerRewriting(
-            layer: layer, options: options, pool: pool, directory: directory, cancellation: cancellation, report: report)
-        let outcome = try await BlockingTask.run(cancel: cancel) { try rewriting.run(stream, to: blob) }
+            layer: layer, options: options, pool: pool, directory: delivery.directory, budget: budget, cancellation: cancellation,
+            report: report)
+        let outcome = try await BlockingTask.run(cancel: cancel) { try rewriting.run(stream, to: IngestOutput(ingest)) }
         let written = outcome.written
-        let converted = ConvertedLayer(
-            source: layer.descriptor, result: describe(written, of: layer.descriptor), sourceDiffID: layer.diffID,
-            diffID: written.diffID, isReused: false, uncompressedSize: written.uncompressedSize, tocEntryCount: written.tocEntryCount,
-            ignoredBytes: outcome.ignoredBytes, externalTOC: written.externalTOC)
-        report(.converted(layer.name, converted.result))
-        let wasThere = try await destination.hasBlob(converted.result)
-        if !wasThere { try await destination.putBlob(converted.result, file: blob.file) }
+        let result = describe(written, of: layer.descriptor)
+        report(.converted(layer.name, result))
+        let wasThere = try await ingest.commit(result)
         report(.stored(layer.name, wasThere: wasThere))
-        return converted
+        return ConvertedLayer(
+            source: layer.descriptor, result: result, sourceDiffID: layer.diffID, diffID: written.diffID, isReused: false,
+            uncompressedSize: written.uncompressedSize, tocEntryCount: written.tocEntryCount, ignoredBytes: outcome.ignoredBytes,
+            externalTOC: written.externalTOC, temporaryBytes: budget.peakAllocated)
     }
 
     private func describe(_ written: EStargzLayer, of source: Descriptor) -> Descriptor {
@@ -119,36 +132,5 @@ struct LayerConverter: Sendable {
         return Descriptor(
             mediaType: options.writer.format.compression == .zstd ? MediaType.layerZstd : MediaType.layerGzip, digest: written.digest,
             size: written.size, annotations: annotations, platform: source.platform)
-    }
-}
-
-/// Copies blobs as they are.
-struct BlobCopy: Sendable {
-    let source: any ImageSource
-    let destination: any ImageDestination
-
-    /// Copies a blob unless it is there; says whether it was.
-    func copy(_ descriptor: Descriptor) async throws -> Bool {
-        if try await destination.hasBlob(descriptor) { return true }
-        let stream = try await source.blob(descriptor)
-        defer { stream.cancel() }
-        try await destination.putBlob(descriptor, from: stream)
-        return false
-    }
-
-    /// Copies a manifest or index with everything that it refers to.
-    ///
-    /// - Parameter depth: how many more indexes may be nested.
-    func copyDocument(_ descriptor: Descriptor, depth: Int = 4) async throws {
-        guard depth > 0 else { throw ConversionError.tooDeep(source: source.name) }
-        let bytes = try await source.document(descriptor)
-        if MediaType.isIndex(descriptor.mediaType) {
-            let index = try Documents.decode(Index.self, from: bytes, what: "index \(descriptor.digest)")
-            for child in index.manifests { try await copyDocument(child, depth: depth - 1) }
-        } else {
-            let manifest = try Documents.decode(Manifest.self, from: bytes, what: "manifest \(descriptor.digest)")
-            for blob in [manifest.config] + manifest.layers { _ = try await copy(blob) }
-        }
-        try await destination.putDocument(descriptor, bytes: bytes)
     }
 }

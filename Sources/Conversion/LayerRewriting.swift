@@ -1,4 +1,5 @@
 internal import EStargz
+internal import HostSystem
 internal import OCI
 internal import Tar
 
@@ -9,6 +10,8 @@ struct LayerRewriting {
     let pool: MemberPool
     /// Directory for temporary files.
     let directory: String
+    /// Is told of their bytes.
+    let budget: DiskBudget
     let cancellation: CancellationFlag
     let report: @Sendable (ConversionEvent) -> Void
 
@@ -19,8 +22,8 @@ struct LayerRewriting {
     }
 
     /// Converts a layer.
-    func run(_ stream: any BlobStream, to blob: TemporaryBlob) throws -> Outcome {
-        let writer = try EStargzWriter(options: options.writer, pool: pool, output: blob)
+    func run(_ stream: any BlobStream, to output: any BlobOutput) throws -> Outcome {
+        let writer = try EStargzWriter(options: options.writer, pool: pool, output: output)
         defer { writer.cancel() }
         if let priorities = options.priorities, !options.writer.format.keepsDiffID { return try runPrioritized(priorities, stream, writer) }
         let input = try SourceLayer(stream, cancellation: cancellation, progress: progress)
@@ -34,7 +37,7 @@ struct LayerRewriting {
 
     /// Looks at all names first, puts the wanted entries aside, and writes them before the rest. The source is read once, the disk thrice.
     private func runPrioritized(_ priorities: Priorities, _ stream: any BlobStream, _ writer: EStargzWriter) throws -> Outcome {
-        let spool = try LayerSpool(directory: directory)
+        let spool = try TemporaryFile(in: directory, budget: budget)
         let input = try SourceLayer(stream, spool: spool, cancellation: cancellation, progress: progress)
         var order = EntryOrder()
         let scan = TarReader(input)
@@ -47,14 +50,8 @@ struct LayerRewriting {
             try writer.appendArchive(TarReader(SpooledArchive(spool, isLast: true, cancellation: cancellation)))
             return Outcome(written: try writer.finish(), ignoredBytes: input.ignoredBytes)
         }
-        let stash = try EntryStash(directory: directory)
         let isFirst = Set(first)
-        try forEachEntry(in: spool, isLast: false) { number, entry, reader in
-            if isFirst.contains(number) { try stash.take(number, entry, reader) }
-        }
-        for number in first {
-            if let (entry, payload) = stash.entry(number) { try writer.append(entry, payload: payload) }
-        }
+        try append(first, isFirst, of: spool, to: writer)
         try writer.appendLandmark(prefetch: true)
         try forEachEntry(in: spool, isLast: true) { number, entry, reader in
             guard !isFirst.contains(number), order.isLast(number, entry), !TOC.isInternalName(TOC.cleanName(entry.name)) else { return }
@@ -63,7 +60,18 @@ struct LayerRewriting {
         return Outcome(written: try writer.finish(), ignoredBytes: input.ignoredBytes)
     }
 
-    private func forEachEntry(in spool: LayerSpool, isLast: Bool, _ body: (Int, TarEntry, TarReader) throws -> Void) throws {
+    /// Writes wanted entries in their order. The stash is gone from the disk afterwards.
+    private func append(_ first: [Int], _ isFirst: Set<Int>, of spool: TemporaryFile, to writer: EStargzWriter) throws {
+        let stash = EntryStash(try TemporaryFile(in: directory, budget: budget))
+        try forEachEntry(in: spool, isLast: false) { number, entry, reader in
+            if isFirst.contains(number) { try stash.take(number, entry, reader) }
+        }
+        for number in first {
+            if let (entry, payload) = stash.entry(number) { try writer.append(entry, payload: payload) }
+        }
+    }
+
+    private func forEachEntry(in spool: TemporaryFile, isLast: Bool, _ body: (Int, TarEntry, TarReader) throws -> Void) throws {
         let reader = TarReader(try SpooledArchive(spool, isLast: isLast, cancellation: cancellation))
         var number = 0
         while let entry = try reader.next() {

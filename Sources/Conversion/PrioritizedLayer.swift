@@ -1,6 +1,5 @@
 internal import Digests
 internal import EStargz
-internal import Glibc
 internal import HostSystem
 internal import Tar
 
@@ -49,40 +48,33 @@ struct EntryOrder {
 
 /// Entries put aside until their place has come: headers in memory, payloads in a file without a name.
 final class EntryStash {
-    private let file: LayerSpool
-    private var offset = 0
-    private var entries: [Int: (entry: TarEntry, offset: Int, padding: [UInt8])] = [:]
+    private let file: TemporaryFile
+    private var entries: [Int: (entry: TarEntry, offset: Int64, padding: [UInt8])] = [:]
 
-    init(directory: String) throws(ConversionError) { file = try LayerSpool(directory: directory) }
+    init(_ file: TemporaryFile) { self.file = file }
 
     /// Takes an entry that the reader has just returned.
     func take(_ number: Int, _ entry: TarEntry, _ reader: TarReader) throws {
-        let start = offset
-        while let count = try reader.withPayload(
-            atMost: 1 << 20,
-            { bytes in
-                try file.append(bytes)
-                return bytes.count
-            })
-        { offset += count }
+        let start = file.size
+        while try reader.withPayload(atMost: 1 << 20, { try file.append($0) }) != nil {}
         entries[number] = (entry, start, try reader.padding())
     }
 
     /// An entry that was put aside, and its payload.
     func entry(_ number: Int) -> (entry: TarEntry, payload: StashedPayload)? {
-        entries[number].map { ($0.entry, StashedPayload(file, offset: $0.offset, size: Int($0.entry.size), paddingBytes: $0.padding)) }
+        entries[number].map { ($0.entry, StashedPayload(file, offset: $0.offset, size: $0.entry.size, paddingBytes: $0.padding)) }
     }
 }
 
 /// The payload of an entry that was put aside.
 final class StashedPayload: TarPayload {
-    private let file: LayerSpool
-    private var offset: Int
-    private let end: Int
+    private let file: TemporaryFile
+    private var offset: Int64
+    private let end: Int64
     private let paddingBytes: [UInt8]
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
 
-    init(_ file: LayerSpool, offset: Int, size: Int, paddingBytes: [UInt8]) {
+    init(_ file: TemporaryFile, offset: Int64, size: Int64, paddingBytes: [UInt8]) {
         self.file = file
         self.offset = offset
         end = offset + size
@@ -93,10 +85,10 @@ final class StashedPayload: TarPayload {
 
     func withPayload<Result>(atMost limit: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result? {
         guard offset < end else { return nil }
-        let window = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, limit, end - offset)])
-        let count = try file.read(at: offset, into: window)
+        let window = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(Int64(min(buffer.count, limit)), end - offset))])
+        let count = try file.read(into: window, at: offset)
         guard count > 0 else { throw TarError.truncated(entry: nil, offset: UInt64(offset)) }
-        offset += count
+        offset += Int64(count)
         return try body(UnsafeRawBufferPointer(rebasing: window[..<count]))
     }
 

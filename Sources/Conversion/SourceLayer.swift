@@ -1,5 +1,6 @@
 internal import Compression
 internal import Digests
+internal import HostSystem
 internal import OCI
 internal import Tar
 
@@ -16,7 +17,7 @@ final class SourceLayer: TarInput {
 
     /// - Parameter spool: keeps the compressed bytes as they come.
     init(
-        _ stream: any BlobStream, spool: LayerSpool? = nil, cancellation: CancellationFlag, progress: @escaping (Int64) -> Void
+        _ stream: any BlobStream, spool: TemporaryFile? = nil, cancellation: CancellationFlag, progress: @escaping (Int64) -> Void
     ) throws {
         reader = try DecompressingReader { buffer in
             let count = try stream.read(into: buffer)

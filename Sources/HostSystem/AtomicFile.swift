@@ -42,6 +42,17 @@ public enum AtomicFile {
 
 /// Reading and writing whole buffers through descriptors.
 public enum FileDescriptors {
+    /// Writes all of `bytes` at an offset; the descriptor's own place stays.
+    static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int64, path: String) throws(HostError) {
+        var done = 0
+        while done < bytes.count {
+            let count = pwrite(descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done, off_t(offset) + off_t(done))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw .last("write", path) }
+            done += count
+        }
+    }
+
     /// Writes all of `bytes`, however many calls it takes; `path` is for the message.
     public static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws(HostError) {
         var rest = bytes[...]

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 
 /// An open file, closed with its owner. Reads name their place, so threads share it without a lock.
@@ -38,10 +37,5 @@ public final class OpenFile: Sendable {
             done += max(0, count)
         }
         return done
-    }
-
-    /// Gives the disk space of everything before an offset back; it reads as zeros then. Of no effect where the file system cannot do that.
-    public func release(upTo offset: Int64) {
-        _ = starling_punch_hole(descriptor, 0, off_t(offset))
     }
 }

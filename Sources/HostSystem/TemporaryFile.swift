@@ -7,6 +7,8 @@ internal import Synchronization
 /// It has no name until then (open(2), O_TMPFILE). Where the file system or the kernel knows no such files (NFS, most of FUSE), one to be
 /// published is called `.starling-` and random digits meanwhile, and is locked: the lock (flock(2)) ends with the process, and `reap`
 /// removes what nobody holds.
+///
+/// What is not needed any more can be released from the front, so that a file through which a lot passes stays small on the disk.
 public final class TemporaryFile: Sendable {
     /// What becomes of a file.
     public enum Purpose: Sendable {
@@ -22,27 +24,104 @@ public final class TemporaryFile: Sendable {
     public let content: OpenFile
     /// Path that it has for the time being, if any.
     private let provisionalPath: Mutex<String?>
+    private let budget: DiskBudget?
+    private let extent = Mutex(Extent())
+
+    /// What is there, in bytes.
+    private struct Extent {
+        var size: Int64 = 0
+        var released: Int64 = 0
+        /// As the file system counts.
+        var allocated: Int64 = 0
+    }
+
+    /// Space is released in whole pages: what most file systems have as a block.
+    public static let pageSize: Int64 = 4096
 
     /// Makes an empty file.
     ///
-    /// - Parameter directory: on the file system that it will be published in, if at all.
-    public init(in directory: String, for purpose: Purpose = .scratch) throws(HostError) {
+    /// - Parameters:
+    ///   - directory: on the file system that it will be published in, if at all.
+    ///   - budget: is told of every byte.
+    public init(in directory: String, for purpose: Purpose = .scratch, budget: DiskBudget? = nil) throws(HostError) {
         self.directory = directory
         var made = try TemporaryFile.nameless(in: directory, for: purpose)
         if made == nil { made = try TemporaryFile.named(in: directory, for: purpose) }
         guard let (descriptor, path) = made else { throw .call(operation: "make a temporary file in", path: directory, code: EAGAIN) }
         content = OpenFile(owning: descriptor, path: "a temporary file in " + directory)
         provisionalPath = Mutex(path)
+        self.budget = budget
     }
 
     deinit {
+        extent.withLock { budget?.change(held: $0.released - $0.size, allocated: -$0.allocated) }
         // While it is locked: nobody else has the name.
         if let path = provisionalPath.withLock({ $0 }) { unlink(path) }
     }
 
+    /// Bytes that were written.
+    public var size: Int64 { extent.withLock { $0.size } }
+
+    /// Bytes that were not released.
+    public var held: Int64 { extent.withLock { $0.size - $0.released } }
+
     /// Appends all bytes; by one thread at a time.
-    public func append(_ bytes: UnsafeRawBufferPointer) throws(HostError) {
-        try FileDescriptors.write(bytes, to: content.descriptor, path: content.path)
+    public func append(_ bytes: UnsafeRawBufferPointer) throws(HostError) { try write(bytes, at: size) }
+
+    /// Appends the bytes of an array.
+    public func append(_ bytes: [UInt8]) throws(HostError) { try write(bytes, at: size) }
+
+    /// Writes all bytes at an offset; by one thread at a time.
+    public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(HostError) {
+        try FileDescriptors.write(bytes, to: content.descriptor, at: offset, path: content.path)
+        count { $0.size = max($0.size, offset + Int64(bytes.count)) }
+    }
+
+    /// Writes the bytes of an array at an offset.
+    public func write(_ bytes: [UInt8], at offset: Int64) throws(HostError) {
+        try bytes.withUnsafeBytes { buffer in Result { () throws(HostError) in try write(buffer, at: offset) } }.get()
+    }
+
+    /// Fills the front of `buffer` from an offset and returns how many bytes; fewer than fit only at the end of the file.
+    ///
+    /// - Throws: `HostError`, also for bytes that were released: they would read as zeros.
+    public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(HostError) -> Int {
+        guard offset >= extent.withLock({ $0.released }) else {
+            throw .call(operation: "read released bytes of", path: content.path, code: EINVAL)
+        }
+        return try content.read(into: buffer, at: offset)
+    }
+
+    /// Lets everything behind an offset go.
+    public func truncate(to size: Int64) throws(HostError) {
+        guard ftruncate(content.descriptor, off_t(size)) == 0 else { throw .last("truncate", content.path) }
+        count { $0.size = size }
+    }
+
+    /// Gives the disk space of everything before an offset back, which cannot be read any more then.
+    ///
+    /// - Returns: false where the file system cannot do that: the bytes are lost all the same, the space is kept until the file goes.
+    @discardableResult
+    public func release(upTo offset: Int64) -> Bool {
+        let end = min(offset, size) / TemporaryFile.pageSize * TemporaryFile.pageSize
+        let start = extent.withLock { $0.released }
+        guard end > start else { return true }
+        let isFreed = starling_punch_hole(content.descriptor, off_t(start), off_t(end - start)) == 0
+        count { $0.released = end }
+        return isFreed
+    }
+
+    private func count(_ change: (inout Extent) -> Void) {
+        var facts = stat()
+        let allocated = fstat(content.descriptor, &facts) == 0 ? Int64(facts.st_blocks) * 512 : nil
+        extent.withLock { extent in
+            let before = extent
+            change(&extent)
+            // A file that cannot be looked at is as it was.
+            extent.allocated = allocated ?? before.allocated
+            budget?.change(
+                held: extent.size - extent.released - before.size + before.released, allocated: extent.allocated - before.allocated)
+        }
     }
 
     /// Gives the file its name, once; what has the name already is replaced in the same step. The file stays open.

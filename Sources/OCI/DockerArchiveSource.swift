@@ -74,7 +74,7 @@ public final class DockerArchiveSource: ImageSource {
 
     /// The archive beside this one; see the destination's.
     public func companion(tagSuffix: String) throws -> any ImageSource {
-        try DockerArchiveSource(file: ArchiveStaging.companion(of: path, suffix: tagSuffix), image: nil)
+        try DockerArchiveSource(file: ImageName.companion(ofArchive: path, suffix: tagSuffix), image: nil)
     }
 
     private func open() async throws -> Opened {

@@ -1,5 +1,4 @@
 internal import Digests
-public import HostSystem
 
 /// A part of a file as a blob; size and digest are verified at its end. One reader.
 public final class FileBlobStream: BlobStream, @unchecked Sendable {
@@ -9,11 +8,6 @@ public final class FileBlobStream: BlobStream, @unchecked Sendable {
     private let start: Int64
     private var position: Int64 = 0
     private var hasher = SHA256Hasher()
-
-    /// The whole of a file.
-    public convenience init(_ file: TemporaryFile, descriptor: Descriptor) {
-        self.init(LayoutFile(file.content), start: 0, descriptor: descriptor)
-    }
 
     init(_ file: LayoutFile, start: Int64, descriptor: Descriptor) {
         self.file = file

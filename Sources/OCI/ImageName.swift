@@ -59,6 +59,13 @@ public enum ImageName: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+extension ImageName {
+    /// The file of an archive that belongs to another: the suffix stands before `.tar`.
+    static func companion(ofArchive path: String, suffix: String) -> String {
+        path.hasSuffix(".tar") ? path.dropLast(".tar".count) + suffix + ".tar" : path + suffix
+    }
+}
+
 /// Why a text does not name an image.
 public struct ImageNameError: Error, Equatable, CustomStringConvertible {
     /// What was given.

@@ -1,5 +1,3 @@
-public import HostSystem
-
 /// Where an image is read from: a registry, a layout, an archive, containerd.
 public protocol ImageSource: Sendable {
     /// The source as the user named it, for messages.
@@ -24,18 +22,14 @@ public protocol ImageDestination: Sendable {
     var name: String { get }
     /// Refuses early what cannot work (no credentials, not writable), before hours are spent.
     func check() async throws
-    /// Whether a blob is there already.
-    func hasBlob(_ descriptor: Descriptor) async throws -> Bool
+    /// Where temporary files that belong to the image are best made; nil when any place is as good. Exists after `check`.
+    var stagingDirectory: String? { get }
+    /// Begins to store a blob, of which nothing is known yet.
+    ///
+    /// Where blobs have an order, it is that in which their ingests are made.
+    func ingest(_ terms: IngestTerms) async throws -> any BlobIngest
     /// Stores a small blob from memory; a no-op when it is there.
     func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws
-    /// Where a file for `putBlob` is best made, to be published, so that it need not be copied; nil when any place is as good.
-    var stagingDirectory: String? { get }
-    /// Stores a blob from a file; a no-op when it is there.
-    ///
-    /// The caller has hashed what it wrote. A file in `stagingDirectory` may be kept, and published later.
-    func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws
-    /// Stores a blob read from another source, without a temporary file.
-    func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws
     /// Stores a manifest or index under its digest, without a tag.
     func putDocument(_ descriptor: Descriptor, bytes: [UInt8]) async throws
     /// Makes a stored document the image of that name: the last step, all or nothing.

@@ -33,6 +33,6 @@ public struct OCIArchiveSource: ImageSource {
 
     /// The archive beside this one; see the destination's.
     public func companion(tagSuffix: String) throws -> any ImageSource {
-        try OCIArchiveSource(file: ArchiveStaging.companion(of: path, suffix: tagSuffix), tag: tag.map { $0 + tagSuffix })
+        try OCIArchiveSource(file: ImageName.companion(ofArchive: path, suffix: tagSuffix), tag: tag.map { $0 + tagSuffix })
     }
 }

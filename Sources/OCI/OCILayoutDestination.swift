@@ -1,6 +1,6 @@
 internal import Digests
 internal import Glibc
-public import HostSystem
+internal import HostSystem
 internal import Synchronization
 
 /// A place in an OCI image layout on disk. Nothing of the image is there before all of it is; `index.json` is replaced last; other images
@@ -46,32 +46,31 @@ public final class OCILayoutDestination: ImageDestination {
         }
     }
 
+    /// In the layout, or beside it as long as it is not there: what waits here becomes its blob and is not copied.
+    public var stagingDirectory: String? { staged.directory }
+
+    /// A blob that is written in place.
+    public func ingest(_ terms: IngestTerms) async throws -> any BlobIngest { LayoutIngest(into: self) }
+
+    /// Stores a blob from memory.
+    public func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
+        if !isStored(descriptor) { try put(descriptor, .bytes(bytes)) }
+    }
+
+    /// A file that can become a blob.
+    func temporaryFile() throws(LayoutError) -> TemporaryFile {
+        try LayoutError.ofFile { () throws(HostError) in try TemporaryFile(in: staged.directory, for: StagedBlobs.published) }
+    }
+
+    /// Keeps a blob until the image is tagged.
+    func put(_ descriptor: Descriptor, _ content: StagedBlobs.Content) throws(LayoutError) { try staged.put(descriptor, content) }
+
     /// Whether the layout has the blob, or will have it.
-    public func hasBlob(_ descriptor: Descriptor) async throws -> Bool { staged.has(descriptor.digest) || isStored(descriptor) }
+    func has(_ descriptor: Descriptor) -> Bool { staged.has(descriptor.digest) || isStored(descriptor) }
 
     private func isStored(_ descriptor: Descriptor) -> Bool {
         var facts = stat()
         return stat(blobs + "/" + descriptor.digest.hex, &facts) == 0 && Int64(facts.st_size) == descriptor.size
-    }
-
-    /// Stores a blob from memory.
-    public func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
-        if isStored(descriptor) { return }
-        try staged.put(descriptor, .bytes(bytes))
-    }
-
-    /// In the layout, or beside it as long as it is not there: what waits here becomes its blob and is not copied.
-    public var stagingDirectory: String? { staged.directory }
-
-    /// Stores a blob from a file: the file itself when it is in `stagingDirectory`, else a verified copy.
-    public func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws {
-        if isStored(descriptor) { return }
-        try await staged.put(descriptor, file: file)
-    }
-
-    /// Stores a blob from another source.
-    public func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws {
-        try await staged.put(descriptor, from: stream)
     }
 
     /// Stores a manifest or index.

@@ -32,30 +32,12 @@ final class StagedBlobs: Sendable {
         let size =
             switch content {
             case .bytes(let bytes): Int64(bytes.count)
-            case .file(let file): try LayoutFile(file.content).size()
+            case .file(let file): file.size
             }
         guard size == descriptor.size else {
             throw .mismatch(path: name, digest: descriptor.digest, reason: "\(size) bytes instead of \(descriptor.size)")
         }
         blobs.withLock { if $0[descriptor.digest] == nil { $0[descriptor.digest] = content } }
-    }
-
-    /// Takes a blob from a file: the file itself when it is in `directory`, else a verified copy.
-    func put(_ descriptor: Descriptor, file: TemporaryFile) async throws {
-        if file.directory == directory { return try put(descriptor, .file(file)) }
-        try await put(descriptor, from: FileBlobStream(file, descriptor: descriptor))
-    }
-
-    /// Takes a blob from another source.
-    func put(_ descriptor: Descriptor, from stream: any BlobStream) async throws {
-        defer { stream.cancel() }
-        do {
-            let file = try TemporaryFile(in: directory, for: StagedBlobs.published)
-            try await file.append(from: stream)
-            try put(descriptor, .file(file))
-        } catch let error as HostError {
-            throw LayoutError.file(error)
-        }
     }
 
     /// What is there, in the order of the digests' digits.

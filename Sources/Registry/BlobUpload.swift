@@ -1,179 +1,156 @@
 internal import Digests
+internal import HostSystem
 internal import OCI
 internal import Synchronization
 
-/// One blob on its way to a registry. A large one goes in pieces, so that a cut connection costs one of them.
+/// One blob on its way to a registry. A large one goes in pieces, so that a cut connection costs one of them, and pieces may go before the
+/// blob is whole: its digest comes last.
 ///
 ///     POST ─▶ Location ─▶ PATCH piece ─▶ … ─▶ PUT ?digest=
 ///                           │ cut            ▲
-///                           └─▶ GET: Range ──┘ goes on from there; an upload that the registry does not know any more begins anew
-struct BlobUpload {
-    private let client: RegistryClient
-    private let endpoint: Endpoint
-    private let reference: Reference
-    private let descriptor: Descriptor
-    private let body: HTTPRequest.Body
-    private let scope: String
+///                           └─▶ GET: Range ──┘ goes on from there; an upload that the registry does not know any more begins anew,
+///                                              when its first bytes are still here
+actor BlobUpload: StagedUpload {
+    let client: RegistryClient
+    let endpoint: Endpoint
+    let reference: Reference
+    let scope: String
     /// Repository of the same registry that may have the blob.
-    private let origin: String?
-    private var progress: UploadProgress
+    let origin: String?
+    let support: PieceSupport
+    var progress: UploadProgress
     /// Where the upload goes on; nil before it began, and when it must begin anew.
-    private var location: String?
+    var location: String?
     /// Whether the last request may have left bytes that we do not know of.
-    private var isUncertain = false
-    /// Whether the registry takes no pieces.
-    private var isWhole: Bool
+    var isUncertain = false
+    /// Bytes before this are the registry's alone.
+    var floor: Int64 = 0
+    /// The blob, as soon as it is known.
+    var descriptor: Descriptor?
+    /// What the registry was asked for and does not have.
+    var absent: Digest?
 
     init(
-        _ descriptor: Descriptor, _ body: HTTPRequest.Body, to reference: Reference, at endpoint: Endpoint, scope: String, origin: String?,
-        client: RegistryClient
+        to reference: Reference, at endpoint: Endpoint, scope: String, origin: String?, support: PieceSupport, client: RegistryClient
     ) {
         self.client = client
         self.endpoint = endpoint
         self.reference = reference
-        self.descriptor = descriptor
-        self.body = body
         self.scope = scope
         self.origin = origin
-        progress = UploadProgress(size: descriptor.size, pieceSize: client.options.uploadPieceSize)
-        isWhole = descriptor.size <= client.options.uploadPieceSize
+        self.support = support
+        progress = UploadProgress(pieceSize: client.options.uploadPieceSize)
     }
 
-    private var what: String { "blob \(descriptor.digest) of \(reference.name)" }
+    /// What a single try has come to.
+    struct Attempt {
+        /// Whether the registry then had more than ever before.
+        var hasMovedOn = false
+        /// What the registry said of when to come back.
+        var retryAfter: String?
+    }
 
-    /// Uploads it, unless it is there already.
-    mutating func run() async throws(RegistryError) {
-        var attempt = 0
+    /// Begins an upload of which nothing is known: whether we may.
+    func begin() async throws {
+        try await persist { attempt async throws(RegistryError) in try await self.begin(&attempt) }
+    }
+
+    func claim(_ descriptor: Descriptor) async throws -> Bool {
+        self.descriptor = descriptor
+        return try await persist { attempt async throws(RegistryError) in try await self.find(descriptor, &attempt) }
+    }
+
+    func sendPiece(of file: TemporaryFile) async throws -> PieceOutcome {
+        try await persist { attempt async throws(RegistryError) in try await self.sendPiece(of: file, &attempt) }
+    }
+
+    func finish(_ descriptor: Descriptor, _ file: TemporaryFile) async throws -> Bool {
+        try await finish(descriptor, .file(file, 0..<descriptor.size))
+    }
+
+    /// Uploads a blob, or what is left of it, unless it is there already; says whether it was.
+    func finish(_ descriptor: Descriptor, _ body: HTTPRequest.Body) async throws -> Bool {
+        self.descriptor = descriptor
+        return try await persist { attempt async throws(RegistryError) in try await self.finish(descriptor, body, &attempt) }
+    }
+
+    func abandon() async {
+        guard let location else { return }
+        self.location = nil
+        await delete(location)
+    }
+
+    /// Tries until it is done or trying again is in vain.
+    private func persist<Value>(
+        _ goOn: (inout Attempt) async throws(RegistryError) -> Value
+    ) async throws -> Value {
+        var count = 0
         while true {
-            var hasMovedOn = false
-            var retryAfter: String?
+            var attempt = Attempt()
             do throws(RegistryError) {
-                return try await goOn(&hasMovedOn, &retryAfter)
+                return try await goOn(&attempt)
+            } catch .lostUpload(let host) {
+                throw LostBlobError(reason: RegistryError.lostUpload(host: host).description)
             } catch {
                 // Further than ever before is worth another try even after many; further than at the last beginning is not.
-                if hasMovedOn { attempt = 0 }
+                if attempt.hasMovedOn { count = 0 }
                 // A registry that was there before may be one that restarts.
-                let isPassing = error.isTransient || (error.isUnreachable && (attempt > 0 || hasMovedOn))
-                guard isPassing, attempt < client.options.retries, !Task.isCancelled else { throw error }
-                await Backoff.wait(attempt, retryAfter: retryAfter)
-                attempt += 1
+                let wasThere = count > 0 || attempt.hasMovedOn || location != nil
+                guard error.isTransient || (error.isUnreachable && wasThere), count < client.options.retries, !Task.isCancelled else {
+                    throw error
+                }
+                await Backoff.wait(count, retryAfter: attempt.retryAfter)
+                count += 1
             }
         }
     }
 
-    private mutating func goOn(_ hasMovedOn: inout Bool, _ retryAfter: inout String?) async throws(RegistryError) {
-        if location != nil, isUncertain {
-            // The request that ends an upload may have done its work.
-            if try await isThere() { return }
-            try await ask(&retryAfter)
+    private func sendPiece(of file: TemporaryFile, _ attempt: inout Attempt) async throws(RegistryError) -> PieceOutcome {
+        if let refusal = support.refusal { return .refused(refusal) }
+        let size = file.size
+        try await recover(of: size, &attempt)
+        // After a cut the registry may have more than it has told: enough for now.
+        while progress.received == floor {
+            guard let piece = progress.piece(of: size), piece.count == progress.pieceSize else { return .wantsMore(progress.pieceSize) }
+            if let refusal = try await send(piece, .file(file, piece), of: size, &attempt) { return .refused(refusal) }
         }
-        if location == nil, try await begin(&retryAfter) { return }
-        while !isWhole, let piece = progress.piece {
-            if try await send(piece, &retryAfter) { hasMovedOn = true }
+        floor = progress.received
+        return .taken(upTo: floor)
+    }
+
+    private func finish(
+        _ descriptor: Descriptor, _ body: HTTPRequest.Body, _ attempt: inout Attempt
+    ) async throws(RegistryError) -> Bool {
+        // The request that ends an upload may have done its work, although its answer was lost.
+        if isUncertain || absent != descriptor.digest, try await find(descriptor, &attempt) {
+            await abandon()
+            return true
+        }
+        try await recover(of: descriptor.size, &attempt)
+        var isWhole = support.refusal != nil || (progress.received == 0 && descriptor.size <= progress.pieceSize)
+        while !isWhole, let piece = progress.piece(of: descriptor.size) {
+            isWhole = try await send(piece, body.part(piece), of: descriptor.size, &attempt) != nil
         }
         // Where pieces were refused, everything at once needs an upload of its own.
-        if location == nil, try await begin(&retryAfter) { return }
-        try await finish(&retryAfter)
-    }
-
-    private func isThere() async throws(RegistryError) -> Bool {
-        let request = HTTPRequest("HEAD", "\(reference.repository)/blobs/\(descriptor.digest)")
-        return try await client.collect(endpoint, request, scope: scope).0.status == 200
-    }
-
-    /// Begins an upload; true when there is nothing to upload.
-    private mutating func begin(_ retryAfter: inout String?) async throws(RegistryError) -> Bool {
-        if try await isThere() { return true }
-        var path = "\(reference.repository)/blobs/uploads/"
-        if let origin { path += "?mount=\(descriptor.digest)&from=\(URLText.escaped(origin))" }
-        let head = try await exchange(HTTPRequest("POST", path), accept: [201, 202], &retryAfter)
-        if head.status == 201 { return true }
-        try follow(head)
-        guard location != nil else { throw .badAnswer(host: endpoint.name, what: what, reason: "an upload without a Location") }
-        // `OCI-Chunk-Min-Length` is the distribution specification's.
-        progress.begin(least: head["oci-chunk-min-length"].flatMap { Int64($0) })
-        isUncertain = false
+        if location == nil { try await begin(&attempt) }
+        try await end(descriptor, isWhole ? body : .none, &attempt)
         return false
     }
 
-    /// Asks what arrived. An upload that is not known any more is forgotten.
-    private mutating func ask(_ retryAfter: inout String?) async throws(RegistryError) {
-        guard let url = location else { return }
-        let (head, bytes) = try await client.collect(endpoint, HTTPRequest("GET", url), scope: scope)
-        switch head.status {
-        case 200, 204:
-            try follow(head)
-            isUncertain = false
-            if progress.take(head["range"]) == nil { location = nil }
-        case 429, 500...:
-            retryAfter = head["retry-after"]
-            throw error(head, bytes)
-        // Docker's registry, too, says 404 when it has a part of a piece: it cannot go on within one.
-        default: location = nil
-        }
+    /// Sees to an upload that can go on, a new one if need be.
+    private func recover(of size: Int64, _ attempt: inout Attempt) async throws(RegistryError) {
+        if isUncertain { try await ask(of: size, &attempt) }
+        guard floor == 0 || (location != nil && progress.received >= floor) else { throw .lostUpload(host: endpoint.name) }
+        if location == nil { try await begin(&attempt) }
     }
+}
 
-    /// Sends a piece; whether the registry then had more than ever before.
-    private mutating func send(_ piece: Range<Int64>, _ retryAfter: inout String?) async throws(RegistryError) -> Bool {
-        guard let url = location else { throw .interrupted(host: endpoint.name, reason: "the registry has forgotten the upload") }
-        let headers = [
-            "Content-Type": "application/octet-stream", "Content-Range": "\(piece.lowerBound)-\(piece.upperBound - 1)",
-        ]
-        isUncertain = true
-        let (head, bytes) = try await client.collect(
-            endpoint, HTTPRequest("PATCH", url, headers: headers, body: body.part(piece)), scope: scope)
-        switch head.status {
-        case 200...204:
-            try follow(head)
-            isUncertain = false
-            let before = progress.received
-            guard let isNew = progress.take(head["range"] ?? "0-\(piece.upperBound - 1)"), progress.received > before else {
-                throw .badAnswer(host: endpoint.name, what: what, reason: "an upload that does not move on")
-            }
-            return isNew
-        case 404, 416:
-            // Known to somebody else than we were told, or not at the place that we thought: the next attempt asks.
-            throw .interrupted(host: endpoint.name, reason: "the registry has lost its place in an upload (\(head.status))")
-        case 400, 405, 411, 413, 501:
-            guard piece.lowerBound == 0 else { throw error(head, bytes) }
-            isWhole = true
-            location = nil
-            return false
-        default:
-            retryAfter = head["retry-after"]
-            throw error(head, bytes)
-        }
-    }
+/// What is known of a registry's way with pieces, for all uploads to it.
+final class PieceSupport: Sendable {
+    private let state = Mutex<String?>(nil)
 
-    /// Ends the upload: with the digest, and the whole blob when it does not go in pieces.
-    private mutating func finish(_ retryAfter: inout String?) async throws(RegistryError) {
-        guard let url = location else { throw .badAnswer(host: endpoint.name, what: what, reason: "an upload without a Location") }
-        let request = HTTPRequest(
-            "PUT", URLText.adding("digest", descriptor.digest.description, to: url),
-            headers: ["Content-Type": "application/octet-stream"], body: isWhole ? body : .none)
-        isUncertain = true
-        // A body is sent once per upload: nobody could say what an upload holds whose only request was cut.
-        if isWhole { location = nil }
-        _ = try await exchange(request, accept: [201, 204], &retryAfter)
-    }
+    /// Why the registry gets no pieces, when it has refused one.
+    var refusal: String? { state.withLock { $0 } }
 
-    private func exchange(
-        _ request: HTTPRequest, accept: Set<Int>, _ retryAfter: inout String?
-    ) async throws(RegistryError) -> HTTPHead {
-        let (head, bytes) = try await client.collect(endpoint, request, scope: scope)
-        guard !accept.contains(head.status) else { return head }
-        retryAfter = head["retry-after"]
-        throw error(head, bytes)
-    }
-
-    private func error(_ head: HTTPHead, _ bytes: [UInt8]) -> RegistryError {
-        RegistryClient.error(head, bytes, registry: endpoint.name, what: what)
-            ?? .badAnswer(host: endpoint.name, what: what, reason: "status \(head.status)")
-    }
-
-    // The place may change with every answer: some registries keep the state of an upload in it.
-    private mutating func follow(_ head: HTTPHead) throws(RegistryError) {
-        guard let next = head["location"] else { return }
-        location = URLText.resolve(next, against: location ?? client.base(endpoint) + "/")
-    }
+    func refuse(_ reason: String) { state.withLock { $0 = reason } }
 }

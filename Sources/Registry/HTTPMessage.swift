@@ -7,15 +7,14 @@ struct HTTPRequest: Sendable {
         case none
         case bytes([UInt8])
         /// A part of a file, in bytes.
-        case file(OpenFile, Range<Int64>)
+        case file(TemporaryFile, Range<Int64>)
 
         /// A part of it; the range is within it.
         func part(_ range: Range<Int64>) -> Body {
-            func moved(_ whole: Range<Int64>) -> Range<Int64> { whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound }
-            return switch self {
+            switch self {
             case .none: .none
             case .bytes(let bytes): .bytes(Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)]))
-            case .file(let file, let whole): .file(file, moved(whole))
+            case .file(let file, let whole): .file(file, whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound)
             }
         }
     }

@@ -1,5 +1,4 @@
 internal import Digests
-public import HostSystem
 public import OCI
 
 /// A place in a registry that an image is written to. Blobs first, then manifests by digest, the tag last: what is cut off leaves no tag.
@@ -8,6 +7,7 @@ public final class RegistryDestination: ImageDestination {
     private let reference: Reference
     /// Where blobs may already be in the same registry, for mounting across repositories.
     private let origin: Reference?
+    private let support = PieceSupport()
 
     /// The image that `reference` is to name.
     ///
@@ -39,44 +39,24 @@ public final class RegistryDestination: ImageDestination {
 
     /// Begins an upload and gives it up: whether we may write.
     public func check() async throws {
-        let head = try await send(HTTPRequest("POST", "\(reference.repository)/blobs/uploads/"), what: reference.name, accept: [202])
-        guard let location = head["location"] else { return }
-        let endpoint = try endpoint()
-        let request = HTTPRequest("DELETE", URLText.resolve(location, against: client.base(endpoint) + "/"))
-        // Some registries cannot cancel; what is left there they expire by themselves.
-        _ = try? await client.collect(endpoint, request, scope: scope)
+        let upload = try upload()
+        try await upload.begin()
+        await upload.abandon()
     }
 
-    /// Whether the repository has the blob.
-    public func hasBlob(_ descriptor: Descriptor) async throws -> Bool {
-        let request = HTTPRequest("HEAD", "\(reference.repository)/blobs/\(descriptor.digest)")
-        let absent: Set<Int> = [400, 401, 403, 404, 405, 501]
-        return try await send(request, what: "blob \(descriptor.digest) of \(reference.name)", accept: absent.union([200])).status == 200
+    /// A blob that waits in a file until its digest is known, and is sent in pieces; an upload that is cut goes on where the registry says.
+    public func ingest(_ terms: IngestTerms) async throws -> any BlobIngest {
+        StagedIngest(try upload(), pieceSize: client.options.uploadPieceSize, terms: terms)
     }
 
     /// Uploads a blob from memory.
     public func putBlob(_ descriptor: Descriptor, bytes: [UInt8]) async throws {
-        try await upload(descriptor, .bytes(bytes))
+        _ = try await upload().finish(descriptor, .bytes(bytes))
     }
 
-    /// Uploads a blob from a file; an upload that is cut goes on where the registry says.
-    public func putBlob(_ descriptor: Descriptor, file: TemporaryFile) async throws {
-        try await upload(descriptor, .file(file.content, 0..<descriptor.size))
-    }
-
-    /// Uploads a blob as it is read from another source.
-    public func putBlob(_ descriptor: Descriptor, from stream: any BlobStream) async throws {
-        defer { stream.cancel() }
-        // The transport's thread must not wait for another transfer of its own: the blob goes through a file.
-        let file = try TemporaryFile(in: Paths.spoolDirectory)
-        try await file.append(from: stream)
-        try await putBlob(descriptor, file: file)
-    }
-
-    private func upload(_ descriptor: Descriptor, _ body: HTTPRequest.Body) async throws {
-        var upload = BlobUpload(
-            descriptor, body, to: reference, at: try endpoint(), scope: scope, origin: origin?.repository, client: client)
-        try await upload.run()
+    private func upload() throws -> BlobUpload {
+        BlobUpload(
+            to: reference, at: try endpoint(), scope: scope, origin: origin?.repository, support: support, client: client)
     }
 
     /// Stores a manifest under its digest.

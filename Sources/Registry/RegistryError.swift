@@ -22,6 +22,8 @@ public enum RegistryError: Error, Equatable, Sendable, CustomStringConvertible {
     case status(host: String, what: String, status: Int, message: String)
     /// An answer that the protocol does not allow.
     case badAnswer(host: String, what: String, reason: String)
+    /// An upload whose first bytes only the registry had, and it has them no more.
+    case lostUpload(host: String)
     /// Content that is not what its digest says.
     case digestMismatch(what: String, expected: Digest, actual: Digest)
     /// Credentials that cannot be used.
@@ -57,6 +59,7 @@ public enum RegistryError: Error, Equatable, Sendable, CustomStringConvertible {
         case .status(let host, let what, let status, let message):
             "\(what): registry \(host) answered with status \(status)\(RegistryError.suffix(message))"
         case .badAnswer(let host, let what, let reason): "\(what): registry \(host) answered strangely: \(reason)"
+        case .lostUpload(let host): "registry \(host) has lost the beginning of an upload"
         case .digestMismatch(let what, let expected, let actual): "\(what): digest is \(actual), expected \(expected)"
         case .credentials(let reason): "credentials: \(reason)"
         case .system(let reason): reason

@@ -21,7 +21,7 @@ final class Transfer: @unchecked Sendable {
     private enum Upload {
         case none
         case bytes([UInt8], position: Int)
-        case file(OpenFile, Range<Int64>)
+        case file(TemporaryFile, Range<Int64>)
     }
 
     /// Seconds until a connection must stand; fewer where TLS is only tried, on loopback.
@@ -138,7 +138,8 @@ final class Transfer: @unchecked Sendable {
             return
         case .bytes(let bytes):
             (upload, size) = (.bytes(bytes, position: 0), Int64(bytes.count))
-        case .file(let file, let range): (upload, size) = (.file(file, range), Int64(range.count))
+        case .file(let file, let range):
+            (upload, size) = (.file(file, range), Int64(range.count))
         }
         _ = starling_curl_set_long(handle, CURLOPT_UPLOAD, 1)
         _ = starling_curl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, Int(size))
@@ -159,10 +160,13 @@ final class Transfer: @unchecked Sendable {
         // At positions of our own: a request that is sent again after a 401 begins at the front.
         case .file(let file, let rest):
             let part = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(rest.count))
-            // Why it cannot be read would be lost in curl; that it cannot is what the caller learns.
-            guard let count = try? file.read(into: part, at: rest.lowerBound) else { return Int(CURL_READFUNC_ABORT) }
-            upload = .file(file, rest.dropFirst(count))
-            return count
+            do {
+                let count = try file.read(into: part, at: rest.lowerBound)
+                upload = .file(file, rest.dropFirst(count))
+                return count
+            } catch {
+                return Int(CURL_READFUNC_ABORT)
+            }
         }
     }
 

@@ -1,22 +1,17 @@
 /// How far an upload in pieces has come: a pure value that says which piece is next, and reads what a registry says of it.
 struct UploadProgress {
-    private let size: Int64
-    private var pieceSize: Int64
+    /// Bytes of all pieces but the last.
+    private(set) var pieceSize: Int64
     /// Bytes that the registry has.
     private(set) var received: Int64 = 0
     /// The most that it ever had, over all beginnings.
     private var furthest: Int64 = 0
 
-    /// - Parameters:
-    ///   - size: of the blob.
-    ///   - pieceSize: of all pieces but the last.
-    init(size: Int64, pieceSize: Int64) {
-        self.size = size
-        self.pieceSize = max(1, pieceSize)
-    }
+    /// - Parameter pieceSize: of all pieces but the last.
+    init(pieceSize: Int64) { self.pieceSize = max(1, pieceSize) }
 
-    /// What to send next; nil when the registry has everything.
-    var piece: Range<Int64>? {
+    /// What to send next of a blob of which there are so many bytes; nil when the registry has them all.
+    func piece(of size: Int64) -> Range<Int64>? {
         received < size ? received..<min(size, received + pieceSize) : nil
     }
 
@@ -30,8 +25,9 @@ struct UploadProgress {
 
     /// Takes the `Range` that the registry says it has (distribution specification, "Pushing a blob in chunks").
     ///
+    /// - Parameter size: bytes that there are.
     /// - Returns: whether it now has more than ever before; nil when the text means nothing or more than there is.
-    mutating func take(_ range: String?) -> Bool? {
+    mutating func take(_ range: String?, of size: Int64) -> Bool? {
         guard let end = UploadProgress.end(range), end <= size else { return nil }
         received = end
         defer { furthest = max(furthest, received) }

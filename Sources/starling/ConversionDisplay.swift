@@ -46,6 +46,7 @@ final class ConversionDisplay: Sendable {
                 state.total = bytes
             case .started(let layer, _): line("\(layer): converting", &state)
             case .progress(let layer, let bytes): state.read[layer] = bytes
+            case .waitsWhole(let layer, let reason): line("\(layer): waits whole in a temporary file: \(reason)", &state)
             case .converted(let layer, let descriptor): line("\(layer): converted, \(descriptor.size) bytes", &state)
             case .reused(let layer): line("\(layer): is in the format already", &state)
             case .stored(_, let wasThere):
@@ -77,6 +78,9 @@ final class ConversionDisplay: Sendable {
         case .progress(let layer, let bytes):
             describe("progress", layer)
             members["bytes"] = .integer(bytes)
+        case .waitsWhole(let layer, let reason):
+            describe("waitsWhole", layer)
+            members["reason"] = .string(reason)
         case .converted(let layer, let descriptor):
             describe("converted", layer)
             (members["digest"], members["size"]) = (.string(descriptor.digest.description), .integer(descriptor.size))

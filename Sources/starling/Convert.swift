@@ -29,7 +29,8 @@ struct Convert: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Layers under way wait in its tmp, not in the destination or, for registries, $TMPDIR or /var/tmp.", valueName: "dir"))
+            "Temporary files are in its tmp, not in the destination or, for registries and containerd, $TMPDIR or /var/tmp.",
+            valueName: "dir"))
     var root: String?
 
     @Option(name: .customLong("platform"), help: ArgumentHelp("Convert the image for this platform (repeatable).", valueName: "os/arch"))
@@ -67,7 +68,7 @@ struct Convert: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // A layer on its way to a layout or archive is an open file until all are there.
+        // A layer on its way to a layout is an open file until all are there.
         Limits.raiseOpenFiles()
         if let root { try Files.makeDirectories(root + "/tmp", mode: 0o700) }
         let (from, to) = (try ImageName(parsing: source), try ImageName(parsing: destination))

@@ -26,9 +26,9 @@ struct ImageEndpoints: Sendable {
             if case .registry(let other) = from { return RegistryDestination(client: client, reference: reference, origin: other) }
             return RegistryDestination(client: client, reference: reference)
         case .layout(let directory, let tag): return OCILayoutDestination(directory: directory, tag: tag)
-        case .archive(let file, let tag): return OCIArchiveDestination(file: file, tag: tag)
-        case .dockerArchive(let file, nil): return DockerArchiveDestination(file: file, tag: nil)
-        case .dockerArchive(let file, .tagged(let reference)?): return DockerArchiveDestination(file: file, tag: reference)
+        case .archive(let file, let tag): return ArchiveDestination(oci: file, tag: tag)
+        case .dockerArchive(let file, nil): return ArchiveDestination(docker: file, tag: nil)
+        case .dockerArchive(let file, .tagged(let reference)?): return ArchiveDestination(docker: file, tag: reference)
         case .dockerArchive(_, .position?): throw ImageNameError(text: "\(to)", reason: "a new archive has one image, give it a tag")
         case .containerd(let reference): return ImageName.opened(images).destination(reference)
         }

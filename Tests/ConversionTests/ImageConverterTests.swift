@@ -97,7 +97,7 @@ struct ImageConverterTests {
         let path = target + "/image"
         let isLayout = transport == "oci"
         let destination: any ImageDestination =
-            isLayout ? OCILayoutDestination(directory: path, tag: "v1") : OCIArchiveDestination(file: path, tag: "v1")
+            isLayout ? OCILayoutDestination(directory: path, tag: "v1") : ArchiveDestination(oci: path, tag: "v1")
         let result = try await ImageConverter(options: ConversionOptions(platforms: .all)) { _ in }
             .convert(from: OCILayoutSource(directory: layout, tag: nil), to: destination)
         #expect(try Files.entries(target) == ["image"])

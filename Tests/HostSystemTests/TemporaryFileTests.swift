@@ -95,4 +95,40 @@ struct TemporaryFileTests {
             #expect(try text(directory + "/done") == "waits")
         }
     }
+
+    @Test("what is released takes no space, and is an error to read and not zeros; a budget counts what is on the disk")
+    func release() throws {
+        let directory = try TemporaryDirectory(in: "/var/tmp")
+        let (page, budget) = (TemporaryFile.pageSize, DiskBudget(limit: nil))
+        do {
+            let file = try TemporaryFile(in: directory.path, budget: budget)
+            try file.append([UInt8](repeating: 7, count: 64 * Int(page)))
+            #expect(budget.held == 64 * page && budget.peakAllocated >= 64 * page && budget.peakAllocated <= 66 * page)
+            let peak = budget.peakAllocated
+            // Whole pages only.
+            #expect(file.release(upTo: 32 * page + 100))
+            #expect(budget.held == 32 * page && file.held == 32 * page && file.size == 64 * page)
+            var bytes: [UInt8] = [0, 0]
+            #expect(throws: HostError.self) { try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 32 * page - 1) } }
+            #expect(try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 32 * page) } == 2 && bytes == [7, 7])
+            #expect(file.release(upTo: 10) && file.held == 32 * page)
+            try file.append([UInt8](repeating: 8, count: 16 * Int(page)))
+            #expect(budget.peakAllocated == peak, "the space was given back")
+            #expect(file.release(upTo: .max) && file.held == 0)
+        }
+        #expect(budget.held == 0)
+    }
+
+    @Test("bytes go where they are told, and what is behind an offset can be let go")
+    func places() throws {
+        let file = try TemporaryFile(in: "/var/tmp")
+        try file.write([1, 2, 3], at: 4)
+        try file.write([9], at: 0)
+        try file.append([4])
+        #expect(file.size == 8)
+        try file.truncate(to: 6)
+        var bytes = [UInt8](repeating: 5, count: 10)
+        #expect(try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) } == 6)
+        #expect(bytes.prefix(6) == [9, 0, 0, 0, 1, 2])
+    }
 }

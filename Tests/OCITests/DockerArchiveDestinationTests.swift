@@ -16,10 +16,10 @@ struct DockerArchiveDestinationTests {
 
     /// Copies the layout's image, with an annotation on the layer as eStargz has one.
     private func write(_ path: String, _ tag: String?, annotations: [String: String]? = nil) async throws -> Descriptor {
-        let destination = DockerArchiveDestination(file: path, tag: try tag.map { try Reference(parsing: $0) })
+        let destination = ArchiveDestination(docker: path, tag: try tag.map { try Reference(parsing: $0) })
         try await destination.check()
         var manifest = try await manifest(of: layout)
-        for blob in [manifest.config] + manifest.layers { try await destination.putBlob(blob, from: layout.blob(blob)) }
+        for blob in [manifest.config] + manifest.layers { _ = try await destination.store(blob, from: layout) }
         manifest.layers[0].annotations = annotations
         let bytes = try Documents.encode(manifest)
         let root = Descriptor(mediaType: MediaType.manifest, digest: Digest.sha256(bytes), size: Int64(bytes.count))
@@ -69,7 +69,7 @@ struct DockerArchiveDestinationTests {
     @Test("an index is refused, for want of a way to say it")
     func index() async throws {
         let path = directory.path + "/image.tar"
-        let destination = DockerArchiveDestination(file: path, tag: nil)
+        let destination = ArchiveDestination(docker: path, tag: nil)
         try await destination.check()
         let bytes = try Documents.encode(Index(manifests: []))
         let root = Descriptor(mediaType: MediaType.index, digest: Digest.sha256(bytes), size: Int64(bytes.count))
@@ -83,11 +83,11 @@ struct DockerArchiveDestinationTests {
     func abandoned() async throws {
         let path = directory.path + "/image.tar"
         try AtomicFile.write([1, 2, 3], to: path)
-        let destination = DockerArchiveDestination(file: path, tag: nil)
+        let destination = ArchiveDestination(docker: path, tag: nil)
         try await destination.check()
         let config = try await manifest(of: layout).config
-        try await destination.putBlob(config, from: layout.blob(config))
-        #expect(try await destination.hasBlob(config))
+        #expect(try await !destination.store(config, from: layout))
+        #expect(try await destination.has(config))
         await destination.abandon()
         #expect(try Files.read(path, limit: 10) == [1, 2, 3])
         #expect(try Files.entries(directory.path) == ["image.tar", "layout"])

@@ -21,9 +21,9 @@ struct LayoutTests {
         let manifest = try Documents.encode(Manifest(config: configuration, layers: [layer]))
         let root = descriptor(manifest, MediaType.manifest)
         try await destination.check()
-        #expect(try await destination.hasBlob(layer) != isNew)
+        #expect(try await destination.has(layer) != isNew)
         try await destination.putBlob(layer, bytes: blob)
-        #expect(try await destination.hasBlob(layer))
+        #expect(try await destination.has(layer))
         try await destination.putBlob(configuration, bytes: config)
         try await destination.putDocument(root, bytes: manifest)
         try await destination.tag(root, bytes: manifest)
@@ -35,7 +35,7 @@ struct LayoutTests {
         let path = directory.path + "/image"
         let isLayout = transport == "oci"
         let destination: any ImageDestination =
-            isLayout ? OCILayoutDestination(directory: path, tag: "v1") : OCIArchiveDestination(file: path, tag: "v1")
+            isLayout ? OCILayoutDestination(directory: path, tag: "v1") : ArchiveDestination(oci: path, tag: "v1")
         let layer = try await write(to: destination)
         let source: any ImageSource = isLayout ? OCILayoutSource(directory: path, tag: nil) : try OCIArchiveSource(file: path, tag: "v1")
         let (root, bytes) = try await source.root()
@@ -69,7 +69,7 @@ struct LayoutTests {
     func abandoned() async throws {
         for destination in [
             OCILayoutDestination(directory: directory.path + "/layout", tag: "x"),
-            OCIArchiveDestination(file: directory.path + "/archive", tag: nil),
+            ArchiveDestination(oci: directory.path + "/archive", tag: nil),
         ] as [any ImageDestination] {
             try await destination.check()
             try await destination.putBlob(descriptor(blob, MediaType.layerTar), bytes: blob)
@@ -82,35 +82,41 @@ struct LayoutTests {
     func unseen() async throws {
         for destination in [
             OCILayoutDestination(directory: directory.path + "/layout", tag: "x"),
-            OCIArchiveDestination(file: directory.path + "/archive", tag: nil),
+            ArchiveDestination(oci: directory.path + "/archive", tag: nil),
         ] as [any ImageDestination] {
             try await destination.check()
             let (layer, document) = (descriptor(blob, MediaType.layerTar), descriptor([1], MediaType.manifest))
-            let file = try TemporaryFile(in: #require(destination.stagingDirectory), for: .publication(mode: 0o644))
-            try blob.dropLast().withUnsafeBytes { try file.append($0) }
-            await #expect(throws: LayoutError.self) { try await destination.putBlob(layer, file: file) }
-            #expect(try await !destination.hasBlob(layer))
-            try blob.suffix(1).withUnsafeBytes { try file.append($0) }
-            try await destination.putBlob(layer, file: file)
+            let terms = IngestTerms(directory: "/nowhere", budget: DiskBudget(limit: 0))
+            let ingests = [try await destination.ingest(terms), try await destination.ingest(terms)]
+            try await ingests[0].write(Array(blob.dropLast()))
+            await #expect(throws: LayoutError.self) { try await ingests[0].commit(layer) }
+            await ingests[0].abandon()
+            #expect(try await !destination.has(layer))
+            try await ingests[1].write(blob)
+            #expect(try await !ingests[1].commit(layer))
             try await destination.putDocument(document, bytes: [1])
-            for stored in [layer, document] { #expect(try await destination.hasBlob(stored)) }
+            for stored in [layer, document] { #expect(try await destination.has(stored)) }
             #expect(try Files.entries(directory.path).isEmpty)
         }
     }
 
     @Test(
-        "a file from elsewhere is copied into the destination, and only when it has the blob's digest", arguments: ["oci", "oci-archive"])
+        "a blob of another source is copied into the destination, and only when it has its digest", arguments: ["oci", "oci-archive"])
     func copied(transport: String) async throws {
         let path = directory.path + "/image"
         let isLayout = transport == "oci"
         let destination: any ImageDestination =
-            isLayout ? OCILayoutDestination(directory: path, tag: "v1") : OCIArchiveDestination(file: path, tag: "v1")
+            isLayout ? OCILayoutDestination(directory: path, tag: "v1") : ArchiveDestination(oci: path, tag: "v1")
         try await destination.check()
-        let file = try TemporaryFile(in: "/dev/shm")
-        try blob.withUnsafeBytes { try file.append($0) }
-        let wrong = Descriptor(mediaType: MediaType.layerTar, digest: Digest.sha256([1]), size: Int64(blob.count))
-        await #expect(throws: LayoutError.self) { try await destination.putBlob(wrong, file: file) }
-        try await destination.putBlob(descriptor(blob, MediaType.layerTar), file: file)
+        let right = descriptor(blob, MediaType.layerTar)
+        _ = try await write(to: OCILayoutDestination(directory: path + "-source", tag: nil))
+        let stored = path + "-source/blobs/sha256/"
+        let wrong = Descriptor(mediaType: MediaType.layerTar, digest: Digest.sha256([1]), size: right.size)
+        try AtomicFile.write(blob, to: stored + wrong.digest.hex)
+        let other = OCILayoutSource(directory: path + "-source", tag: nil)
+        await #expect(throws: LayoutError.self) { try await destination.store(wrong, from: other) }
+        #expect(try await !destination.has(wrong))
+        #expect(try await !destination.store(right, from: other))
         let layer = try await write(to: destination, isNew: false)
         let source: any ImageSource = isLayout ? OCILayoutSource(directory: path, tag: nil) : try OCIArchiveSource(file: path, tag: "v1")
         #expect(try await content(of: layer, in: source) == blob)
@@ -135,7 +141,7 @@ struct LayoutTests {
     @Test("a file that is no archive, or one that is cut, is refused", arguments: [0, 100, 511, 512, 3000, 200_000])
     func noArchive(length: Int) async throws {
         let path = directory.path + "/image"
-        _ = try await write(to: OCIArchiveDestination(file: path, tag: nil))
+        _ = try await write(to: ArchiveDestination(oci: path, tag: nil))
         try AtomicFile.write(Array(try Files.read(path, limit: 1 << 30).prefix(length)), to: path)
         await #expect(throws: (any Error).self) { try await OCIArchiveSource(file: path, tag: nil).root() }
         try AtomicFile.write([UInt8](repeating: 0x41, count: 2048), to: path)

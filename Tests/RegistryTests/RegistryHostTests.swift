@@ -62,22 +62,23 @@ struct RegistryHostTests {
 
     @Test("an upload goes on behind what the registry has")
     func upload() {
-        var progress = UploadProgress(size: 250, pieceSize: 100)
+        var progress = UploadProgress(pieceSize: 100)
         progress.begin(least: nil)
-        #expect(progress.piece == 0..<100)
-        #expect(progress.take("0-99") == true && progress.piece == 100..<200)
-        #expect(progress.take("0-149") == true && progress.piece == 150..<250)
-        #expect(progress.take("0-249") == true && progress.piece == nil)
+        #expect(progress.piece(of: 250) == 0..<100)
+        #expect(progress.take("0-99", of: 250) == true && progress.piece(of: 250) == 100..<200)
+        #expect(progress.take("0-149", of: 250) == true && progress.piece(of: 250) == 150..<250)
+        #expect(progress.take("0-249", of: 250) == true && progress.piece(of: 250) == nil)
     }
 
     @Test("what was sent before an upload began anew is no progress")
     func anew() {
-        var progress = UploadProgress(size: 250, pieceSize: 100)
+        var progress = UploadProgress(pieceSize: 100)
         progress.begin(least: nil)
-        #expect(progress.take("0-99") == true)
+        #expect(progress.take("0-99", of: 250) == true)
         progress.begin(least: 120)
-        #expect(progress.piece == 0..<120)
-        #expect(progress.take("0-79") == false && progress.take("0-99") == false && progress.take("0-119") == true)
+        #expect(progress.piece(of: 250) == 0..<120)
+        #expect(progress.take("0-79", of: 250) == false && progress.take("0-99", of: 250) == false)
+        #expect(progress.take("0-119", of: 250) == true)
     }
 
     @Test(
@@ -88,8 +89,8 @@ struct RegistryHostTests {
             ("0--9", nil), ("0-9223372036854775807", nil), (nil, nil),
         ] as [(String?, Int64?)])
     func uploadRange(text: String?, received: Int64?) {
-        var progress = UploadProgress(size: 250, pieceSize: 100)
-        let isNew = progress.take(text)
+        var progress = UploadProgress(pieceSize: 100)
+        let isNew = progress.take(text, of: 250)
         #expect((isNew == nil ? nil : progress.received) == received)
     }
 }

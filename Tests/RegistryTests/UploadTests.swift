@@ -10,19 +10,16 @@ import Testing
 struct UploadTests {
     private static let pieceSize = 1 << 20
     private let registry: RegistryServer
+    private let directory: TemporaryDirectory
     private let bytes: [UInt8]
-    private let file: TemporaryFile
     private let blob: Descriptor
 
     init() throws {
         registry = try RegistryServer()
+        directory = try TemporaryDirectory()
         var random = SystemRandomNumberGenerator()
         let words = (0..<700_000).map { _ in random.next() }
-        let bytes = words.withUnsafeBytes { Array($0) } + [1, 2, 3]
-        self.bytes = bytes
-        let file = try TemporaryFile(in: "/tmp")
-        self.file = file
-        try bytes.withUnsafeBytes { try file.append($0) }
+        bytes = words.withUnsafeBytes { Array($0) } + [1, 2, 3]
         blob = Descriptor(mediaType: "application/octet-stream", digest: Digest.sha256(bytes), size: Int64(bytes.count))
     }
 
@@ -37,7 +34,16 @@ struct UploadTests {
     private func upload(through proxy: RequestProxy, _ client: RegistryClient, repository: String = "app") async throws {
         defer { client.shutdown() }
         let reference = try Reference(parsing: "\(proxy.address)/\(repository):1")
-        try await RegistryDestination(client: client, reference: reference).putBlob(blob, file: file)
+        try await upload(to: RegistryDestination(client: client, reference: reference))
+    }
+
+    /// Uploads the blob from a file that nothing is sent of before it is whole.
+    private func upload(to destination: RegistryDestination) async throws {
+        let terms = IngestTerms(directory: directory.path, budget: DiskBudget(limit: nil))
+        _ = try await destination.ingest(terms).ending { ingest in
+            try await ingest.write(bytes)
+            return try await ingest.commit(blob)
+        }
     }
 
     private func expectBlob(repository: String = "app") async throws {
@@ -131,7 +137,7 @@ struct UploadTests {
         defer { client.shutdown() }
         let reference = try Reference(parsing: "\(proxy.address)/other:1")
         let origin = try Reference(parsing: "\(proxy.address)/app:1")
-        try await RegistryDestination(client: client, reference: reference, origin: origin).putBlob(blob, file: file)
+        try await upload(to: RegistryDestination(client: client, reference: reference, origin: origin))
         #expect(proxy.bytesUp < sent + 4096 && proxy.count("PUT") == 1)
         try await expectBlob(repository: "other")
     }

@@ -35,6 +35,9 @@ public final class ContainerdServer: Sendable {
         try? Mounts.unmountAll(below: server.directory.path)
     }
 
+    /// Directory of the uploads to its content store that have begun.
+    public var ingests: String { server.directory.path + "/root/io.containerd.content.v1.content/ingest" }
+
     /// What it has logged so far.
     public var log: String { server.log }
 

@@ -1,10 +1,12 @@
 import HostSystem
+import Synchronization
 
 /// Debian's docker-registry on a loopback port, with an empty storage of its own.
 public final class RegistryServer: Sendable {
     /// The port.
     public let port: UInt16
-    private let server: ServerProcess
+    private let directory: TemporaryDirectory
+    private let server: Mutex<ServerProcess>
     private let identity: ServerIdentity?
 
     /// Starts a registry and waits until it answers.
@@ -14,7 +16,6 @@ public final class RegistryServer: Sendable {
     ///   - identity: serve TLS with this certificate; nil for plain HTTP.
     ///   - clients: let in only clients that show this certificate.
     public init(passwords: String? = nil, identity: ServerIdentity? = nil, clients: ServerIdentity? = nil) throws {
-        let program = try requireProgram("docker-registry")
         let port = try Loopback.freePort()
         let directory = try TemporaryDirectory(prefix: "starling-registry-")
         Guardian.shared.add(directory: directory.path)
@@ -39,8 +40,20 @@ public final class RegistryServer: Sendable {
         try AtomicFile.write(Array(configuration.utf8), to: directory.path + "/config.yml")
         self.port = port
         self.identity = identity
-        server = try ServerProcess(program, ["serve", directory.path + "/config.yml"], directory: directory) {
-            Loopback.accepts(port: port)
+        self.directory = directory
+        server = Mutex(try RegistryServer.start(in: directory, port: port))
+    }
+
+    private static func start(in directory: TemporaryDirectory, port: UInt16) throws -> ServerProcess {
+        let program = try requireProgram("docker-registry")
+        return try ServerProcess(program, ["serve", directory.path + "/config.yml"], directory: directory) { Loopback.accepts(port: port) }
+    }
+
+    /// Ends it and starts it again with what it has stored. Uploads that had begun are lost: what it signs them with is a new key each time.
+    public func restart() throws {
+        try server.withLock { server in
+            server.stop()
+            server = try RegistryServer.start(in: directory, port: port)
         }
     }
 
@@ -48,14 +61,22 @@ public final class RegistryServer: Sendable {
     public var address: String { "127.0.0.1:\(port)" }
 
     /// Sends its process a signal.
-    public func kill(_ signal: Int32) { server.kill(signal) }
+    public func kill(_ signal: Int32) { server.withLock { $0.kill(signal) } }
 
     /// Directory of its storage.
-    public var storage: String { server.directory.path + "/storage" }
+    public var storage: String { directory.path + "/storage" }
 
     /// Tags of a repository, as they stand on the disk.
-    public func tags(_ repository: String) throws -> [String] {
-        let directory = "\(storage)/docker/registry/v2/repositories/\(repository)/_manifests/tags"
+    public func tags(_ repository: String) throws -> [String] { try entries("\(repository)/_manifests/tags") }
+
+    /// Ids of the uploads to a repository that have begun and not ended, as they stand on the disk.
+    public func uploads(_ repository: String) throws -> [String] {
+        // Of one that was given up docker-registry leaves the state of a hash behind.
+        try entries("\(repository)/_uploads").filter { try entries("\(repository)/_uploads/\($0)").contains("data") }
+    }
+
+    private func entries(_ path: String) throws -> [String] {
+        let directory = "\(storage)/docker/registry/v2/repositories/\(path)"
         return Files.exists(directory) ? try Files.entries(directory) : []
     }
 

@@ -22,6 +22,18 @@ public final class RequestProxy: Sendable {
         let bytes = Atomic<Int>(0)
         let cuts = Atomic<Int>(0)
         let heads = Mutex<[String]>([])
+        let onHead: @Sendable (String, Int) -> Bool
+
+        init(_ onHead: @escaping @Sendable (String, Int) -> Bool) { self.onHead = onHead }
+
+        func add(_ head: String) -> Bool {
+            let method = head.prefix { $0 != " " } + " "
+            let number = heads.withLock { heads in
+                heads.append(head)
+                return heads.count { $0.hasPrefix(method) }
+            }
+            return onHead(head, number)
+        }
     }
 
     /// Forwards to `port`.
@@ -29,8 +41,13 @@ public final class RequestProxy: Sendable {
     /// - Parameters:
     ///   - holdsRequests: a request is sent on when it has arrived whole, as nginx does unless told otherwise; else byte for byte.
     ///   - refused: a method that is answered with 405 in place of the server; only with `holdsRequests`.
-    public init(to port: UInt16, cut: Cut = .never, holdsRequests: Bool = false, refused: String? = nil) throws {
-        let seen = Seen()
+    ///   - onHead: gets the head of each request and its number among those of its method, from 1 on, before anything of it is sent on.
+    ///     False ends the connection, and nothing of the request is sent on.
+    public init(
+        to port: UInt16, cut: Cut = .never, holdsRequests: Bool = false, refused: String? = nil,
+        onHead: @escaping @Sendable (_ head: String, _ number: Int) -> Bool = { _, _ in true }
+    ) throws {
+        let seen = Seen(onHead)
         self.seen = seen
         server = try LoopbackServer { client in
             guard let upstream = try? Loopback.connect(port: port) else { return }
@@ -72,7 +89,9 @@ public final class RequestProxy: Sendable {
             sent += size
             let before = seen.bytes.add(size, ordering: .relaxed).oldValue
             held += buffer[..<size]
-            let isComplete = splitter.take(buffer[..<size]) { head in seen.heads.withLock { $0.append(head) } }
+            var goesOn = true
+            let isComplete = splitter.take(buffer[..<size]) { goesOn = seen.add($0) && goesOn }
+            guard goesOn else { return }
             let isCut =
                 switch cut {
                 case .never: false

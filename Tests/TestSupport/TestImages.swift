@@ -1,6 +1,7 @@
 import Digests
 import HostSystem
 public import OCI
+import Tar
 
 /// Images for tests, real ones.
 public enum TestImages {
@@ -82,6 +83,21 @@ public enum TestImages {
         let config = #"{"architecture":"\#(architecture)","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["\#(diffID)"]}}"#
         try layout.write(config: config, layers: [blob])
         return layout.path
+    }
+
+    /// An OCI layout (tag `latest`) in `directory` of one gzip layer with many small files, which takes more space as eStargz than as it is.
+    public static func smallFiles(_ count: Int, in directory: String) throws -> String {
+        var archive: [UInt8] = []
+        for number in 0..<count {
+            // Nothing that another file has; the name is made of the same, for it is compressed, too.
+            let content = Array("\(Digest.sha256(Array("\(number)".utf8)).hex) \(Digest.sha256(Array("-\(number)".utf8)).hex)".utf8)
+            let size = Int64(content.count)
+            archive += TarWriter.header(name: "srv/file-\(number)", size: size) + content + TarWriter.padding(afterSize: size)
+        }
+        let layer = directory + "/small-files.tar"
+        try AtomicFile.write(archive + TarWriter.end, to: layer)
+        try run("gzip", ["-n", layer])
+        return try oneLayer(layer + ".gz", in: directory)
     }
 
     /// A root file system with Debian's static busybox.
