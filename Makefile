@@ -13,7 +13,7 @@ SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/
 # One scratch path per set of flags: changing flags in one rebuilds everything.
 RELEASE := -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: build release test fuzz lint format demo bench-convert bench-toc clean help
+.PHONY: build release test fuzz lint format demo bench-convert bench-lazy bench-toc clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -46,6 +46,9 @@ demo: ## one real image, lazily and by a full pull, side by side (as root)
 
 bench-convert: ## converting, against the reference in the same run (as root); ARGS="--runs 5 --save", see bench/convert/run.sh
 	@bench/convert/run.sh $(ARGS)
+
+bench-lazy: ## cold, warm and idle against a full pull, the reference and an unpacked image (as root); ARGS as in bench/lazy/run.sh
+	@bench/lazy/run.sh $(ARGS)
 
 bench-toc: ## a TOC of 100,000 entries parsed and compiled to an index
 	@bench/apt-install.sh $(BUILD_PACKAGES)

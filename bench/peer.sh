@@ -25,29 +25,11 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-codename=$(. /etc/os-release; echo "$VERSION_CODENAME")
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" | head -n 1)
-[ -n "$mirror" ] || { echo "apt knows no mirror of $codename; run apt-get update first" >&2; exit 1; }
-
-# apt with a world of its own. The sandbox user could not write below $work.
-mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/root"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$work/sources.list"
-cat > "$work/apt.conf" <<CONF
-Dir::State "$work/state";
-Dir::State::status "/dev/null";
-Dir::Cache "$work/cache";
-Dir::Etc::sourcelist "$work/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Sandbox::User "root";
-Acquire::Languages "none";
-Acquire::Retries "3";
-CONF
-export APT_CONFIG=$work/apt.conf
+"$(dirname "$0")/apt-world.sh" "$suite" "$work/apt"
+export APT_CONFIG=$work/apt/apt.conf
 echo "fetching $package of Debian $suite (once; kept in $directory)" >&2
-apt-get update -qq >&2
 (cd "$work" && apt-get download -qq "$package" >&2)
+mkdir "$work/root"
 dpkg-deb -x "$work"/*.deb "$work/root"
 dpkg-deb -f "$work"/*.deb Version > "$work/root/version"
 chmod 755 "$work/root"

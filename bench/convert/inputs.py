@@ -120,38 +120,52 @@ class Hashed:
         return self.file.write(data)
 
 
-def make(layout, members, debian, level):
-    """Writes the layout: the archive goes through gzip, both ends hashed."""
+def make(layout, layers, level, config=None):
+    """Writes the layout; layers: functions that add members to an archive, the lowest first. Each goes through gzip, both ends hashed."""
     blobs = os.path.join(layout, "blobs", "sha256")
     os.makedirs(blobs)
-    layer = os.path.join(layout, "layer")
-    with open(layer, "wb") as output:
-        compressor = subprocess.Popen(["gzip", "-n", "-%d" % level], stdin=subprocess.PIPE, stdout=output)
-        archive = Hashed(compressor.stdin)
-        with tarfile.open(fileobj=archive, mode="w|", format=tarfile.GNU_FORMAT) as tar:
-            members(tar, debian)
-        compressor.stdin.close()
-        if compressor.wait() != 0:
-            raise SystemExit("gzip failed")
 
-    def store(path):
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = os.path.getsize(path)
-        os.rename(path, os.path.join(blobs, digest))
-        return {"digest": "sha256:" + digest, "size": size}
+    def compressed(members):
+        path = os.path.join(layout, "layer")
+        with open(path, "wb") as output:
+            compressor = subprocess.Popen(["gzip", "-n", "-%d" % level], stdin=subprocess.PIPE, stdout=output)
+            archive = Hashed(compressor.stdin)
+            with tarfile.open(fileobj=archive, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+                members(tar)
+            compressor.stdin.close()
+            if compressor.wait() != 0:
+                raise SystemExit("gzip failed")
+        return "sha256:" + archive.hash.hexdigest(), {"mediaType": LAYER, **store(path, blobs)}
 
+    described = [compressed(members) for members in layers]
+    write_image(layout, config or {}, [diff_id for diff_id, _ in described], [descriptor for _, descriptor in described])
+
+
+OCI = "application/vnd.oci.image."
+LAYER = OCI + "layer.v1.tar+gzip"
+
+
+def store(path, blobs):
+    """Moves a file among the blobs, under its digest; returns its part of a descriptor."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = os.path.getsize(path)
+    os.rename(path, os.path.join(blobs, digest))
+    return {"digest": "sha256:" + digest, "size": size}
+
+
+def write_image(layout, config, diff_ids, layers):
+    """Writes the documents of a layout whose layers are among its blobs already."""
     def document(value, kind):
         path = os.path.join(layout, "document")
         with open(path, "w") as file:
             json.dump(value, file, sort_keys=True)
-        return {"mediaType": kind, **store(path)}
+        return {"mediaType": kind, **store(path, os.path.join(layout, "blobs", "sha256"))}
 
-    oci = "application/vnd.oci.image."
-    config = document({"architecture": "amd64", "os": "linux", "config": {}, "created": "2023-11-14T22:13:20Z",
-                       "rootfs": {"type": "layers", "diff_ids": ["sha256:" + archive.hash.hexdigest()]}}, oci + "config.v1+json")
-    image = document({"schemaVersion": 2, "mediaType": oci + "manifest.v1+json", "config": config,
-                      "layers": [{"mediaType": oci + "layer.v1.tar+gzip", **store(layer)}]}, oci + "manifest.v1+json")
+    config = document({"architecture": "amd64", "os": "linux", "config": config, "created": "2023-11-14T22:13:20Z",
+                       "rootfs": {"type": "layers", "diff_ids": diff_ids}}, OCI + "config.v1+json")
+    image = document({"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json", "config": config, "layers": layers},
+                     OCI + "manifest.v1+json")
     image["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
     with open(os.path.join(layout, "oci-layout"), "w") as file:
         json.dump({"imageLayoutVersion": "1.0.0"}, file)
@@ -159,22 +173,27 @@ def make(layout, members, debian, level):
         json.dump({"schemaVersion": 2, "manifests": [image]}, file)
 
 
+def once(layout, make):
+    """Makes a layout unless it is there; make gets a directory that becomes it."""
+    if not os.path.exists(os.path.join(layout, "index.json")):
+        print("making the input %s (once; kept in %s)" % (os.path.basename(layout), os.path.dirname(layout)), file=sys.stderr, flush=True)
+        work = layout + ".making"
+        shutil.rmtree(work, ignore_errors=True)
+        try:
+            make(work)
+            os.rename(work, layout)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return layout
+
+
 # Level 6 is what builders use; the large one is there for its size, and level 1 makes it in half the time.
 INPUTS = {"small-files": (small_files, 6), "large": (large, 1)}
 
 
 def main(name, directory, debian):
-    layout = os.path.join(directory, name)
-    if not os.path.exists(os.path.join(layout, "index.json")):
-        print("making the input %s (once; kept in %s)" % (name, directory), file=sys.stderr)
-        work = layout + ".making"
-        shutil.rmtree(work, ignore_errors=True)
-        try:
-            make(work, INPUTS[name][0], debian, INPUTS[name][1])
-            os.rename(work, layout)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    print(layout)
+    members, level = INPUTS[name]
+    print(once(os.path.join(directory, name), lambda work: make(work, [lambda tar: members(tar, debian)], level)))
 
 
 if __name__ == "__main__":
