@@ -3,12 +3,8 @@
 Prints one table per input. A row that cannot be had says why.
 """
 import argparse
-import datetime
-import json
 import os
-import platform
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -17,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 
 import inputs
 import measure
+import session
 from peer import Peer, Unavailable
 
 # What a format is called by us and by the reference.
@@ -172,26 +169,6 @@ def output_of(*command):
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
-def end(number, _):
-    # One signal is enough; more would only break what is being cleaned up.
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    raise SystemExit(128 + number)
-
-
-def save(results, bench):
-    directory = os.path.join(HERE, "..", "results")
-    os.makedirs(directory, exist_ok=True)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    path = os.path.join(directory, "%s-%s-convert.json" % (now.strftime("%Y-%m-%d-%H%M"), platform.node()))
-    machine = {"host": platform.node(), "kernel": platform.release(), "processors": os.cpu_count(), "load": os.getloadavg()}
-    figures = {"time": now.isoformat(timespec="seconds"), "machine": machine, "runs": bench.arguments.runs, "results": results}
-    with open(path, "w") as file:
-        json.dump(figures, file, indent=1)
-        file.write("\n")
-    say("saved " + os.path.normpath(path))
-
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -205,8 +182,7 @@ def main():
     arguments = parser.parse_args()
     arguments.cache = os.environ.get("STARLING_TEST_CACHE", "/var/cache/starling-tests")
     arguments.binaries = os.environ["STARLING_BIN"]
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, end)
+    session.end_on_signals()
     results = []
     with tempfile.TemporaryDirectory(prefix="starling-bench-convert.", dir="/var/tmp") as work:
         bench = Bench(arguments, work)
@@ -220,7 +196,7 @@ def main():
                 table(name, form, layer_bytes, *series)
                 results.append({"input": name, "format": form, "layer_bytes": layer_bytes, "series": [asdict(each) for each in series]})
     if arguments.save:
-        save(results, bench)
+        say("saved " + session.save("convert", arguments.runs, results))
 
 
 if __name__ == "__main__":

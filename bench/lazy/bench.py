@@ -4,11 +4,8 @@ Prints a table for each section, and beside it what issue 4 asks for: ratios to 
 says why.
 """
 import argparse
-import datetime
-import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 
@@ -21,6 +18,7 @@ import inputs
 import layers
 import local
 import owned
+import session
 import warm
 import whole
 from images import Images
@@ -152,27 +150,6 @@ class Bench:
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
 
 
-def end(number, _):
-    # One signal is enough; more would only break what is being cleaned up.
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    raise SystemExit(128 + number)
-
-
-def save(bench, sections):
-    directory = os.path.join(HERE, "..", "results")
-    os.makedirs(directory, exist_ok=True)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    path = os.path.join(directory, "%s-%s-lazy.json" % (now.strftime("%Y-%m-%d-%H%M"), platform.node()))
-    machine = {"host": platform.node(), "kernel": platform.release(), "processors": os.cpu_count(), "load": os.getloadavg()}
-    figures = {"time": now.isoformat(timespec="seconds"), "machine": machine, "runs": bench.runs, "sections": sections,
-               "reference": bench.peers.name, "results": bench.report.results}
-    with open(path, "w") as file:
-        json.dump(figures, file, indent=1)
-        file.write("\n")
-    say("saved " + os.path.normpath(path))
-
-
 def main():
     parser = argparse.ArgumentParser(prog="bench/lazy/run.sh", description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="rounds, in which all systems take turns (default 3)")
@@ -185,8 +162,7 @@ def main():
         if name not in SECTIONS:
             parser.error("no section %s; there are %s" % (name, ", ".join(SECTIONS)))
     arguments.images = arguments.images.split(",")
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, end)
+    session.end_on_signals()
     owned.enter_private_namespace()
     owned.adopt_orphans()
     with Workplace() as workplace:
@@ -197,7 +173,8 @@ def main():
         for name in sections:
             SECTIONS[name](bench)
     if arguments.save:
-        save(bench, sections)
+        say("saved " + session.save(
+            "lazy", bench.runs, bench.report.results, sections=sections, reference=bench.peers.name))
 
 
 if __name__ == "__main__":
