@@ -138,6 +138,7 @@ let package = Package(
             path: "Tests/FuzzSurfaces", swiftSettings: settings),
         tests("FuzzTests", ["FuzzSurfaces", "HostSystem", "TestSupport"]),
         tests("RoomsTests", []),
+        tests("ThreadsTests", ["Threads"]),
         tests("DigestsTests", ["Digests"]),
         tests("CompressionTests", ["Compression", "TestSupport"]),
         tests("TarTests", ["Tar"]),
@@ -149,7 +150,13 @@ let package = Package(
         tests("TreeImageTests", ["TreeImage", "EStargz", "EROFS", "Digests", "HostSystem", "TestSupport"]),
         tests("RegistryTests", ["Registry", "OCI", "Digests", "HostSystem", "Threads", "TestSupport"]),
         tests("ChunkStoreTests", ["ChunkStore", "TreeImage", "EStargz", "Digests", "HostSystem"]),
-        tests("FetchEngineTests", ["FetchEngine", "TreeImage", "EStargz", "Digests", "HostSystem"]),
+        tests(
+            "FetchEngineTests",
+            [
+                "FetchEngine", "Registry", "ChunkStore", "TreeImage", "EStargz", "Tar", "OCI", "Digests", "HostSystem", "Threads",
+                "TestSupport",
+                log,
+            ]),
         tests("SnapshotsTests", ["Snapshots", "Digests", "OCI", "HostSystem", log]),
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
         tests("InspectionTests", ["Inspection", "Conversion", "TreeImage", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),

@@ -3,48 +3,138 @@ internal import Registry
 internal import Synchronization
 internal import TreeImage
 
-/// One range request: a run of whole members of one layer, from asking to the last decoded chunk.
+/// One range request: a run of whole members of one layer, from asking to the last decoded chunk, over as many attempts as it takes.
+///
+///     begin ─▶ receive … ─▶ partClosed (the transfer's end, and each member's) ─▶ outcome ─▶ begin again for the rest, or done
 final class FetchJob: Sendable {
     let layer: LazyLayer
     let extent: ClosedRange<Int>
-    let blobRange: Range<UInt64>
+    /// Why it was made, whoever waits for it now.
+    let cause: FetchPriority
+    /// Whether its members came once and were wrong; wrong again is an error.
+    let isSecondTry: Bool
+    /// Whether it makes way for a demand.
+    let canBeCut: Bool
     /// Touched by the transport's thread only while the range streams.
-    let assembler: Mutex<RangeAssembler>
-    /// The transfer itself and every member handed to a decoder, each once; the job ends at zero.
-    private let open = Atomic<Int>(1)
-    private let transfer = Mutex<(transfer: (any CancellableTransfer)?, isCancelled: Bool)>((nil, false))
+    private let assembler: Mutex<RangeAssembler>
+    /// The transfer itself and every member handed to a decoder, each once; the attempt ends at zero.
+    private let open = Atomic<Int>(0)
+    private let state = Mutex(State())
 
-    init(layer: LazyLayer, extent: ClosedRange<Int>) {
+    private struct State {
+        var retry = RetryPlan()
+        var start: UInt64 = 0
+        var transfer: (any CancellableTransfer)?
+        var isCut = false
+        var hasBegun = false
+        var error: (any Error)?
+        var wrong: [ClosedRange<Int>] = []
+    }
+
+    init(layer: LazyLayer, extent: ClosedRange<Int>, cause: FetchPriority, isSecondTry: Bool = false, canBeCut: Bool = false) {
         self.layer = layer
         self.extent = extent
-        let map = layer.stored.chunks
-        let last = map.chunk(extent.upperBound)
-        blobRange = map.chunk(extent.lowerBound).blobOffset..<last.blobOffset + last.blobLength
-        assembler = Mutex(RangeAssembler(map: map, extent: extent))
+        self.cause = cause
+        self.isSecondTry = isSecondTry
+        self.canBeCut = canBeCut
+        assembler = Mutex(RangeAssembler(map: layer.stored.chunks, extent: extent))
     }
 
-    var size: UInt64 { blobRange.upperBound - blobRange.lowerBound }
+    /// What is still to be asked for; empty when everything has come.
+    var rest: Range<UInt64> { assembler.withLock { min($0.position, $0.end)..<$0.end } }
 
-    /// Keeps the transfer for `cancel`, which may have come before it.
-    func started(_ started: any CancellableTransfer) {
-        let isCancelled = transfer.withLock { transfer in
-            transfer.transfer = started
-            return transfer.isCancelled
+    /// Compressed bytes still to be asked for.
+    var size: UInt64 { UInt64(rest.count) }
+
+    /// An attempt begins: the range to ask for.
+    func begin() -> Range<UInt64> {
+        open.store(1, ordering: .relaxed)
+        let rest = rest
+        state.withLock { state in
+            state.start = rest.lowerBound
+            state.transfer = nil
+            state.isCut = false
+            state.hasBegun = false
+            state.error = nil
         }
-        if isCancelled { started.cancel() }
+        return rest
     }
 
-    /// Gives the transfer up.
-    func cancel() {
-        let started = transfer.withLock { transfer in
-            transfer.isCancelled = true
-            return transfer.transfer
+    /// Keeps the transfer for `cut`, which may have come before it.
+    func started(_ started: any CancellableTransfer) {
+        let isCut = state.withLock { state in
+            state.transfer = started
+            return state.isCut
+        }
+        if isCut { started.cancel() }
+    }
+
+    /// Ends the attempt: something more urgent comes, or nobody wants the layer any more.
+    func cut() {
+        let started = state.withLock { state in
+            state.isCut = true
+            return state.transfer
         }
         started?.cancel()
     }
 
-    func memberOpened() { open.add(1, ordering: .relaxed) }
+    /// Takes bytes of the answer; `member` gets those that are whole now.
+    func receive(_ bytes: UnsafeRawBufferPointer, _ member: (RangeAssembler.Member) -> Void) {
+        assembler.withLock { assembler in
+            assembler.receive(bytes) { whole in
+                open.add(1, ordering: .relaxed)
+                member(whole)
+            }
+        }
+    }
 
-    /// Returns true when nothing of the job is left.
+    /// Bytes come; true for the first time in this attempt.
+    func begins() -> Bool {
+        state.withLock { state in
+            defer { state.hasBegun = true }
+            return !state.hasBegun
+        }
+    }
+
+    /// The transfer has ended; true when bytes came.
+    func ended(_ result: Result<Void, any Error>) -> Bool {
+        state.withLock { state in
+            if case .failure(let error) = result { state.error = error }
+            return state.hasBegun
+        }
+    }
+
+    /// The bytes of a member were wrong.
+    func wasWrong(_ chunks: ClosedRange<Int>) { state.withLock { $0.wrong.append(chunks) } }
+
+    /// Returns true when nothing of the attempt is left.
     func partClosed() -> Bool { open.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 }
+
+    /// What an attempt left undone.
+    struct Outcome {
+        /// Chunks that did not come, and why.
+        var missing: (chunks: ClosedRange<Int>, error: any Error)?
+        /// Chunks that came wrong.
+        var wrong: [ClosedRange<Int>]
+        var isCut: Bool
+    }
+
+    /// The attempt has ended.
+    func outcome() -> Outcome {
+        let first = assembler.withLock(\.firstMissing)
+        return state.withLock { state in
+            let missing = first.map { ($0...extent.upperBound, state.error ?? FetchError.truncated(layer: layer.digest)) }
+            defer { state.wrong = [] }
+            return Outcome(missing: missing, wrong: FetchPlan.joined(state.wrong), isCut: state.isCut)
+        }
+    }
+
+    /// Decides about another attempt after one that failed.
+    func retry(after error: any Error, isAwaited: Bool, waits: RetryPlan.Waits) -> RetryPlan.Decision {
+        let position = assembler.withLock(\.position)
+        return state.withLock { state in
+            state.retry.failed(
+                RetryAdvice(error), isAwaited: isAwaited, moved: position - state.start, waits: waits, chance: .random(in: 0...1))
+        }
+    }
 }

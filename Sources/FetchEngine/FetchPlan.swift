@@ -55,4 +55,15 @@ struct FetchPlan {
         while last + 1 < chunks.count, chunks.chunk(last + 1).blobOffset == offset { last += 1 }
         return last
     }
+
+    /// Runs of chunks put together where they follow each other, in order.
+    static func joined(_ runs: [ClosedRange<Int>]) -> [ClosedRange<Int>] {
+        runs.sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { joined, run in
+            if let last = joined.last, run.lowerBound <= last.upperBound + 1 {
+                joined[joined.count - 1] = last.lowerBound...max(last.upperBound, run.upperBound)
+            } else {
+                joined.append(run)
+            }
+        }
+    }
 }

@@ -7,66 +7,115 @@ public enum FetchPriority: Int, CaseIterable, Comparable, Sendable {
 }
 
 /// Which range goes next: one budget of ranges and bytes for the whole process, the more urgent first. A pure value, guarded by its owner.
+///
+/// Ranges that nobody waits for (prefetch, background) are *patient*. A demand always finds a place that patient ones cannot take, and the
+/// patient ones have a place that demands cannot take: nothing waits for ever, however much of the other there is.
 struct FetchQueue<Job: AnyObject> {
-    /// Ranges under way at most; registries and HTTP/1.1 connections are few.
-    static var maximumActive: Int { 12 }
-    /// Of these, ranges that nobody waits for yet: a demand always finds a free place.
-    static var maximumPatient: Int { 4 }
-    /// Compressed bytes asked for and not yet decoded, at most; it bounds the memory of everything that is on its way. One job is always allowed.
-    static var maximumBytes: UInt64 { 48 << 20 }
+    /// What is under way at most.
+    struct Limits {
+        /// Ranges in all; registries and HTTP/1.1 connections are few.
+        var active = 12
+        /// Patient ranges, and of these the background ones.
+        var patient = 4
+        var background = 2
+        /// Compressed bytes asked for and not yet decoded; it bounds the memory of everything that is on its way. One job is always allowed.
+        var bytes: UInt64 = 48 << 20
+        var patientBytes: UInt64 = 32 << 20
+    }
 
-    private var waiting: [[Job]] = FetchPriority.allCases.map { _ in [] }
-    private var active: [Job] = []
-    private var activePatient = 0
-    private var activeBytes: UInt64 = 0
+    /// A job and what it is charged.
+    struct Entry {
+        let job: Job
+        let size: UInt64
+        var priority: FetchPriority
+    }
+
+    var limits = Limits()
+    private var waiting: [[Entry]] = FetchPriority.allCases.map { _ in [] }
+    private var active: [ObjectIdentifier: Entry] = [:]
 
     /// Whether `close` was called.
     private(set) var isClosed = false
 
     /// Adds a job at the end of its priority; false when the queue is closed.
-    mutating func add(_ job: Job, _ priority: FetchPriority) -> Bool {
-        if !isClosed { waiting[priority.rawValue].append(job) }
+    mutating func add(_ job: Job, size: UInt64, _ priority: FetchPriority) -> Bool {
+        if !isClosed { waiting[priority.rawValue].append(Entry(job: job, size: size, priority: priority)) }
         return !isClosed
     }
 
-    /// Makes a waiting job a demand; nothing when it is under way already.
+    /// A read waits for a job now: it goes before what nobody waits for, and under way it takes no patient place any more.
     mutating func promote(_ job: Job) {
-        for priority in FetchPriority.allCases where priority != .demand {
-            if let index = waiting[priority.rawValue].firstIndex(where: { $0 === job }) {
-                waiting[FetchPriority.demand.rawValue].append(waiting[priority.rawValue].remove(at: index))
-                return
-            }
+        active[ObjectIdentifier(job)]?.priority = .demand
+        for priority in [FetchPriority.prefetch, .background] {
+            guard let index = waiting[priority.rawValue].firstIndex(where: { $0.job === job }) else { continue }
+            var entry = waiting[priority.rawValue].remove(at: index)
+            entry.priority = .demand
+            waiting[FetchPriority.demand.rawValue].append(entry)
         }
     }
 
-    /// Takes the next job that the budget allows, with the priority it is charged under.
-    mutating func start(size: (Job) -> UInt64) -> (job: Job, priority: FetchPriority)? {
-        for priority in FetchPriority.allCases {
-            guard let job = waiting[priority.rawValue].first else { continue }
-            let patient = priority != .demand
-            guard active.count < FetchQueue.maximumActive, !patient || activePatient < FetchQueue.maximumPatient,
-                active.isEmpty || activeBytes + size(job) <= FetchQueue.maximumBytes
-            else { return nil }
+    /// Takes the next job that the budget allows.
+    ///
+    /// - Parameter isOpen: whether patient jobs may start now, as far as others are concerned.
+    mutating func start(isOpen: Bool = true) -> Job? {
+        for priority in FetchPriority.allCases where priority == .demand || isOpen {
+            guard let entry = waiting[priority.rawValue].first else { continue }
+            guard hasBytes(for: entry) else {
+                // What is less urgent must not take the bytes that this one waits for.
+                return nil
+            }
+            guard hasPlace(for: priority) else { continue }
             waiting[priority.rawValue].removeFirst()
-            active.append(job)
-            activePatient += patient ? 1 : 0
-            activeBytes += size(job)
-            return (job, priority)
+            active[ObjectIdentifier(entry.job)] = entry
+            return entry.job
         }
         return nil
     }
 
     /// Gives back what a started job was charged.
-    mutating func finish(_ job: Job, size: UInt64, _ priority: FetchPriority) {
-        active.removeAll { $0 === job }
-        activePatient -= priority == .demand ? 0 : 1
-        activeBytes -= size
+    mutating func finish(_ job: Job) { active[ObjectIdentifier(job)] = nil }
+
+    /// Takes out what waits and what is under way and matches; the latter stays until its `finish`.
+    mutating func remove(where matches: (Job) -> Bool) -> (waiting: [Job], active: [Job]) {
+        let removed = waiting.flatMap { $0 }.map(\.job).filter(matches)
+        for priority in FetchPriority.allCases { waiting[priority.rawValue].removeAll { matches($0.job) } }
+        return (removed, active.values.map(\.job).filter(matches))
     }
 
     /// Takes no more jobs: everything that waits, removed, and everything that is under way, which stays until its `finish`.
     mutating func close() -> (waiting: [Job], active: [Job]) {
         isClosed = true
-        defer { waiting = FetchPriority.allCases.map { _ in [] } }
-        return (waiting.flatMap { $0 }, active)
+        return remove { _ in true }
+    }
+
+    /// Jobs of a priority that wait.
+    func waitingCount(_ priority: FetchPriority) -> Int { waiting[priority.rawValue].count }
+
+    /// Whether a job under way is charged as one that nobody waits for.
+    func isPatient(_ job: Job) -> Bool { active[ObjectIdentifier(job)].map { $0.priority != .demand } ?? false }
+
+    /// Jobs under way that nobody waits for.
+    var activePatients: [Job] { active.values.filter { $0.priority != .demand }.map(\.job) }
+
+    /// Jobs under way of a priority; a promoted one is a demand.
+    func activeCount(_ priority: FetchPriority) -> Int { active.values.count { $0.priority == priority } }
+
+    private func hasBytes(for entry: Entry) -> Bool {
+        let all = active.values.reduce(0) { $0 + $1.size }
+        guard entry.priority != .demand else { return active.isEmpty || all + entry.size <= limits.bytes }
+        let patient = active.values.reduce(0) { $0 + ($1.priority == .demand ? 0 : $1.size) }
+        return active.isEmpty || (all + entry.size <= limits.bytes && patient + entry.size <= limits.patientBytes)
+    }
+
+    private func hasPlace(for priority: FetchPriority) -> Bool {
+        let patient = activeCount(.prefetch) + activeCount(.background)
+        let demands = active.count - patient
+        let patientsWait = waitingCount(.prefetch) + waitingCount(.background) > 0
+        guard active.count < limits.active else { return false }
+        switch priority {
+        case .demand: return demands < limits.active - (patientsWait || patient > 0 ? 1 : 0)
+        case .prefetch: return patient < limits.patient && activeCount(.prefetch) < limits.patient - (waitingCount(.background) > 0 ? 1 : 0)
+        case .background: return patient < limits.patient && activeCount(.background) < limits.background
+        }
     }
 }

@@ -13,6 +13,9 @@ public struct LayerOpener: Sendable {
     private let store: LayerStore
     private let client: RegistryClient
 
+    /// Bytes that may come before the wanted ones from a registry that knows no ranges: more would make every read a download.
+    private static let mostUnwanted: UInt64 = 8 << 20
+
     /// An opener over a store and a registry client.
     public init(store: LayerStore, client: RegistryClient) {
         self.store = store
@@ -26,7 +29,7 @@ public struct LayerOpener: Sendable {
     ///   - reference: the image, whose registry and repository serve the blob.
     /// - Throws: `LayerRefusal`.
     public func open(_ descriptor: Descriptor, of reference: Reference) async throws(LayerRefusal) -> LazyLayer {
-        let blob = client.blob(descriptor, of: reference)
+        let blob = client.blob(descriptor, of: reference, mostUnwanted: LayerOpener.mostUnwanted)
         let expected = try ExpectedTOC(descriptor)
         if let stored = try stored(descriptor.digest, expected) { return LazyLayer(stored: stored, source: blob) }
         let table = try await LayerTable.read(descriptor, expected, RegistrySource(client: client, reference: reference), blob)

@@ -10,18 +10,45 @@ public final class LazyLayer: Sendable {
     /// Counts for status and metrics.
     public let statistics = LayerStatistics()
     let source: any RangeSource
-    let flights: Mutex<Flights>
+    let flights = Mutex(Flights())
+    private let completion = Mutex(Completion())
 
     /// Chunks on their way, each with those who wait for it. Guarded by `flights`.
     struct Flights {
         var underWay: [Int: Flight] = [:]
         var plan = FetchPlan()
+        /// What went wrong last, for who waits too long.
+        var lastFailure: String?
+
+        /// Reads that still wait for one of the chunks.
+        func isAwaited(_ chunks: ClosedRange<Int>, by job: FetchJob) -> Bool {
+            chunks.contains { index in
+                guard let flight = underWay[index], flight.job === job else { return false }
+                return flight.waiters.contains { $0.isWaiting }
+            }
+        }
+
+        /// Takes the chunks of a job out of the air.
+        mutating func remove(_ chunks: ClosedRange<Int>, of job: FetchJob) -> [PendingRead] {
+            var waiters: [PendingRead] = []
+            for index in chunks {
+                guard let flight = underWay[index], flight.job === job else { continue }
+                underWay[index] = nil
+                waiters += flight.waiters
+            }
+            return waiters
+        }
     }
 
     /// One chunk on its way: the job that brings it and the reads that wait.
     struct Flight {
-        let job: FetchJob
+        var job: FetchJob
         var waiters: [PendingRead]
+    }
+
+    private struct Completion {
+        var isComplete = false
+        var actions: [@Sendable () -> Void] = []
     }
 
     /// Digest of the layer's blob.
@@ -31,6 +58,32 @@ public final class LazyLayer: Sendable {
     public init(stored: StoredLayer, source: any RangeSource) {
         self.stored = stored
         self.source = source
-        flights = Mutex(Flights())
+        noteIfComplete()
+    }
+
+    /// Whether all chunks are here: the content file is the whole content, and nothing will be asked of the registry any more.
+    public var isComplete: Bool { completion.withLock { $0.isComplete } }
+
+    /// Runs `action` once when the layer is complete: at once when it is, else from a thread of the engine, which it must not hold up.
+    public func onComplete(_ action: @escaping @Sendable () -> Void) {
+        let isComplete = completion.withLock { completion in
+            if !completion.isComplete { completion.actions.append(action) }
+            return completion.isComplete
+        }
+        if isComplete { action() }
+    }
+
+    /// Looks whether the last chunk has come; true when it has.
+    @discardableResult
+    func noteIfComplete() -> Bool {
+        // The sum may lag behind the bits after a killed process: only the bits count. Looking at all of them is cheap, and rare.
+        guard !isComplete, (0..<stored.chunks.count).allSatisfy({ stored.isPresent($0) }) else { return isComplete }
+        let actions = completion.withLock { completion in
+            completion.isComplete = true
+            defer { completion.actions = [] }
+            return completion.actions
+        }
+        for action in actions { action() }
+        return true
     }
 }

@@ -1,8 +1,10 @@
 internal import Glibc
 internal import Synchronization
 
-/// A read that waits for some chunks; answered once, by whoever brings the last of them or fails first.
+/// A read that waits for some chunks; answered once, by whoever brings the last of them, by a failure, or by its deadline.
 final class PendingRead: Sendable {
+    let layer: LazyLayer
+    let deadline: ContinuousClock.Instant
     private let state: Mutex<State>
     private let started = MonotonicClock.nanoseconds()
 
@@ -12,20 +14,34 @@ final class PendingRead: Sendable {
     }
 
     /// Waits for `missing` chunks, at least one.
-    init(missing: Int, completion: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+    init(
+        _ missing: Int, of layer: LazyLayer, deadline: ContinuousClock.Instant,
+        completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+    ) {
+        self.layer = layer
+        self.deadline = deadline
         state = Mutex(State(missing: missing, completion: completion))
     }
 
-    /// One chunk arrived, or will not.
-    func chunkArrived(_ result: Result<Void, any Error>, statistics: LayerStatistics) {
-        let completion = state.withLock { state -> (@Sendable (Result<Void, any Error>) -> Void)? in
+    /// Whether it still waits.
+    var isWaiting: Bool { state.withLock { $0.completion != nil } }
+
+    /// One chunk arrived.
+    func chunkArrived() {
+        answer(.success(())) { state in
             state.missing -= 1
-            if case .success = result, state.missing > 0 { return nil }
-            defer { state.completion = nil }
-            return state.completion
+            return state.missing <= 0
         }
+    }
+
+    /// It will not be answered otherwise.
+    func fail(_ error: any Error) { answer(.failure(error)) { _ in true } }
+
+    private func answer(_ result: Result<Void, any Error>, if isDue: (inout State) -> Bool) {
+        let completion = state.withLock { isDue(&$0) ? $0.completion.take() : nil }
         guard let completion else { return }
-        statistics.countMiss(waited: MonotonicClock.nanoseconds() - started)
+        let isFailed = if case .failure = result { true } else { false }
+        layer.statistics.countRead(waited: MonotonicClock.nanoseconds() - started, isFailed: isFailed)
         completion(result)
     }
 }

@@ -11,7 +11,10 @@ struct RangeAssembler {
     private let map: ChunkMap
     private let last: Int
     private var next: Int
-    private var position: UInt64
+    /// Blob offset of the next byte that is expected: where to go on after a cut.
+    private(set) var position: UInt64
+    /// Blob offset behind the last byte that is expected.
+    let end: UInt64
     private var buffer: [UInt8] = []
 
     /// Prepares for the blob range of the chunks `extent`, whole members.
@@ -20,6 +23,7 @@ struct RangeAssembler {
         next = extent.lowerBound
         last = extent.upperBound
         position = map.chunk(extent.lowerBound).blobOffset
+        end = map.chunk(extent.upperBound).blobOffset + map.chunk(extent.upperBound).blobLength
     }
 
     /// First chunk whose member has not been handed out; nil when all were.

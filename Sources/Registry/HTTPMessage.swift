@@ -23,6 +23,8 @@ struct HTTPRequest: Sendable {
     var url: String
     var headers: [String: String] = [:]
     var body: Body = .none
+    /// Time without a byte after which it is given up.
+    var silence = Duration.seconds(30)
     /// Whether it is only tried, and a connection that hangs is given up early.
     var isProbe = false
     /// How the connection is made.
@@ -39,6 +41,8 @@ struct HTTPRequest: Sendable {
 /// Status and headers of an answer; header names in lower case.
 struct HTTPHead: Sendable, Equatable {
     var status = 0
+    /// Where it came from.
+    var url = ""
     var headers: [String: String] = [:]
 
     subscript(name: String) -> String? { headers[name] }

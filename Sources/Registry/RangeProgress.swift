@@ -21,6 +21,7 @@ struct ContentRange: Equatable {
 struct RangeProgress {
     private let end: UInt64
     private let size: UInt64?
+    private let mostUnwanted: UInt64
     /// Offset of the next byte to hand out.
     private(set) var next: UInt64
     /// Whether the receiver has enough.
@@ -29,9 +30,12 @@ struct RangeProgress {
     private(set) var failure: String?
     private var position: UInt64?
 
-    /// - Parameter size: of the whole blob, when it is known; who tells of another has another blob.
-    init(_ range: Range<UInt64>, of size: UInt64? = nil) {
+    /// - Parameters:
+    ///   - size: of the whole blob, when it is known; who tells of another has another blob.
+    ///   - mostUnwanted: bytes before the range that are received and dropped where an answer begins too early.
+    init(_ range: Range<UInt64>, of size: UInt64? = nil, mostUnwanted: UInt64 = .max) {
         self.size = size
+        self.mostUnwanted = mostUnwanted
         next = range.lowerBound
         end = range.upperBound
     }
@@ -52,6 +56,10 @@ struct RangeProgress {
             let total = head.status == 200 ? head["content-length"].flatMap { UInt64($0) } : range?.total
             if let total, let size, total != size {
                 failure = "a blob of \(total) bytes in place of \(size)"
+                return .stop
+            }
+            guard next - start <= mostUnwanted else {
+                failure = "the whole blob in place of a range"
                 return .stop
             }
             position = start

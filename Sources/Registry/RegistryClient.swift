@@ -9,7 +9,8 @@ internal import Synchronization
 //        └─ RegistrySource, RegistryDestination: whole images in and out
 //
 // Each of them asks a registry's hosts in turn (`round`): mirrors, then the registry itself.
-// The room knows nothing of eStargz and keeps no files. Every wait ends by itself: connections within 10 seconds, silence after 30.
+// The room knows nothing of eStargz and keeps no files. Every wait ends by itself: connections within 10 seconds, silence after 30 or what
+// `RegistryOptions` says.
 
 /// A client of registries; one per process is enough, used from any thread.
 public final class RegistryClient: Sendable {
@@ -132,6 +133,7 @@ public final class RegistryClient: Sendable {
     private func prepared(_ request: HTTPRequest, _ url: String, _ endpoint: Endpoint, authorization: String?) -> HTTPRequest {
         var request = request
         request.url = url
+        request.silence = options.silence
         guard isHome(url, endpoint) else {
             request.connection = endpoint.host.connection.elsewhere
             return request

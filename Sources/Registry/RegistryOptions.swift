@@ -8,6 +8,8 @@ public struct RegistryOptions: Sendable {
     public var hosts: (@Sendable (_ registry: String) throws -> RegistryHosts?)?
     /// How often a request that failed for a passing reason is repeated.
     public var retries = 5
+    /// Time without a byte after which a request is given up; in the middle of an answer 10 s are enough.
+    public var silence = Duration.seconds(30)
     /// Bytes of a piece of an upload: what a cut connection costs, where the registry keeps whole pieces. Smaller blobs go in one request.
     public var uploadPieceSize: Int64 = 16 << 20
 

@@ -12,7 +12,9 @@ public protocol CancellableTransfer: Sendable {
 private final class SharedProgress: Sendable {
     let state: Mutex<RangeProgress>
 
-    init(_ range: Range<UInt64>, of size: UInt64?) { state = Mutex(RangeProgress(range, of: size)) }
+    init(_ range: Range<UInt64>, of size: UInt64?, mostUnwanted: UInt64) {
+        state = Mutex(RangeProgress(range, of: size, mostUnwanted: mostUnwanted))
+    }
 }
 
 /// One blob of a repository, read in ranges. Remembers where a redirect led, until that place refuses.
@@ -23,16 +25,20 @@ public final class RemoteBlob: Sendable {
     public let size: UInt64
     private let client: RegistryClient
     private let reference: Reference
+    private let mostUnwanted: UInt64
     private let location = Mutex<(endpoint: String, url: String)?>(nil)
     /// Ids of hosts that have not got it or do not give it: a second question would cost its round trip with every range.
     private let refusing = Mutex<Set<String>>([])
+    /// Id of the host that gave bytes last, and whether any gave wrong ones.
+    private let trust = Mutex<(last: String?, isShaken: Bool)>((nil, false))
     private let counted = Mutex(TransferStatistics())
 
-    init(_ descriptor: Descriptor, of reference: Reference, client: RegistryClient) {
+    init(_ descriptor: Descriptor, of reference: Reference, client: RegistryClient, mostUnwanted: UInt64) {
         digest = descriptor.digest
         size = UInt64(max(0, descriptor.size))
         self.client = client
         self.reference = reference
+        self.mostUnwanted = mostUnwanted
     }
 
     /// Requests and bytes of this blob.
@@ -43,7 +49,7 @@ public final class RemoteBlob: Sendable {
         func cancel() { task.cancel() }
     }
 
-    /// Starts to read a range.
+    /// Starts to read a range: one attempt, each host asked once. When to ask again is the caller's to decide.
     ///
     /// - Parameters:
     ///   - range: byte offsets in the blob; not empty, within it.
@@ -52,17 +58,27 @@ public final class RemoteBlob: Sendable {
     @discardableResult
     public func stream(
         _ range: Range<UInt64>, receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool,
-        completion: @escaping @Sendable (Result<Void, RegistryError>) -> Void
+        completion: @escaping @Sendable (Result<Void, RangeFailure>) -> Void
     ) -> any CancellableTransfer {
         Running(
             task: Task.detached(executorPreference: client.transport.executor, priority: .high) { [self] in
-                do throws(RegistryError) {
-                    try await download(range) { receive($0) ? .more : .stop }
+                do throws(RangeFailure) {
+                    try await attempt(progress(range), to: range.upperBound) { receive($0) ? .more : .stop }
                     completion(.success(()))
                 } catch {
                     completion(.failure(error))
                 }
             })
+    }
+
+    /// The last bytes that came were not the blob's. From now on its other hosts are asked first, and caches on the way are passed by.
+    public func doubt() {
+        let last = trust.withLock { trust in
+            trust.isShaken = true
+            return trust.last
+        }
+        location.withLock { $0 = nil }
+        if let last { refusing.withLock { _ = $0.insert(last) } }
     }
 
     /// Reads a range into memory.
@@ -80,7 +96,8 @@ public final class RemoteBlob: Sendable {
     ///
     /// - Parameter count: how many bytes; at least 1.
     public func readSuffix(_ count: Int) async throws(RegistryError) -> (bytes: [UInt8], blobSize: UInt64) {
-        try await client.rounds(hosts(), isWorthRetrying: RemoteBlob.isWorthRetrying) { [self] endpoint, retryAfter throws(RegistryError) in
+        try await client.rounds(hosts(), isWorthRetrying: { RangeFailure($0).isPassing }) {
+            [self] endpoint, retryAfter throws(RegistryError) in
             try await suffix(count, endpoint, &retryAfter)
         }
     }
@@ -91,8 +108,9 @@ public final class RemoteBlob: Sendable {
         _ count: Int, _ endpoint: Endpoint, _ retryAfter: inout String?
     ) async throws(RegistryError) -> (bytes: [UInt8], blobSize: UInt64) {
         let bytes = Mutex<[UInt8]>([])
-        let head = try await request("bytes=-\(count)", endpoint) { _, piece in
-            bytes.withLock { bytes in
+        let head = try await request("bytes=-\(count)", endpoint) { [self] head, piece in
+            if head.status == 200, isTooMuch(head, for: count) { return .stop }
+            return bytes.withLock { bytes in
                 bytes.append(contentsOf: piece)
                 // A registry that sends everything instead: only the end is kept.
                 if bytes.count > 2 * count + (1 << 20) { bytes.removeFirst(bytes.count - count) }
@@ -108,6 +126,9 @@ public final class RemoteBlob: Sendable {
                 return (Array(answer.suffix(count)), total)
             }
         case 200:
+            if isTooMuch(head, for: count) {
+                throw .badAnswer(host: endpoint.name, what: what, reason: "the whole blob in place of its end; it may know no ranges")
+            }
             if let total = head["content-length"].flatMap({ UInt64($0) }) { return (Array(answer.suffix(count)), total) }
         case 400, 416, 501:
             // No ranges from the end here; with a size in the descriptor they can be asked for from the front.
@@ -119,6 +140,11 @@ public final class RemoteBlob: Sendable {
         throw .badAnswer(host: endpoint.name, what: what, reason: "no usable Content-Range for a suffix")
     }
 
+    private func isTooMuch(_ head: HTTPHead, for count: Int) -> Bool {
+        guard mostUnwanted < .max else { return false }
+        return head["content-length"].flatMap { UInt64($0) }.map { $0 > UInt64(count) + mostUnwanted } ?? true
+    }
+
     private var what: String { "blob \(digest) of \(reference.name)" }
 
     /// Reads a range to its end, whatever passing trouble there is; `.pause` is passed on to the transport.
@@ -126,23 +152,38 @@ public final class RemoteBlob: Sendable {
         _ range: Range<UInt64>, onStart: @escaping @Sendable (Transfer) -> Void = { _ in },
         receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Appetite
     ) async throws(RegistryError) {
-        let progress = SharedProgress(range, of: size > 0 ? size : nil)
-        let hosts = try hosts()
-        var attempt = 0
+        let progress = progress(range)
+        var attempts = 0
         while true {
             let before = progress.state.withLock(\.next)
-            var retryAfter: String?
-            do throws(RegistryError) {
-                return try await client.round(hosts, last: refusing.withLock { $0 }) { [self] endpoint throws(RegistryError) in
-                    try await goOn(progress, to: range.upperBound, endpoint, &retryAfter, onStart, receive)
-                }
+            do throws(RangeFailure) {
+                return try await attempt(progress, to: range.upperBound, onStart: onStart, receive: receive)
             } catch {
                 // An answer that moved on far is worth another try even after many.
-                if progress.state.withLock(\.next) > before + RemoteBlob.movedOn { attempt = 0 }
-                guard attempt < client.options.retries, RemoteBlob.isWorthRetrying(error), !Task.isCancelled else { throw error }
-                await Backoff.wait(attempt, retryAfter: retryAfter)
-                attempt += 1
+                if progress.state.withLock(\.next) > before + RemoteBlob.movedOn { attempts = 0 }
+                guard attempts < client.options.retries, error.isPassing, !Task.isCancelled else { throw error.error }
+                await Backoff.wait(attempts, error.retryAfter)
+                attempts += 1
             }
+        }
+    }
+
+    private func progress(_ range: Range<UInt64>) -> SharedProgress {
+        SharedProgress(range, of: size > 0 ? size : nil, mostUnwanted: mostUnwanted)
+    }
+
+    // Each host once, for what is still missing.
+    private func attempt(
+        _ progress: SharedProgress, to end: UInt64, onStart: @escaping @Sendable (Transfer) -> Void = { _ in },
+        receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Appetite
+    ) async throws(RangeFailure) {
+        var retryAfter: String?
+        do throws(RegistryError) {
+            try await client.round(hosts(), last: refusing.withLock { $0 }) { [self] endpoint throws(RegistryError) in
+                try await goOn(progress, to: end, endpoint, &retryAfter, onStart, receive)
+            }
+        } catch {
+            throw RangeFailure(error, retryAfter: RetryAfter.duration(retryAfter))
         }
     }
 
@@ -168,9 +209,6 @@ public final class RemoteBlob: Sendable {
     /// Bytes after which a transfer that was cut counts as a good one.
     private static let movedOn: UInt64 = 4 << 20
 
-    // A connection that is refused may be a registry that restarts: a container that reads is better served by a second than by EIO.
-    private static func isWorthRetrying(_ error: RegistryError) -> Bool { error.isUnreachable || error.isTransient }
-
     // The place that the host has led to first; when it refuses, the host is asked again, once.
     private func request(
         _ range: String, _ endpoint: Endpoint, onStart: @escaping @Sendable (Transfer) -> Void = { _ in },
@@ -179,18 +217,21 @@ public final class RemoteBlob: Sendable {
         let known = location.withLock { $0?.endpoint == endpoint.id ? $0?.url : nil }
         let path = "\(reference.repository)/blobs/\(digest)"
         let scope = "repository:\(reference.repository):pull"
+        var headers = ["Range": range]
+        if trust.withLock(\.isShaken) { headers["Cache-Control"] = "no-cache" }
         for url in [known, path].compactMap({ $0 }) {
             let head: HTTPHead
-            let final: String
             do throws(RegistryError) {
-                (head, final) = try await client.exchange(
-                    endpoint, HTTPRequest("GET", url, headers: ["Range": range]), scope: scope, onStart: onStart
+                head = try await client.exchange(
+                    endpoint, HTTPRequest("GET", url, headers: headers), scope: scope, onStart: onStart
                 ) { [self] head, bytes in
                     counted.withLock { $0.bytesReceived += UInt64(bytes.count) }
                     client.count(bytes: bytes.count)
                     guard head.status == 206 || head.status == 200 else { return .more }
+                    trust.withLock { $0.last = endpoint.id }
+                    remember(head, of: endpoint)
                     return onBody(head, bytes)
-                }
+                }.head
             } catch {
                 guard case .unauthorized = error else { throw error }
                 guard url == known else {
@@ -201,9 +242,8 @@ public final class RemoteBlob: Sendable {
                 continue
             }
             counted.withLock { $0.requests += 1 }
-            let isElsewhere = URLText.host(final) != URLText.host(client.base(endpoint))
             if head.status == 206 || head.status == 200 {
-                location.withLock { $0 = isElsewhere ? (endpoint.id, final) : nil }
+                remember(head, of: endpoint)
                 return head
             }
             let isRefused = head.status == 401 || head.status == 403 || head.status == 404
@@ -215,13 +255,22 @@ public final class RemoteBlob: Sendable {
         }
         throw .notFound(host: endpoint.name, what: what)
     }
+
+    // As soon as it is known: the next range need not take the way through the redirect.
+    private func remember(_ head: HTTPHead, of endpoint: Endpoint) {
+        let isElsewhere = URLText.host(head.url) != URLText.host(client.base(endpoint))
+        location.withLock { $0 = isElsewhere ? (endpoint.id, head.url) : nil }
+    }
 }
 
 extension RemoteBlob: BlobRanges {}
 
 extension RegistryClient {
     /// A blob of the repository of `reference`; nothing is asked yet.
-    public func blob(_ descriptor: Descriptor, of reference: Reference) -> RemoteBlob {
-        RemoteBlob(descriptor, of: reference, client: self)
+    ///
+    /// - Parameter mostUnwanted: bytes that may come before a range, or for a suffix, where a host sends the whole blob in place of a part;
+    ///   more than that is an error of this host.
+    public func blob(_ descriptor: Descriptor, of reference: Reference, mostUnwanted: UInt64 = .max) -> RemoteBlob {
+        RemoteBlob(descriptor, of: reference, client: self, mostUnwanted: mostUnwanted)
     }
 }

@@ -15,6 +15,10 @@ final class Transfer: @unchecked Sendable {
     private var list: UnsafeMutablePointer<curl_slist>?
     private var head = HTTPHead()
     private var stopped = false
+    private var isConnected = false
+    private var isPaused = false
+    /// When something was heard last, or the connection was made.
+    private var heard = ContinuousClock.now
     private var upload = Upload.none
 
     /// Where the request's body is being read.
@@ -27,9 +31,8 @@ final class Transfer: @unchecked Sendable {
     /// Seconds until a connection must stand; fewer where TLS is only tried, on loopback.
     private static let connectTimeout = 10
     private static let probeTimeout = 3
-    /// Seconds without a byte after which a transfer is given up.
-    private static let silenceTimeout = 30
     private static let largestHeaders = 64 << 10
+    private static let silenceInAnswer = Duration.seconds(10)
 
     init(
         _ request: HTTPRequest, onBody: @escaping @Sendable (HTTPHead, UnsafeRawBufferPointer) -> Appetite,
@@ -53,8 +56,6 @@ final class Transfer: @unchecked Sendable {
         _ = starling_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
         _ = starling_curl_set_long(handle, CURLOPT_PIPEWAIT, 1)
         setConnection(handle)
-        _ = starling_curl_set_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1)
-        _ = starling_curl_set_long(handle, CURLOPT_LOW_SPEED_TIME, Transfer.silenceTimeout)
         _ = starling_curl_set_long(handle, CURLOPT_BUFFERSIZE, 256 << 10)
         if request.method == "HEAD" { _ = starling_curl_set_long(handle, CURLOPT_NOBODY, 1) }
         setHeaders(handle)
@@ -73,8 +74,7 @@ final class Transfer: @unchecked Sendable {
 
     /// Frees the handle and tells the outcome.
     func finish(_ code: CURLcode) {
-        var connectSeconds = 0.0
-        if let handle { _ = starling_curl_get_double(handle, CURLINFO_PRETRANSFER_TIME, &connectSeconds) }
+        noteConnection()
         if let handle {
             curl_easy_cleanup(handle)
             self.handle = nil
@@ -83,7 +83,7 @@ final class Transfer: @unchecked Sendable {
         upload = .none
         if isCancelled.load(ordering: .acquiring) { return completion(.failure(.cancelled)) }
         if code == CURLE_OK || stopped { return completion(.success(head)) }
-        completion(.failure(Transfer.error(code, host: URLText.host(request.url), isConnected: connectSeconds > 0)))
+        completion(.failure(Transfer.error(code, host: URLText.host(request.url), silence: isConnected ? silence : nil)))
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> Transfer {
@@ -150,6 +150,7 @@ final class Transfer: @unchecked Sendable {
     }
 
     private func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        heard = .now
         switch upload {
         case .none: return 0
         case .bytes(let bytes, let position):
@@ -170,10 +171,42 @@ final class Transfer: @unchecked Sendable {
         }
     }
 
+    // MARK: Silence
+
+    /// How long it may hear nothing: once an answer has begun to come, a stop in the middle of it is trouble sooner.
+    private var silence: Duration { head.status == 0 ? request.silence : min(request.silence, Transfer.silenceInAnswer) }
+
+    /// When it has heard nothing for too long; nil while that does not count. libcurl's own limit looks at an average over several seconds.
+    func silenceEnd(at now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+        if isPaused { return nil }
+        // Until there is a connection, its own timeout counts, or the wait for one of few connections.
+        if !isConnected {
+            noteConnection()
+            heard = now
+        }
+        return heard + silence
+    }
+
+    /// The caller lets it go on.
+    func resumed() {
+        isPaused = false
+        heard = .now
+    }
+
+    private func noteConnection() {
+        var seconds = 0.0
+        guard !isConnected, let handle else { return }
+        _ = starling_curl_get_double(handle, CURLINFO_PRETRANSFER_TIME, &seconds)
+        isConnected = seconds > 0
+    }
+
+    // MARK: What curl calls
+
     private func header(_ line: UnsafeRawBufferPointer) -> Bool {
+        heard = .now
         let text = String(decoding: line, as: UTF8.self).filter { !$0.isNewline }
         if text.hasPrefix("HTTP/") {
-            head = HTTPHead(status: text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0)
+            head = HTTPHead(status: text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0, url: request.url)
         } else if text.isEmpty {
             return true
         } else if let colon = text.firstIndex(of: ":") {
@@ -188,25 +221,28 @@ final class Transfer: @unchecked Sendable {
 
     private func body(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard !isCancelled.load(ordering: .acquiring) else { return 0 }
+        heard = .now
         switch onBody(head, bytes) {
         case .more: return bytes.count
-        case .pause: return Int(CURL_WRITEFUNC_PAUSE)
+        case .pause:
+            isPaused = true
+            return Int(CURL_WRITEFUNC_PAUSE)
         case .stop:
             stopped = true
             return 0
         }
     }
 
-    private static func error(_ code: CURLcode, host: String, isConnected: Bool) -> RegistryError {
+    /// - Parameter silence: time without a byte that ended the transfer; nil when it did not come as far as a connection.
+    private static func error(_ code: CURLcode, host: String, silence: Duration?) -> RegistryError {
         let reason = String(cString: curl_easy_strerror(code)).lowercased()
         switch code {
         case CURLE_COULDNT_RESOLVE_HOST: return .unreachable(host: host, reason: "the name cannot be resolved")
         case CURLE_COULDNT_RESOLVE_PROXY: return .unreachable(host: host, reason: "the name of its proxy cannot be resolved")
         case CURLE_COULDNT_CONNECT: return .unreachable(host: host, reason: "connection refused or no route")
         case CURLE_OPERATION_TIMEDOUT:
-            return isConnected
-                ? .timeout(host: host, reason: "no byte for \(silenceTimeout) seconds")
-                : .unreachable(host: host, reason: "no connection in time")
+            return silence.map { .timeout(host: host, reason: "no byte for \($0)") }
+                ?? .unreachable(host: host, reason: "no connection in time")
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE,
             CURLE_SSL_ISSUER_ERROR:
             return .tls(host: host, reason: reason)

@@ -26,7 +26,7 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
     /// Idle connections kept in all.
     private static let idleConnections = 32
     /// Milliseconds without news after which the thread looks again.
-    private static let idleWait: Int32 = 30_000
+    private static let idleWait = 30_000
 
     init() {
         curl_global_init(Int(CURL_GLOBAL_DEFAULT))
@@ -134,7 +134,7 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
                 if isEmpty { return }
                 continue
             }
-            curl_multi_poll(multi, nil, 0, TransportLoop.idleWait, nil)
+            curl_multi_poll(multi, nil, 0, endSilent(), nil)
         }
     }
 
@@ -151,6 +151,7 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
         if transfer.isCancelled.load(ordering: .acquiring) {
             end(transfer, CURLE_ABORTED_BY_CALLBACK)
         } else {
+            transfer.resumed()
             curl_easy_pause(handle, CURLPAUSE_CONT)
         }
     }
@@ -165,6 +166,17 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
             guard let context else { continue }
             end(Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue(), code)
         }
+    }
+
+    // Ends what has heard nothing for too long; returns the milliseconds until the next could be due.
+    private func endSilent() -> Int32 {
+        let now = ContinuousClock.now
+        var wait = Duration.milliseconds(TransportLoop.idleWait)
+        for transfer in Array(active.values) {
+            guard let rest = transfer.silenceEnd(at: now).map({ now.duration(to: $0) }) else { continue }
+            if rest <= .zero { end(transfer, CURLE_OPERATION_TIMEDOUT) } else { wait = min(wait, rest) }
+        }
+        return Int32(wait / .milliseconds(1)) + 1
     }
 
     // `active` is what keeps a transfer alive while curl points to it.

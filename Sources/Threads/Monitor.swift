@@ -17,7 +17,12 @@ public final class Monitor<State>: @unchecked Sendable {
         mutex.initialize(to: pthread_mutex_t())
         condition.initialize(to: pthread_cond_t())
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
+        // Waits with a deadline are not to be moved by whoever sets the clock.
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -48,5 +53,42 @@ public final class Monitor<State>: @unchecked Sendable {
             if let result = attempt(&state) { return result }
             pthread_cond_wait(condition, mutex)
         }
+    }
+
+    /// Waits like `wait`, but no longer than until `deadline(&state)`; nil when it has passed. A nil deadline is none. It is asked again after each
+    /// change of the state.
+    public func wait<Result>(
+        until deadline: (State) -> ContinuousClock.Instant?, _ attempt: (inout State) -> Result?
+    ) -> Result? {
+        pthread_mutex_lock(mutex)
+        defer {
+            pthread_cond_broadcast(condition)
+            pthread_mutex_unlock(mutex)
+        }
+        while true {
+            if let result = attempt(&state) { return result }
+            guard let deadline = deadline(state) else {
+                pthread_cond_wait(condition, mutex)
+                continue
+            }
+            let rest = ContinuousClock.now.duration(to: deadline)
+            guard rest > .zero else { return nil }
+            var time = Monitor.time(after: rest)
+            pthread_cond_timedwait(condition, mutex, &time)
+        }
+    }
+
+    private static func time(after rest: Duration) -> timespec {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let (seconds, attoseconds) = rest.components
+        // A day is as good as for ever here, and cannot overflow.
+        time.tv_sec += Int(min(seconds, 86_400))
+        time.tv_nsec += Int(attoseconds / 1_000_000_000)
+        if time.tv_nsec >= 1_000_000_000 {
+            time.tv_sec += 1
+            time.tv_nsec -= 1_000_000_000
+        }
+        return time
     }
 }

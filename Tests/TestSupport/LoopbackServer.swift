@@ -10,11 +10,11 @@ public final class LoopbackServer: Sendable {
     private let listener: Int32
     private let acceptor: NativeThread
 
-    /// Listens on a free port and hands each connection to `serve`, on a thread of its own; the connection is closed after it.
-    public init(_ serve: @escaping @Sendable (Int32) -> Void) throws {
+    /// Listens on a port, on a free one for 0, and hands each connection to `serve`, on a thread of its own; the connection is closed after it.
+    public init(port: UInt16 = 0, _ serve: @escaping @Sendable (Int32) -> Void) throws {
         // A client that has gone away must end a write, not the test process.
         signal(SIGPIPE, SIG_IGN)
-        let (listener, port) = try Loopback.listen(port: 0)
+        let (listener, port) = try Loopback.listen(port: port)
         self.listener = listener
         self.port = port
         acceptor = try NativeThread.start(name: "accept") {

@@ -1,0 +1,43 @@
+/// When the rest of the layers is fetched, and in which pieces: a pure decision.
+///
+/// A starting container misses now and then; a large range on a slow link would stand before each of these misses. So nothing starts until
+/// there was no miss for a while, and pieces grow with the time that there was none. A container that never stops missing must not keep its
+/// layers incomplete for ever: after a long wait, a small piece goes all the same.
+enum BackgroundPolicy {
+    /// What is known when something could start.
+    struct Facts {
+        /// Since the last miss, and since the last layer was opened.
+        var sinceDemand: Duration?
+        var sinceOpening: Duration
+        /// Since the last background range started, or since there is something to complete.
+        var sinceBackground: Duration
+        /// Whether a read waits now, or prefetches are left to do.
+        var isBusy: Bool
+    }
+
+    enum Decision: Equatable {
+        /// A range that takes about so long.
+        case start(Duration)
+        /// Not before that time has passed.
+        case wait(Duration)
+    }
+
+    /// Quiet that says that containers have started.
+    static let calm = Duration.seconds(1)
+    /// Longest time without any progress.
+    static let patience = Duration.seconds(10)
+    /// Link time of the smallest and of the largest piece.
+    static let smallest = Duration.milliseconds(100)
+    static let largest = Duration.milliseconds(1_000)
+    /// Bounds of a piece, and its size as long as the link is not known.
+    static let bytes: ClosedRange<UInt64> = 1 << 20...16 << 20
+    static let unknown: UInt64 = 4 << 20
+
+    static func decide(_ facts: Facts) -> Decision {
+        let quiet = min(facts.sinceDemand ?? facts.sinceOpening, facts.sinceOpening)
+        if !facts.isBusy, quiet >= calm { return .start(min(max(quiet / 8, smallest), largest)) }
+        if facts.sinceBackground >= patience { return .start(smallest) }
+        // Whatever keeps it busy gives notice when it ends; the time is for what does not.
+        return .wait(facts.isBusy ? patience - facts.sinceBackground : min(calm - quiet, patience - facts.sinceBackground))
+    }
+}

@@ -1,0 +1,75 @@
+internal import ChunkStore
+internal import TreeImage
+
+/// What is to be fetched although nobody waits for it, layer by layer, and how far each has come: a pure value.
+struct PatientGoals {
+    /// The chunks of a layer before a blob offset.
+    struct Goal {
+        let layer: LazyLayer
+        let priority: FetchPriority
+        let end: UInt64
+        /// Next chunk to look at.
+        var cursor = 0
+        /// Not before that time, after a failure.
+        var rests: ContinuousClock.Instant?
+        var failures = 0
+    }
+
+    private var goals: [Goal] = []
+
+    /// How long a goal rests after a failure: doubling from the first to the last.
+    private static let rest = Duration.seconds(15)
+    private static let mostDoublings = 5
+
+    mutating func add(_ goal: Goal) {
+        remove(goal.layer, goal.priority)
+        goals.append(goal)
+    }
+
+    mutating func remove(_ layer: LazyLayer, _ priority: FetchPriority? = nil) {
+        goals.removeAll { $0.layer === layer && (priority == nil || $0.priority == priority) }
+    }
+
+    func isEmpty(_ priority: FetchPriority) -> Bool { !goals.contains { $0.priority == priority } }
+
+    /// The next goal of a priority that does not rest. Prefetches take turns, for a container needs the fronts of all its layers; layers are
+    /// completed one after the other, for a complete one is worth more than two halves.
+    mutating func next(_ priority: FetchPriority, at now: ContinuousClock.Instant) -> Goal? {
+        guard let index = goals.firstIndex(where: { $0.priority == priority && ($0.rests ?? now) <= now }) else { return nil }
+        let goal = goals[index]
+        if priority == .prefetch {
+            goals.remove(at: index)
+            goals.append(goal)
+        }
+        return goal
+    }
+
+    /// When the first goal of a priority has rested; nil when none rests.
+    func nextRested(_ priority: FetchPriority) -> ContinuousClock.Instant? {
+        goals.filter { $0.priority == priority }.compactMap(\.rests).min()
+    }
+
+    /// A goal has come as far as `cursor`; nil brings it back to the front.
+    mutating func advance(_ goal: Goal, to cursor: Int?, resting until: ContinuousClock.Instant? = nil) {
+        change(goal.layer, goal.priority) { goal in
+            goal.cursor = cursor ?? 0
+            goal.rests = until
+        }
+    }
+
+    /// A range of the layer has failed for good.
+    mutating func failed(_ layer: LazyLayer, at now: ContinuousClock.Instant) {
+        change(layer, .background) { goal in
+            goal.rests = now + PatientGoals.rest * (1 << min(goal.failures, PatientGoals.mostDoublings))
+            goal.failures += 1
+        }
+    }
+
+    /// A range of the layer has come.
+    mutating func succeeded(_ layer: LazyLayer) { change(layer, .background) { $0.failures = 0 } }
+
+    private mutating func change(_ layer: LazyLayer, _ priority: FetchPriority, _ body: (inout Goal) -> Void) {
+        guard let index = goals.firstIndex(where: { $0.layer === layer && $0.priority == priority }) else { return }
+        body(&goals[index])
+    }
+}
