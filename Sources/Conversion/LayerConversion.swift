@@ -120,11 +120,14 @@ struct LayerConverter: Sendable {
     private func describe(_ written: EStargzLayer, of source: Descriptor) -> Descriptor {
         var annotations = source.annotations ?? [:]
         // What they said of the old blob is not true of the new one.
-        for key in [Annotation.zstdChunkedChecksum, Annotation.zstdChunkedPosition, Annotation.externalTOCLayerDigest] {
+        for key in [
+            Annotation.zstdChunkedChecksum, Annotation.zstdChunkedPosition, Annotation.externalTOCLayerDigest, Annotation.openingHint,
+        ] {
             annotations[key] = nil
         }
         annotations[Annotation.tocDigest] = written.tocDigest.description
         annotations[Annotation.uncompressedSize] = String(written.uncompressedSize)
+        if written.externalTOC == nil { annotations[Annotation.openingHint] = "\(written.tocOffset):\(written.prefetchEnd)" }
         if let manifest = written.zstdManifest {
             annotations[Annotation.zstdChunkedPosition] = manifest.position
             annotations[Annotation.zstdChunkedChecksum] = manifest.checksum.description

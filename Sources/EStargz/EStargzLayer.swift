@@ -14,6 +14,8 @@ public struct EStargzLayer: Equatable, Sendable {
     public var tocDigest: Digest
     /// Where the TOC's member or frame begins in the blob; where the payloads end when the TOC is elsewhere.
     public var tocOffset: Int64
+    /// Blob offset before which everything is wanted first; 0 for nothing.
+    public var prefetchEnd: Int64
     /// Entries of the TOC, the continuing chunks of large files included.
     public var tocEntryCount: Int
     /// The TOC as a blob of its own, when the format keeps it outside.

@@ -15,6 +15,7 @@ struct LayerBlob: ~Copyable {
     private var blobHasher = SHA256Hasher()
     private var contentHasher = SHA256Hasher()
     private var offset: Int64 = 0
+    private var prefetchEnd: Int64 = 0
     private var contentSize: Int64 = 0
 
     // The file that chunks are being written of, when it has more than one: its entries, which wait for its digest, and the digest so far.
@@ -110,7 +111,7 @@ struct LayerBlob: ~Copyable {
     private func layer(_ json: [UInt8], tocOffset: Int64) -> EStargzLayer {
         EStargzLayer(
             digest: blobHasher.digestSoFar(), size: offset, diffID: contentHasher.digestSoFar(), uncompressedSize: contentSize,
-            tocDigest: Digest.sha256(json), tocOffset: tocOffset, tocEntryCount: toc.count)
+            tocDigest: Digest.sha256(json), tocOffset: tocOffset, prefetchEnd: prefetchEnd, tocEntryCount: toc.count)
     }
 
     private mutating func enter(
@@ -120,6 +121,7 @@ struct LayerBlob: ~Copyable {
         entry.offset = offset
         entry.innerOffset = Int64(innerOffset)
         entry.chunkDigest = digest
+        if entry.kind == .regular, TOC.cleanName(entry.name) == TOC.prefetchLandmark { prefetchEnd = offset }
         if entry.kind == .regular, chunk.isLast {
             entry.digest = digest
             return toc.append(entry)

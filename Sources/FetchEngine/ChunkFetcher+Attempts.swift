@@ -27,10 +27,10 @@ extension ChunkFetcher {
     }
 
     private func stream(_ job: FetchJob) {
-        let range = job.begin()
+        let (range, source, isAsked) = job.begin()
         guard !range.isEmpty else { return close(job) }
-        job.layer.statistics.count { $0.requests += 1 }
-        let transfer = job.layer.source.stream(
+        if !isAsked { job.layer.statistics.count { $0.requests += 1 } }
+        let transfer = source.stream(
             range,
             receive: { [self] bytes in
                 job.layer.statistics.countBytes(bytes.count, job.cause)

@@ -5,10 +5,12 @@ internal import TreeImage
 
 // What nobody waits for: prefetch up to landmarks, and completion. Planned on the timer's thread, a range at a time.
 extension ChunkFetcher {
-    /// Fetches what lies before a blob offset (a prefetch landmark) and is not here, behind all demands.
+    /// Fetches what lies before a blob offset (a prefetch landmark; 0 for none) and is not here, behind all demands. What came with the layer's
+    /// opening is taken, too.
     public func prefetch(_ layer: LazyLayer, upTo end: UInt64) {
-        guard end > 0 else { return }
-        state.withLock { $0.addGoal(PatientGoals.Goal(layer: layer, priority: .prefetch, end: end), at: .now) }
+        let prefix = layer.takePrefix()
+        guard end > 0 || prefix != nil else { return }
+        state.withLock { $0.addGoal(PatientGoals.Goal(layer: layer, priority: .prefetch, end: end, prefix: prefix), at: .now) }
         planSoon()
     }
 
@@ -57,7 +59,8 @@ extension ChunkFetcher {
     private func plan(_ goal: PatientGoals.Goal, _ bytes: UInt64, _ copies: inout Int) {
         let (layer, map) = (goal.layer, goal.layer.stored.chunks)
         var index = goal.cursor
-        while index < map.count, case let chunk = map.chunk(index), chunk.blobOffset < goal.end {
+        let end = max(goal.end, goal.prefix?.range.upperBound ?? 0)
+        while index < map.count, case let chunk = map.chunk(index), chunk.blobOffset < end {
             guard copies < ChunkFetcher.mostCopies else { return state.withLock { $0.goals.advance(goal, to: index) } }
             defer { index += 1 }
             guard !layer.stored.isPresent(index) else { continue }
@@ -65,14 +68,7 @@ extension ChunkFetcher {
                 copies += 1
                 continue
             }
-            let window = min(bytes, goal.end - chunk.blobOffset)
-            let job = layer.flights.withLock { flights -> FetchJob? in
-                func isWanted(_ index: Int) -> Bool { !layer.stored.isPresent(index) && flights.underWay[index] == nil }
-                guard isWanted(index) else { return nil }
-                let extent = FetchPlan.members(around: index, upTo: window, in: map, isWanted: isWanted)
-                return launch(
-                    FetchJob(layer: layer, extent: extent, cause: goal.priority, canBeCut: goal.priority == .background), &flights)
-            }
+            let job = layer.flights.withLock { flights -> FetchJob? in self.job(at: index, of: goal, bytes, &flights) }
             guard let job else { continue }
             let accepted = state.withLock { state in
                 state.goals.advance(goal, to: job.extent.upperBound + 1)
@@ -82,6 +78,23 @@ extension ChunkFetcher {
             return pump()
         }
         finish(goal)
+    }
+
+    private func job(at index: Int, of goal: PatientGoals.Goal, _ bytes: UInt64, _ flights: inout LazyLayer.Flights) -> FetchJob? {
+        let (layer, map) = (goal.layer, goal.layer.stored.chunks)
+        let underWay = flights.underWay
+        func isWanted(_ index: Int) -> Bool { !layer.stored.isPresent(index) && underWay[index] == nil }
+        guard isWanted(index) else { return nil }
+        let start = map.chunk(index).blobOffset
+        let front = goal.prefix.flatMap { $0.range.contains(start) ? $0 : nil }
+        let window = front.map { $0.range.upperBound - start } ?? min(bytes, goal.end - start)
+        let extent = FetchPlan.members(around: index, upTo: window, in: map, isWanted: isWanted)
+        let last = map.chunk(extent.upperBound)
+        let isInFront = front.map { last.blobOffset + last.blobLength <= $0.range.upperBound } ?? false
+        return launch(
+            FetchJob(
+                layer: layer, extent: extent, cause: goal.priority, canBeCut: goal.priority == .background,
+                prefix: isInFront ? front : nil), &flights)
     }
 
     // Nothing more to ask for: done, or under way, or it came to nothing and the goal begins anew.

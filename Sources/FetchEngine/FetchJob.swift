@@ -15,6 +15,8 @@ final class FetchJob: Sendable {
     let isSecondTry: Bool
     /// Whether it makes way for a demand.
     let canBeCut: Bool
+    /// Where the first attempt gets its bytes, when some are on their way already.
+    private let prefix: PrefixFetch?
     /// Touched by the transport's thread only while the range streams.
     private let assembler: Mutex<RangeAssembler>
     /// The transfer itself and every member handed to a decoder, each once; the attempt ends at zero.
@@ -23,6 +25,7 @@ final class FetchJob: Sendable {
 
     private struct State {
         var retry = RetryPlan()
+        var isFirst = true
         var start: UInt64 = 0
         var transfer: (any CancellableTransfer)?
         var isCut = false
@@ -31,12 +34,16 @@ final class FetchJob: Sendable {
         var wrong: [ClosedRange<Int>] = []
     }
 
-    init(layer: LazyLayer, extent: ClosedRange<Int>, cause: FetchPriority, isSecondTry: Bool = false, canBeCut: Bool = false) {
+    init(
+        layer: LazyLayer, extent: ClosedRange<Int>, cause: FetchPriority, isSecondTry: Bool = false, canBeCut: Bool = false,
+        prefix: PrefixFetch? = nil
+    ) {
         self.layer = layer
         self.extent = extent
         self.cause = cause
         self.isSecondTry = isSecondTry
         self.canBeCut = canBeCut
+        self.prefix = prefix
         assembler = Mutex(RangeAssembler(map: layer.stored.chunks, extent: extent))
     }
 
@@ -46,18 +53,21 @@ final class FetchJob: Sendable {
     /// Compressed bytes still to be asked for.
     var size: UInt64 { UInt64(rest.count) }
 
-    /// An attempt begins: the range to ask for.
-    func begin() -> Range<UInt64> {
+    /// An attempt begins: the range to ask for, and whom.
+    func begin() -> (range: Range<UInt64>, source: any RangeSource, isAsked: Bool) {
         open.store(1, ordering: .relaxed)
         let rest = rest
-        state.withLock { state in
+        let isFirst = state.withLock { state in
+            defer { state.isFirst = false }
             state.start = rest.lowerBound
             state.transfer = nil
             state.isCut = false
             state.hasBegun = false
             state.error = nil
+            return state.isFirst
         }
-        return rest
+        if isFirst, let prefix { return (rest, prefix, true) }
+        return (rest, layer.source, false)
     }
 
     /// Keeps the transfer for `cut`, which may have come before it.

@@ -3,10 +3,13 @@ internal import TreeImage
 /// Which neighbours a miss brings along: a pure decision over the chunk map's order, which is the blob's order.
 ///
 /// A round trip costs as much as some hundred kilobytes, and files that are neighbours in the blob (one package, one directory) tend to be read
-/// together. So a miss takes the members after it up to a window, and the window doubles while misses go on where the last one ended.
+/// together. So a miss takes the members after it up to a window, and a few before it; the window doubles while misses go on where the last
+/// one ended.
 struct FetchPlan {
     /// Compressed bytes that an isolated miss asks for at most, its own member apart.
     static let firstWindow: UInt64 = 256 << 10
+    /// Compressed bytes before it that an isolated miss asks for at most.
+    static let windowBefore: UInt64 = 64 << 10
     /// Compressed bytes that a sequential reader's miss asks for at most.
     static let largestWindow: UInt64 = 8 << 20
     /// Unwanted bytes between two wanted members that are cheaper to receive than a second request.
@@ -20,14 +23,31 @@ struct FetchPlan {
     /// - Parameter isWanted: whether a chunk is neither here nor on its way.
     mutating func extent(ofMissAt index: Int, in chunks: ChunkMap, isWanted: (Int) -> Bool) -> ClosedRange<Int> {
         // A sequential reader misses at the first chunk after the last extent, or a few small files later.
-        if expectedNext >= 0, (expectedNext...expectedNext + 8).contains(index) {
-            window = min(window * 2, FetchPlan.largestWindow)
-        } else {
-            window = FetchPlan.firstWindow
+        let isSequential = expectedNext >= 0 && (expectedNext...expectedNext + 8).contains(index)
+        window = isSequential ? min(window * 2, FetchPlan.largestWindow) : FetchPlan.firstWindow
+        var extent = FetchPlan.members(around: index, upTo: window, in: chunks, isWanted: isWanted)
+        if !isSequential {
+            let first = FetchPlan.first(before: extent.lowerBound, upTo: FetchPlan.windowBefore, in: chunks, isWanted: isWanted)
+            extent = first...extent.upperBound
         }
-        let extent = FetchPlan.members(around: index, upTo: window, in: chunks, isWanted: isWanted)
         expectedNext = extent.upperBound + 1
         return extent
+    }
+
+    /// The first chunk of the wanted members before the one that begins with `index`, within `window` compressed bytes.
+    static func first(before index: Int, upTo window: UInt64, in chunks: ChunkMap, isWanted: (Int) -> Bool) -> Int {
+        let end = chunks.chunk(index).blobOffset
+        var first = index
+        while first > 0 {
+            var before = first - 1
+            let member = chunks.chunk(before)
+            while before > 0, chunks.chunk(before - 1).blobOffset == member.blobOffset { before -= 1 }
+            guard end - member.blobOffset <= window, member.blobOffset + member.blobLength + largestGap >= chunks.chunk(first).blobOffset,
+                (before..<first).contains(where: isWanted)
+            else { break }
+            first = before
+        }
+        return first
     }
 
     /// The member that holds `index`, and wanted members after it until `window` compressed bytes.

@@ -1,5 +1,5 @@
 public import ChunkStore
-internal import Digests
+public import Digests
 internal import EStargz
 public import OCI
 public import Registry
@@ -8,18 +8,44 @@ internal import TreeImage
 /// Opens a layer lazily: finds its TOC with as few requests as possible, verifies it, compiles it and puts it into the store.
 ///
 /// A layer that is in the store needs no request at all. Otherwise one request usually does: a suffix of the blob that is likely to hold
-/// footer and TOC. Verified means: the digest of the TOC's JSON is the one that the manifest's annotation names.
+/// footer and TOC; the blob's front may come in the same round trip. The layers that a client will open next are expected meanwhile.
+/// Verified means: the digest of the TOC's JSON is the one that the manifest's annotation names.
 public struct LayerOpener: Sendable {
     private let store: LayerStore
     private let client: RegistryClient
+    private let anticipation: Anticipation
+    private let prefixSize: UInt64
+
+    /// What is fetched along with TOCs.
+    public struct Options: Sendable {
+        /// Bytes of a blob's front to fetch together with its TOC where nobody says how far its landmark is; 0 for never anything.
+        public var prefixSize: UInt64 = 1 << 20
+        /// How long the end of an expected layer is kept for being opened.
+        public var keptFor = Duration.seconds(120)
+
+        /// The defaults.
+        public init() {}
+    }
 
     /// Bytes that may come before the wanted ones from a registry that knows no ranges: more would make every read a download.
-    private static let mostUnwanted: UInt64 = 8 << 20
+    static let mostUnwanted: UInt64 = 8 << 20
+    /// Bytes of a front that are asked for at once, however far a landmark is.
+    private static let largestPrefix: UInt64 = 8 << 20
 
-    /// An opener over a store and a registry client.
-    public init(store: LayerStore, client: RegistryClient) {
+    /// An opener over a store and a registry client; one for all layers.
+    public init(store: LayerStore, client: RegistryClient, options: Options = Options()) {
         self.store = store
         self.client = client
+        prefixSize = options.prefixSize
+        anticipation = Anticipation(client: client, keptFor: options.keptFor)
+    }
+
+    /// Begins to fetch what opening these layers will take, unless they are in the store. Nobody waits for it, and nothing comes of failures.
+    ///
+    /// - Parameter digests: layers of the image in the order in which they will be opened; of which nothing else needs to be known.
+    public func expect(_ digests: [Digest], of reference: Reference) {
+        // What the store cannot read is opened anew, and says then what is wrong.
+        anticipation.expect(digests.filter { (try? store.layer($0, tocDigest: nil)) == nil }, of: reference)
     }
 
     /// Opens a layer of an image.
@@ -32,14 +58,27 @@ public struct LayerOpener: Sendable {
         let blob = client.blob(descriptor, of: reference, mostUnwanted: LayerOpener.mostUnwanted)
         let expected = try ExpectedTOC(descriptor)
         if let stored = try stored(descriptor.digest, expected) { return LazyLayer(stored: stored, source: blob) }
-        let table = try await LayerTable.read(descriptor, expected, RegistrySource(client: client, reference: reference), blob)
+        let prefix = prefix(descriptor, blob)
+        let known = await anticipation.take(descriptor.digest)
+        let source = RegistrySource(client: client, reference: reference)
+        let table = try await LayerTable.read(descriptor, expected, source, blob, known: known)
         let compiled = try table.compiled()
         do {
             let facts = LayerFacts(tocDigest: expected.digest, blobSize: table.blobSize, format: table.format)
-            return LazyLayer(stored: try store.add(descriptor.digest, compiled, facts: facts), source: blob)
+            return LazyLayer(stored: try store.add(descriptor.digest, compiled, facts: facts), source: blob, prefix: prefix)
         } catch {
             throw .store("\(error)")
         }
+    }
+
+    // Where the manifest says how far the landmark is, exactly that; else a guess, which for a small blob would be most of it.
+    private func prefix(_ descriptor: Descriptor, _ blob: RemoteBlob) -> PrefixFetch? {
+        guard prefixSize > 0 else { return nil }
+        if let hint = OpeningHint(descriptor) {
+            return hint.prefetchEnd > 0 ? PrefixFetch(blob, size: min(hint.prefetchEnd, LayerOpener.largestPrefix)) : nil
+        }
+        guard descriptor.size == 0 || descriptor.size >= Int64(clamping: 8 * prefixSize) else { return nil }
+        return PrefixFetch(blob, size: prefixSize)
     }
 
     private func stored(_ digest: Digest, _ expected: ExpectedTOC) throws(LayerRefusal) -> StoredLayer? {

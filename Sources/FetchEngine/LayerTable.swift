@@ -46,9 +46,9 @@ public struct LayerTable: Sendable {
     }
 
     static func read(
-        _ descriptor: Descriptor, _ expected: ExpectedTOC?, _ source: any ImageSource, _ blob: any BlobRanges
+        _ descriptor: Descriptor, _ expected: ExpectedTOC?, _ source: any ImageSource, _ blob: any BlobRanges, known: KnownEnd? = nil
     ) async throws(LayerRefusal) -> LayerTable {
-        let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor).find()
+        let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
         let digest = Digest.sha256(found.json)
         // Where it is the compressed TOC whose digest is promised, that was checked when it was fetched.
         if case .json(let wanted)? = expected, digest != wanted { throw .tocDigestMismatch(expected: wanted, actual: digest) }

@@ -12,6 +12,8 @@ public final class LazyLayer: Sendable {
     let source: any RangeSource
     let flights = Mutex(Flights())
     private let completion = Mutex(Completion())
+    /// The blob's front, when it was asked for before the layer was opened; taken once.
+    private let prefix: Mutex<PrefixFetch?>
 
     /// Chunks on their way, each with those who wait for it. Guarded by `flights`.
     struct Flights {
@@ -55,11 +57,16 @@ public final class LazyLayer: Sendable {
     public var digest: Digest { stored.digest }
 
     /// A layer whose missing chunks come from `source`.
-    public init(stored: StoredLayer, source: any RangeSource) {
+    public convenience init(stored: StoredLayer, source: any RangeSource) { self.init(stored: stored, source: source, prefix: nil) }
+
+    init(stored: StoredLayer, source: any RangeSource, prefix: PrefixFetch?) {
         self.stored = stored
         self.source = source
+        self.prefix = Mutex(prefix)
         noteIfComplete()
     }
+
+    func takePrefix() -> PrefixFetch? { prefix.withLock { $0.take() } }
 
     /// Whether all chunks are here: the content file is the whole content, and nothing will be asked of the registry any more.
     public var isComplete: Bool { completion.withLock { $0.isComplete } }

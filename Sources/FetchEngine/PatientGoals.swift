@@ -8,6 +8,8 @@ struct PatientGoals {
         let layer: LazyLayer
         let priority: FetchPriority
         let end: UInt64
+        /// The blob's front, when it is on its way already.
+        var prefix: PrefixFetch?
         /// Next chunk to look at.
         var cursor = 0
         /// Not before that time, after a failure.
@@ -53,6 +55,7 @@ struct PatientGoals {
     mutating func advance(_ goal: Goal, to cursor: Int?, resting until: ContinuousClock.Instant? = nil) {
         change(goal.layer, goal.priority) { goal in
             goal.cursor = cursor ?? 0
+            goal.prefix = nil
             goal.rests = until
         }
     }

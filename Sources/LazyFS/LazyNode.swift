@@ -1,4 +1,5 @@
 public import ChunkStore
+public import Digests
 public import FetchEngine
 public import Logging
 public import OCI
@@ -12,8 +13,8 @@ internal import TreeImage
 public final class LazyNode: Sendable {
     /// The local store.
     public let store: LayerStore
-    private let client: RegistryClient
     private let fetcher: ChunkFetcher
+    private let opener: LayerOpener
     private let mount: LazyMount
     private let chains: ChainMounts
     private let prefetches: Bool
@@ -32,14 +33,17 @@ public final class LazyNode: Sendable {
     /// - Parameters:
     ///   - mode: how containers are to see the layers.
     ///   - prefetches: whether what landmarks ask for is fetched before anybody reads it.
+    ///   - fetching: how the engine fetches; whether layers are completed in the background, among others.
+    ///   - opening: what is fetched along with TOCs.
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
-        root: String, directory: String, mode: ServingMode = .auto, client: RegistryClient, prefetches: Bool = true, log: Logger
+        root: String, directory: String, mode: ServingMode = .auto, client: RegistryClient, prefetches: Bool = true,
+        fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), log: Logger
     ) throws {
         store = try LayerStore(root: root)
-        self.client = client
+        opener = LayerOpener(store: store, client: client, options: opening)
         self.prefetches = prefetches
-        fetcher = try ChunkFetcher(store: store, log: log)
+        fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
             mount = try LazyMount(mountpoint: directory + "/lazy", fetcher: fetcher, log: log)
         } catch {
@@ -59,14 +63,18 @@ public final class LazyNode: Sendable {
     /// What the mode has come to here.
     public var serving: Serving { chains.serving }
 
-    /// Opens one layer and starts to prefetch what its landmark asks for; the caller does not wait for that.
+    /// Opens one layer and starts to prefetch what its landmark asks for; the caller does not wait for that, nor for the layer's completion
+    /// afterwards (`LazyLayer.onComplete` tells it).
     ///
+    /// - Parameter siblings: digests of layers that will be opened next; what that takes is fetched meanwhile.
     /// - Throws: `LayerRefusal`, why the layer cannot be lazy.
-    public func open(_ descriptor: Descriptor, of reference: Reference) async throws(LayerRefusal) -> Opened {
-        let layer = try await LayerOpener(store: store, client: client).open(descriptor, of: reference)
+    public func open(_ descriptor: Descriptor, of reference: Reference, siblings: [Digest] = []) async throws(LayerRefusal) -> Opened {
+        opener.expect(siblings.filter { $0 != descriptor.digest }, of: reference)
+        let layer = try await opener.open(descriptor, of: reference)
         do {
             let mounted = try mount.add(layer)
-            if prefetches { fetcher.prefetch(layer, upTo: layer.stored.chunks.prefetchEnd) }
+            fetcher.prefetch(layer, upTo: prefetches ? layer.stored.chunks.prefetchEnd : 0)
+            fetcher.complete(layer)
             return Opened(layer: layer, mounted: mounted)
         } catch {
             throw .store("\(error)")
@@ -89,8 +97,10 @@ public final class LazyNode: Sendable {
     /// - Parameter layers: of the chain, lowest first.
     public func expect(_ start: ProgramStart, of layers: [Opened]) { chains.expect(start, of: layers) }
 
-    /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Blocks while reads are under way.
+    /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Reads that wait for the registry fail; blocks until
+    /// they have.
     public func close(_ opened: Opened) {
+        fetcher.release(opened.layer)
         chains.close(opened.layer.digest)
         mount.remove(opened.mounted)
     }

@@ -46,14 +46,15 @@ struct RunImage: Sendable {
     /// Opens configuration and layers.
     func open() async throws -> Prepared {
         let manifest = try await PlatformImage(source: source, platform: platform).manifest
-        async let configBytes = source.smallBlob(manifest.config)
-        let layers = try await withThrowingTaskGroup(of: (Int, Layer).self) { group in
+        let (layers, configBytes) = try await withThrowingTaskGroup(of: (Int, Layer).self) { group in
             for (index, layer) in manifest.layers.enumerated() {
                 group.addTask { (index, try await open(layer, name: "layer \(index + 1) of \(manifest.layers.count)")) }
             }
-            return try await group.reduce(into: [Int: Layer]()) { $0[$1.0] = $1.1 }
+            // After the layers: one of them, and not it, is to have the connection that is there.
+            async let configBytes = source.smallBlob(manifest.config)
+            return (try await group.reduce(into: [Int: Layer]()) { $0[$1.0] = $1.1 }, try await configBytes)
         }
-        let config = try Documents.decode(ImageConfig.self, from: try await configBytes, what: "configuration of \(reference)")
+        let config = try Documents.decode(ImageConfig.self, from: configBytes, what: "configuration of \(reference)")
         var lowers = LowerDirectories()
         for (index, descriptor) in manifest.layers.enumerated() {
             switch layers[index] {

@@ -27,7 +27,7 @@ final class NodeLayers: LazyLayers {
         let descriptor = Descriptor(
             mediaType: MediaType.layerGzip, digest: request.digest, size: request.size ?? 0, annotations: request.annotations)
         do throws(LayerRefusal) {
-            let layer = try await node.open(descriptor, of: request.reference)
+            let layer = try await node.open(descriptor, of: request.reference, siblings: request.siblings)
             state.withLock { $0.opened[request.digest] = (layer, request.reference) }
         } catch {
             remember(error, of: request)

@@ -1,0 +1,106 @@
+internal import Digests
+internal import OCI
+internal import Registry
+internal import Synchronization
+
+/// Ends of layers, fetched before anybody opens them: a client deploys the layers of an image one after the other, and names those to come.
+///
+/// Nothing is decided here: the bytes wait, unverified, until the layer is opened with what its manifest promises of it, and go when nobody
+/// does. Everything is bounded: fetches at once, layers, bytes, time.
+final class Anticipation: Sendable {
+    private let client: RegistryClient
+    private let keptFor: Duration
+    private let state = Mutex(State())
+
+    private struct State {
+        var entries: [Digest: Entry] = [:]
+        /// Layers whose turn has not come, in the order in which they will be wanted.
+        var waiting: [(digest: Digest, reference: Reference)] = []
+        var running = 0
+        var bytes = 0
+        var lastID = 0
+    }
+
+    private struct Entry {
+        let id: Int
+        let task: Task<KnownEnd?, Never>
+        var bytes = 0
+    }
+
+    /// Fetches under way at once; layers that wait or are kept; bytes that are kept.
+    private static let mostRunning = 6
+    private static let mostLayers = 128
+    private static let mostBytes = 48 << 20
+
+    /// - Parameter keptFor: how long the end of a layer waits for being wanted.
+    init(client: RegistryClient, keptFor: Duration = .seconds(120)) {
+        self.client = client
+        self.keptFor = keptFor
+    }
+
+    /// Begins to fetch the ends of layers that are not known yet.
+    func expect(_ digests: [Digest], of reference: Reference) {
+        state.withLock { state in
+            for digest in digests where state.entries[digest] == nil && !state.waiting.contains(where: { $0.digest == digest }) {
+                guard state.entries.count + state.waiting.count < Anticipation.mostLayers else { break }
+                state.waiting.append((digest, reference))
+            }
+        }
+        startNext()
+    }
+
+    /// The end of a layer that was expected, once; nil when it was not, or is of no use.
+    func take(_ digest: Digest) async -> KnownEnd? {
+        let entry = state.withLock { state -> Entry? in
+            // Whoever opens it now is faster alone.
+            state.waiting.removeAll { $0.digest == digest }
+            let entry = state.entries.removeValue(forKey: digest)
+            state.bytes -= entry?.bytes ?? 0
+            return entry
+        }
+        return await entry?.task.value
+    }
+
+    /// Layers that are kept or under way.
+    var count: Int { state.withLock { $0.entries.count } }
+
+    private func startNext() {
+        state.withLock { state in
+            while state.running < Anticipation.mostRunning, state.bytes < Anticipation.mostBytes, !state.waiting.isEmpty {
+                let (digest, reference) = state.waiting.removeFirst()
+                state.running += 1
+                state.lastID += 1
+                let id = state.lastID
+                state.entries[digest] = Entry(id: id, task: Task { await fetch(digest, reference, id) })
+            }
+        }
+    }
+
+    private func fetch(_ digest: Digest, _ reference: Reference, _ id: Int) async -> KnownEnd? {
+        let descriptor = Descriptor(mediaType: MediaType.layerGzip, digest: digest, size: 0)
+        let blob = client.blob(descriptor, of: reference, mostUnwanted: LayerOpener.mostUnwanted)
+        // Whoever opens the layer meets the error, too, and says so.
+        let end = try? await KnownEnd.read(blob)
+        state.withLock { state in
+            state.running -= 1
+            guard state.entries[digest]?.id == id else { return }
+            guard let end else { return state.entries[digest] = nil }
+            state.entries[digest]?.bytes = end.bytes.count
+            state.bytes += end.bytes.count
+        }
+        startNext()
+        Task { [weak self, keptFor] in
+            try await Task.sleep(for: keptFor)
+            self?.forget(digest, id)
+        }
+        return end
+    }
+
+    private func forget(_ digest: Digest, _ id: Int) {
+        state.withLock { state in
+            guard state.entries[digest]?.id == id, let entry = state.entries.removeValue(forKey: digest) else { return }
+            state.bytes -= entry.bytes
+        }
+        startNext()
+    }
+}
