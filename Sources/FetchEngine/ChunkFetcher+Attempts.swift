@@ -73,6 +73,10 @@ extension ChunkFetcher {
                 return job.wasWrong(index...member.chunks.upperBound)
             }
         }
+        // A full disk: who reads gets it from memory, but fetching what nobody reads would go on for ever.
+        if job.cause != .demand, member.chunks.contains(where: { !job.layer.stored.isPresent($0) }) {
+            state.withLock { $0.goals.failed(job.layer, at: .now) }
+        }
         noteIfComplete(job.layer)
     }
 
@@ -81,11 +85,7 @@ extension ChunkFetcher {
         state.withLock { $0.queue.finish(job) }
         let outcome = job.outcome()
         if !outcome.wrong.isEmpty { refetch(outcome.wrong, of: job) }
-        if let (chunks, error) = outcome.missing {
-            goOn(job, chunks, after: error, outcome)
-        } else {
-            state.withLock { $0.goals.succeeded(job.layer) }
-        }
+        if let (chunks, error) = outcome.missing { goOn(job, chunks, after: error, outcome) }
         pump()
         planSoon()
     }
@@ -109,6 +109,10 @@ extension ChunkFetcher {
 
     // The rest of a range that ended early: asked for again, now or later, or given up.
     private func goOn(_ job: FetchJob, _ chunks: ClosedRange<Int>, after error: any Error, _ outcome: FetchJob.Outcome) {
+        if outcome.isUnasked, !outcome.isCut {
+            state.withLock { $0.rest(job) }
+            return wake(job)
+        }
         if outcome.isCut { job.layer.statistics.count { $0.cuts += 1 } } else { report(error, job.layer) }
         let isOver = state.withLock { $0.queue.isClosed }
         let (decision, waiters) = job.layer.flights.withLock { flights -> (RetryPlan.Decision, [PendingRead]) in

@@ -89,12 +89,8 @@ extension ChunkFetcher {
         let front = goal.prefix.flatMap { $0.range.contains(start) ? $0 : nil }
         let window = front.map { $0.range.upperBound - start } ?? min(bytes, goal.end - start)
         let extent = FetchPlan.members(around: index, upTo: window, in: map, isWanted: isWanted)
-        let last = map.chunk(extent.upperBound)
-        let isInFront = front.map { last.blobOffset + last.blobLength <= $0.range.upperBound } ?? false
         return launch(
-            FetchJob(
-                layer: layer, extent: extent, cause: goal.priority, canBeCut: goal.priority == .background,
-                prefix: isInFront ? front : nil), &flights)
+            FetchJob(layer: layer, extent: extent, cause: goal.priority, canBeCut: goal.priority == .background, prefix: front), &flights)
     }
 
     // Nothing more to ask for: done, or under way, or it came to nothing and the goal begins anew.

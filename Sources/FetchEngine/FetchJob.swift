@@ -25,6 +25,8 @@ final class FetchJob: Sendable {
 
     private struct State {
         var retry = RetryPlan()
+        /// Whether the attempt reads the front that is on its way already; the first one does where there is such a front.
+        var isFront = false
         var isFirst = true
         var start: UInt64 = 0
         var transfer: (any CancellableTransfer)?
@@ -57,16 +59,17 @@ final class FetchJob: Sendable {
     func begin() -> (range: Range<UInt64>, source: any RangeSource, isAsked: Bool) {
         open.store(1, ordering: .relaxed)
         let rest = rest
-        let isFirst = state.withLock { state in
-            defer { state.isFirst = false }
+        let isFront = state.withLock { state in
+            state.isFront = state.isFirst && prefix != nil
+            state.isFirst = false
             state.start = rest.lowerBound
             state.transfer = nil
             state.isCut = false
             state.hasBegun = false
             state.error = nil
-            return state.isFirst
+            return state.isFront
         }
-        if isFirst, let prefix { return (rest, prefix, true) }
+        if isFront, let prefix { return (rest, prefix, true) }
         return (rest, layer.source, false)
     }
 
@@ -122,6 +125,8 @@ final class FetchJob: Sendable {
 
     /// What an attempt left undone.
     struct Outcome {
+        /// Whether what is missing was not asked for yet: the front that was on its way already ended before it.
+        var isUnasked: Bool
         /// Chunks that did not come, and why.
         var missing: (chunks: ClosedRange<Int>, error: any Error)?
         /// Chunks that came wrong.
@@ -133,9 +138,10 @@ final class FetchJob: Sendable {
     func outcome() -> Outcome {
         let first = assembler.withLock(\.firstMissing)
         return state.withLock { state in
+            let isUnasked = state.isFront && state.error == nil && first != nil
             let missing = first.map { ($0...extent.upperBound, state.error ?? FetchError.truncated(layer: layer.digest)) }
             defer { state.wrong = [] }
-            return Outcome(missing: missing, wrong: FetchPlan.joined(state.wrong), isCut: state.isCut)
+            return Outcome(isUnasked: isUnasked, missing: missing, wrong: FetchPlan.joined(state.wrong), isCut: state.isCut)
         }
     }
 

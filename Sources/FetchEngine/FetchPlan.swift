@@ -26,10 +26,8 @@ struct FetchPlan {
         let isSequential = expectedNext >= 0 && (expectedNext...expectedNext + 8).contains(index)
         window = isSequential ? min(window * 2, FetchPlan.largestWindow) : FetchPlan.firstWindow
         var extent = FetchPlan.members(around: index, upTo: window, in: chunks, isWanted: isWanted)
-        if !isSequential {
-            let first = FetchPlan.first(before: extent.lowerBound, upTo: FetchPlan.windowBefore, in: chunks, isWanted: isWanted)
-            extent = first...extent.upperBound
-        }
+        let first = FetchPlan.first(before: extent.lowerBound, upTo: FetchPlan.windowBefore, in: chunks, isWanted: isWanted)
+        extent = first...extent.upperBound
         expectedNext = extent.upperBound + 1
         return extent
     }

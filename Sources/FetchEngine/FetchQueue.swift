@@ -15,8 +15,9 @@ struct FetchQueue<Job: AnyObject> {
     struct Limits {
         /// Ranges in all; registries and HTTP/1.1 connections are few.
         var active = 12
-        /// Patient ranges, and of these the background ones.
+        /// Patient ranges, and of these the prefetches and the background ones.
         var patient = 4
+        var prefetch = 2
         var background = 2
         /// Compressed bytes asked for and not yet decoded; it bounds the memory of everything that is on its way. One job is always allowed.
         var bytes: UInt64 = 48 << 20
@@ -114,7 +115,7 @@ struct FetchQueue<Job: AnyObject> {
         guard active.count < limits.active else { return false }
         switch priority {
         case .demand: return demands < limits.active - (patientsWait || patient > 0 ? 1 : 0)
-        case .prefetch: return patient < limits.patient && activeCount(.prefetch) < limits.patient - (waitingCount(.background) > 0 ? 1 : 0)
+        case .prefetch: return patient < limits.patient && activeCount(.prefetch) < limits.prefetch
         case .background: return patient < limits.patient && activeCount(.background) < limits.background
         }
     }

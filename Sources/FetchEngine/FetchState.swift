@@ -15,9 +15,9 @@ struct FetchState {
     var pumping = Appointment()
 
     /// Link time of one prefetch range: what a demand on a slow link waits for at most before its own bytes, times the few that are under way.
-    private static let prefetchTime = Duration.milliseconds(150)
-    private static let prefetchBytes: ClosedRange<UInt64> = 512 << 10...8 << 20
-    private static let prefetchUnknown: UInt64 = 2 << 20
+    private static let prefetchTime = Duration.milliseconds(300)
+    private static let prefetchBytes: ClosedRange<UInt64> = 1 << 20...8 << 20
+    private static let prefetchUnknown: UInt64 = 4 << 20
     /// Prefetch ranges that wait in the queue, where a demand can find and promote them.
     private static let prefetchStock = 4
     /// What is left of a background range that would hold up a demand for longer is given up.

@@ -60,16 +60,16 @@ struct PatientGoals {
         }
     }
 
-    /// A range of the layer has failed for good.
+    /// A range of the layer has failed for good, or could not be kept: the goal rests, and begins anew then.
     mutating func failed(_ layer: LazyLayer, at now: ContinuousClock.Instant) {
         change(layer, .background) { goal in
+            // Those that were under way together fail together.
+            guard (goal.rests ?? now) <= now else { return }
             goal.rests = now + PatientGoals.rest * (1 << min(goal.failures, PatientGoals.mostDoublings))
             goal.failures += 1
+            goal.cursor = 0
         }
     }
-
-    /// A range of the layer has come.
-    mutating func succeeded(_ layer: LazyLayer) { change(layer, .background) { $0.failures = 0 } }
 
     private mutating func change(_ layer: LazyLayer, _ priority: FetchPriority, _ body: (inout Goal) -> Void) {
         guard let index = goals.firstIndex(where: { $0.layer === layer && $0.priority == priority }) else { return }

@@ -7,11 +7,21 @@ import TreeImage
 struct FetchPlanTests {
     private let kib: UInt64 = 1 << 10
 
-    @Test("a small file's miss brings its neighbours up to the first window, no further")
+    @Test("a small file's miss brings its neighbours up to the windows after and before it, no further")
     func neighbours() throws {
-        let test = try TestMap(members: Array(repeating: 64 * kib, count: 40))
+        let test = try TestMap(members: Array(repeating: 32 * kib, count: 40))
         var plan = FetchPlan()
-        #expect(plan.extent(ofMissAt: 10, in: test.map) { _ in true } == 10...13)
+        #expect(plan.extent(ofMissAt: 10, in: test.map) { _ in true } == 8...17)
+        #expect(FetchPlan.first(before: 1, upTo: 1 << 20, in: test.map) { _ in true } == 0)
+        #expect(FetchPlan.first(before: 10, upTo: 1 << 20, in: test.map) { $0 > 6 } == 7)
+    }
+
+    @Test("a sequential reader's miss brings what it went past, too")
+    func gap() throws {
+        let test = try TestMap(members: Array(repeating: 16 * kib, count: 80))
+        var plan = FetchPlan()
+        #expect(plan.extent(ofMissAt: 0, in: test.map) { _ in true } == 0...15)
+        #expect(plan.extent(ofMissAt: 18, in: test.map) { $0 > 15 } == 16...49)
     }
 
     @Test("a member larger than the window is fetched whole and alone")
@@ -41,7 +51,7 @@ struct FetchPlanTests {
     func present() throws {
         let test = try TestMap(members: Array(repeating: 16 * kib, count: 20))
         var plan = FetchPlan()
-        #expect(plan.extent(ofMissAt: 2, in: test.map) { $0 != 5 } == 2...4)
+        #expect(plan.extent(ofMissAt: 2, in: test.map) { $0 != 5 && $0 != 0 } == 1...4)
     }
 
     @Test("a miss in the middle of a shared member takes the whole member")
@@ -49,6 +59,7 @@ struct FetchPlanTests {
         let test = try TestMap(members: [200 * kib, 200 * kib], chunksPerMember: 5)
         var plan = FetchPlan()
         #expect(plan.extent(ofMissAt: 7, in: test.map) { _ in true } == 5...9)
+        #expect(FetchPlan.first(before: 5, upTo: 300 * kib, in: test.map) { _ in true } == 0)
         #expect(FetchPlan.lastOfMember(1, in: test.map) == 4)
     }
 }

@@ -39,7 +39,7 @@ struct FetchQueueTests {
         var queue = Queue()
         _ = add(20, .prefetch, to: &queue)
         let first = started(&queue)
-        #expect(first.count == queue.limits.patient)
+        #expect(first.count == queue.limits.prefetch)
         let demand = add(1, .demand, to: &queue)[0]
         let second = started(&queue)
         #expect(same(second, [demand]))
