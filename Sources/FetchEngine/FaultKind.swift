@@ -41,7 +41,7 @@ public enum FaultKind: String, CaseIterable, Sendable {
         switch error {
         case .unreachable, .tls: self = .unreachable
         case .timeout: self = .silence
-        case .interrupted: self = .cut
+        case .interrupted, .lostUpload: self = .cut
         case .unauthorized, .forbidden: self = .denied
         case .notFound: self = .notFound
         case .rateLimited: self = .rateLimited
