@@ -171,7 +171,10 @@ def main():
             os.cpu_count(), *os.getloadavg(), bench.runs, platform.release()))
         print("reference: stargz-snapshotter 0.14.3, %s" % bench.peers.name, flush=True)
         for name in sections:
-            SECTIONS[name](bench)
+            try:
+                SECTIONS[name](bench)
+            except (Failed, Unavailable) as error:
+                bench.report.missing(name, str(error))
     if arguments.save:
         say("saved " + session.save(
             "lazy", bench.runs, bench.report.results, sections=sections, reference=bench.peers.name))

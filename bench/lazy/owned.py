@@ -69,12 +69,13 @@ class Workplace:
             time.sleep(0.02)
 
 
-def run(*command, seconds=600, environment=None, cwd=None, input=None):
-    """Runs a command to its end and returns its standard output; fails unless it ends with 0."""
+def run(*command, seconds=600, environment=None, is_quiet=False):
+    """Runs a command to its end and returns its standard output, unless it is quiet; fails unless it ends with 0."""
     try:
         result = subprocess.run(
-            command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=seconds, process_group=0, cwd=cwd,
-            input=input, errors="replace", **({} if input is not None else {"stdin": subprocess.DEVNULL}))
+            command, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if is_quiet else subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+            timeout=seconds, process_group=0)
     except subprocess.TimeoutExpired as error:
         raise Failed("%s has not ended after %d s" % (described(command), seconds)) from error
     if result.returncode != 0:
