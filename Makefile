@@ -50,7 +50,7 @@ bench-convert: ## converting, against the reference in the same run (as root); A
 bench-lazy: ## cold, warm and idle against a full pull, the reference and an unpacked image (as root); ARGS as in bench/lazy/run.sh
 	@bench/lazy/run.sh $(ARGS)
 
-bench-toc: ## a TOC of 100,000 entries parsed and compiled to an index
+bench-toc: ## a TOC of 100,000 entries parsed and compiled to an index, and the trees of 20 layers merged; ARGS="ENTRIES RUNS"
 	@bench/apt-install.sh $(BUILD_PACKAGES)
 	swift run -c release --package-path bench bench-toc $(ARGS)
 

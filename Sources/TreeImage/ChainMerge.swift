@@ -95,16 +95,18 @@ struct ChainMerge {
             let source = sources[position]
             let rank = Int32(position - directory.sources.lowerBound)
             var last = UnsafeRawBufferPointer(start: nil, count: 0)
-            var isSorted = true
+            var isRight = true
             _ = images[Int(source.layer)].inode(source.node)?.forEachEntry(from: 0) { entry, _ in
-                isSorted = EROFSDirent.compare(last, entry.name) < 0
+                isRight = ChainMerge.isName(entry.name) && EROFSDirent.compare(last, entry.name) < 0
                 last = entry.name
                 if !ChainMerge.isDots(entry.name) {
                     candidates.append(Candidate(name: entry.name, rank: rank, layer: source.layer, node: entry.node))
                 }
-                return isSorted && nameCount + candidates.count <= min(maximumNames, possibleNames)
+                return isRight && nameCount + candidates.count <= min(maximumNames, possibleNames)
             }
-            guard isSorted else { throw .damaged(path: layers[Int(source.layer)].path, "the names of a directory are not in order") }
+            guard isRight else {
+                throw .damaged(path: layers[Int(source.layer)].path, "a directory has names that are none, or not in order")
+            }
         }
         nameCount += candidates.count
         guard nameCount <= possibleNames else { throw .tree("a damaged tree leads in circles") }
@@ -165,6 +167,11 @@ struct ChainMerge {
             throw .damaged(path: layers[Int(layer)].path, "a name leads nowhere")
         }
         return inode
+    }
+
+    private static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
+        guard let base = name.baseAddress, (1...255).contains(name.count) else { return false }
+        return memchr(base, 0, name.count) == nil && memchr(base, Int32(UInt8(ascii: "/")), name.count) == nil
     }
 
     static func isDots(_ name: UnsafeRawBufferPointer) -> Bool {

@@ -1,4 +1,5 @@
 import EROFS
+import TreeImage
 
 /// EROFS images, damaged in any way: the reader answers or says nil, in bounded time.
 enum EROFSSurface {
@@ -26,5 +27,26 @@ enum EROFSSurface {
             _ = inode.forEachEntry(from: next) { _, _ in false }
             _ = inode.forEachEntry(from: .max - number) { _, _ in false }
         }
+        try merge(bytes)
+    }
+
+    /// Twice as a chain: what is accepted is a tree that nothing is left to merge in.
+    private static func merge(_ bytes: UnsafeRawBufferPointer) throws {
+        let file = try MemoryFile(bytes)
+        let chain = try accepted {
+            let tree = try LayerTree(path: file.path)
+            _ = try tree.hidesLowerFiles()
+            _ = try TreeMerger.merge([tree, tree], keepsWhiteouts: true)
+            return try TreeMerger.merge([tree, tree])
+        }
+        guard let chain else { return }
+        let merged = try MemoryFile(chain.erofs)
+        let again = try accepted {
+            let tree = try LayerTree(path: merged.path)
+            return (try tree.hidesLowerFiles(), try TreeMerger.merge([tree]))
+        }
+        guard let (hides, result) = again else { throw BrokenPromise(description: "what was merged can be merged again") }
+        try promise(!hides, "a merged tree hides nothing")
+        try promise(result.erofs == chain.erofs, "a merged tree is merged already")
     }
 }

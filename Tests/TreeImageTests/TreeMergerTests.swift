@@ -115,6 +115,7 @@ struct TreeMergerTests {
         #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
         #expect(tree.inodeCount == merged.inodeCount)
         #expect(try !tree.hidesLowerFiles())
+        #expect(try TreeMerger.merge([tree]).erofs == merged.erofs)
     }
 
     @Test("a chain merged in parts is the chain merged at once", arguments: 0..<40)

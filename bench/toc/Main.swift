@@ -50,6 +50,7 @@ enum Main {
         for form in try forms(of: SyntheticTOC.make(entries: count)) {
             try compare(form.json, form.name, entries: count, runs: runs)
         }
+        try ChainBenchmark.run(entries: count, runs: runs)
     }
 
     static func compare(_ json: [UInt8], _ name: String, entries: Int, runs: Int) throws {
@@ -76,7 +77,7 @@ enum Main {
         print("  wanted: below \(number(wanted, 2)) s   \(whole.seconds < wanted ? "yes" : "NO")")
     }
 
-    private static func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+    static func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
-    private static func pad(_ text: String, _ width: Int) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
+    static func pad(_ text: String, _ width: Int) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
 }

@@ -2,15 +2,16 @@ import Digests
 import EStargz
 
 /// A TOC like a real layer's: directories of a hundred entries, most of them small files, some symbolic and hard links, some files of
-/// several chunks. The same for the same count.
+/// several chunks. The same for the same numbers.
 enum SyntheticTOC {
-    static func make(entries count: Int) -> TOC {
+    /// Entries numbered from `first` on, a multiple of 100; TOCs of overlapping numbers have those paths in common.
+    static func make(entries count: Int, from first: Int = 0) -> TOC {
         var toc = TOC()
         toc.entries.reserveCapacity(count)
         var offset: Int64 = 512
         var directory = ""
         while toc.entries.count < count {
-            let number = toc.entries.count
+            let number = first + toc.entries.count
             switch number % 100 {
             case 0:
                 directory = "usr/lib/python3/dist-packages/package-\(number / 1000)/"
