@@ -1,32 +1,35 @@
 internal import FoundationEssentials
 
 /// Reading and writing OCI's JSON documents. Output has sorted keys and no white space: same value, same bytes, same digest.
+///
+/// What is read is what every reader sees, or it is refused, for a digest stands for one image. JSON is RFC 8259's to the letter: no comma
+/// behind the last member, no byte order mark, no other encoding than UTF-8. A key that is twice in an object is refused (Go takes the last
+/// and mixes the values of both, Foundation the first), and so are two that differ in case only, where keys are members of a known type, and
+/// a manifest that is an index as well. White space, the order of members, and members that are not known mean nothing.
 public enum Documents {
     /// Largest manifest, index or configuration that is accepted: 4 MiB, the limit that registries themselves apply.
     public static let maximumSize = 4 << 20
 
-    /// Decodes a document; `what` names it in the error.
+    /// Decodes a document, any at all as a `JSONValue`; `what` names it in the error.
     public static func decode<Document: Decodable>(
         _ type: Document.Type, from bytes: [UInt8], what: String
     ) throws(DocumentError) -> Document {
         guard bytes.count <= maximumSize else { throw .tooLarge(what: what, size: bytes.count) }
+        let value: JSONValue
         do {
-            return try JSONDecoder().decode(type, from: Data(bytes))
+            value = try bytes.withUnsafeBytes { bytes in Result { () throws(JSONParser.Failure) in try JSONParser.parse(bytes) } }.get()
+        } catch {
+            throw .malformed(what: what, reason: "\(error.reason) at byte \(error.offset)")
+        }
+        if let kind = type as? any ImageDocument.Type, let foreign = kind.foreignPart(of: value) {
+            throw .malformed(what: what, reason: "it has \(foreign), which only another kind of document has")
+        }
+        do {
+            return try DocumentDecoder.decode(type, from: value)
         } catch let error as DecodingError {
             throw .malformed(what: what, reason: DocumentError.reason(error))
         } catch {
-            throw .malformed(what: what, reason: "not JSON")
-        }
-    }
-
-    /// Decodes any document, without a schema; `what` names it in the error.
-    public static func decode(_ type: JSONValue.Type, from bytes: [UInt8], what: String) throws(DocumentError) -> JSONValue {
-        guard bytes.count <= maximumSize else { throw .tooLarge(what: what, size: bytes.count) }
-        let result = bytes.withUnsafeBytes { bytes in Result { () throws(JSONParser.Failure) in try JSONParser.parse(bytes) } }
-        do {
-            return try result.get()
-        } catch {
-            throw .malformed(what: what, reason: "not JSON: \(error.reason) at byte \(error.offset)")
+            throw .malformed(what: what, reason: "\(error)")
         }
     }
 
@@ -42,7 +45,7 @@ public enum Documents {
 public enum DocumentError: Error, Equatable, CustomStringConvertible {
     /// More than `Documents.maximumSize` bytes.
     case tooLarge(what: String, size: Int)
-    /// Not JSON, or a field is missing or of the wrong type.
+    /// Not JSON, or a field is missing or of the wrong type, or readers would not agree on what it says.
     case malformed(what: String, reason: String)
 
     /// One line for the user.
@@ -59,8 +62,8 @@ public enum DocumentError: Error, Equatable, CustomStringConvertible {
         }
         switch error {
         case .keyNotFound(let key, let context): return "\"\(key.stringValue)\" is missing" + place(context)
-        case .typeMismatch(_, let context), .valueNotFound(_, let context): return "a value of the wrong type" + place(context)
-        case .dataCorrupted(let context): return (context.codingPath.isEmpty ? "not JSON" : context.debugDescription) + place(context)
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            return context.debugDescription + place(context)
         @unknown default: return "not the expected document"
         }
     }

@@ -1,8 +1,8 @@
 /// Reads any JSON document (RFC 8259) as a `JSONValue`.
 ///
 /// Foundation's decoder has to be asked for one type after another and makes an error of each wrong guess: a hostile configuration of
-/// 4 MiB kept it busy for a minute. Here the first byte decides. What is accepted means the same to both; Foundation also takes
-/// texts in UTF-16 and UTF-32 and commas behind the last member, which are no JSON.
+/// 4 MiB kept it busy for a minute. Here the first byte decides. What is accepted means the same to both; Foundation also takes texts in
+/// UTF-16 and UTF-32 and commas behind the last member, which are no JSON, and the first of two equal keys.
 struct JSONParser {
     /// Why bytes are not JSON, and where.
     struct Failure: Error {
@@ -26,7 +26,7 @@ struct JSONParser {
 
     private init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-    private func failure(_ reason: String) -> Failure { Failure(reason: reason, offset: position) }
+    private func failure(_ reason: String) -> Failure { Failure(reason: "not JSON: " + reason, offset: position) }
 
     /// The next byte that is no white space, not consumed; nil at the end.
     private mutating func peek() -> UInt8? {
@@ -82,10 +82,14 @@ struct JSONParser {
         try expect(UInt8(ascii: "{"))
         if accept(UInt8(ascii: "}")) { return members }
         repeat {
+            _ = peek()
+            let start = position
             let key = try string()
             try expect(UInt8(ascii: ":"))
-            // Foundation takes the first of two, Go the last: such a document means one image here and another one there.
-            guard members.updateValue(try value(depth: depth + 1), forKey: key) == nil else { throw failure("a key that is there twice") }
+            // JSON leaves open what that means, and readers differ.
+            guard members.updateValue(try value(depth: depth + 1), forKey: key) == nil else {
+                throw Failure(reason: "the key \(key.prefix(80).debugDescription) is there twice, again", offset: start)
+            }
         } while accept(UInt8(ascii: ","))
         try expect(UInt8(ascii: "}"))
         return members

@@ -63,7 +63,7 @@ extension RegistryClient {
         do {
             document = try Documents.decode(JSONValue.self, from: bytes, what: "manifest")
         } catch {
-            throw .badAnswer(host: endpoint.name, what: reference.description, reason: "not a manifest but something that is no JSON")
+            throw .badAnswer(host: endpoint.name, what: reference.description, reason: error.description)
         }
         let header = head["content-type"]?.split(separator: ";").first.map { $0.trimmingSpaces() }
         for type in [document["mediaType"]?.string, header] {

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import OCI
 
 /// Manifests, indexes, configurations, and any JSON that is rewritten.
@@ -16,21 +17,16 @@ enum DocumentSurface {
         try compare(document)
     }
 
-    // Documents without a schema are read by a parser of ours, those with one by Foundation's: what ours takes must mean the same to both.
-    // Foundation takes more: commas behind the last member, keys that are there twice, UTF-16 and UTF-32.
+    // What our parser takes must mean the same to Foundation's, which takes more: commas behind the last member, keys that are there twice,
+    // UTF-16 and UTF-32.
     private static func compare(_ bytes: [UInt8]) throws {
         func parse(_ bytes: [UInt8]) throws -> JSONValue { try Documents.decode(JSONValue.self, from: bytes, what: "fuzz") }
         guard let ours = try accepted({ try parse(bytes) }) else { return }
-        let theirs = try accepted { try foundation(JSONValue.self, bytes) }
+        let theirs = try accepted { try JSONDecoder().decode(FoundationValue.self, from: Data(bytes)).value }
         try promise(theirs.map { agree(ours, $0) } == true, "two parsers read the same: \(ours), \(String(describing: theirs))")
         let written = try accepted { try Documents.encode(ours) }
         guard let written, written.count <= Documents.maximumSize else { return }
         try promise(try accepted { try parse(written) } == ours, "a document written again is the same")
-    }
-
-    /// The generic decoder, which the overload for `JSONValue` hides.
-    private static func foundation<Document: Decodable>(_ type: Document.Type, _ bytes: [UInt8]) throws -> Document {
-        try Documents.decode(type, from: bytes, what: "fuzz")
     }
 
     /// Whether two documents mean the same. Beyond the precision of Double, Foundation cuts fractions off where ours rounds.
@@ -58,7 +54,33 @@ enum DocumentSurface {
         guard let written = try accepted({ try Documents.encode(document) }) else { return document }
         let again = try accepted { try Documents.decode(type, from: written, what: "fuzz") }
         try promise(again == document || written.count > Documents.maximumSize, "a document written again is the same")
+        let theirs = try accepted { try JSONDecoder().decode(type, from: Data(written)) }
+        try promise(theirs == document, "two decoders make the same document")
         return document
+    }
+}
+
+/// Any JSON as Foundation reads it, which has to be asked for one type after another.
+private struct FoundationValue: Decodable {
+    let value: JSONValue
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            value = .null
+        } else if let truth = try? container.decode(Bool.self) {
+            value = .bool(truth)
+        } else if let integer = try? container.decode(Int64.self) {
+            value = .integer(integer)
+        } else if let number = try? container.decode(Double.self) {
+            value = .number(number)
+        } else if let text = try? container.decode(String.self) {
+            value = .string(text)
+        } else if let elements = try? container.decode([FoundationValue].self) {
+            value = .array(elements.map(\.value))
+        } else {
+            value = .object(try container.decode([String: FoundationValue].self).mapValues(\.value))
+        }
     }
 }
 
