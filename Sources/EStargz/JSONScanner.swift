@@ -48,14 +48,19 @@ struct JSONScanner {
         guard isAtEnd else { throw failure("unexpected bytes after the document") }
     }
 
-    /// Walks an object's members; `member` gets the raw key bytes and must consume the value.
+    /// Walks an object's members; `member` gets the key's bytes, escapes resolved, and must consume the value.
     mutating func object(_ member: (inout JSONScanner, UnsafeRawBufferPointer) throws(FormatError) -> Void) throws(FormatError) {
         try expect(UInt8(ascii: "{"))
         if try accept(UInt8(ascii: "}")) { return }
         repeat {
-            let key = try rawString()
+            let (key, hasEscapes) = try scanString()
             try expect(UInt8(ascii: ":"))
-            try member(&self, key)
+            if hasEscapes {
+                guard let text = JSONEscapes.resolve(key) else { throw failure("invalid escape in a text") }
+                try Array(text.utf8).withUnsafeBytes { key in Result { () throws(FormatError) in try member(&self, key) } }.get()
+            } else {
+                try member(&self, key)
+            }
         } while try accept(UInt8(ascii: ","))
         try expect(UInt8(ascii: "}"))
     }
@@ -84,15 +89,20 @@ struct JSONScanner {
     }
 
     /// The bytes between the quotes, escapes not resolved.
-    mutating func rawString() throws(FormatError) -> UnsafeRawBufferPointer {
+    mutating func rawString() throws(FormatError) -> UnsafeRawBufferPointer { try scanString().bytes }
+
+    private mutating func scanString() throws(FormatError) -> (bytes: UnsafeRawBufferPointer, hasEscapes: Bool) {
         try expect(UInt8(ascii: "\""))
         let start = position
+        var hasEscapes = false
         while position < bytes.count {
             switch bytes[position] {
             case UInt8(ascii: "\""):
                 position += 1
-                return UnsafeRawBufferPointer(rebasing: bytes[start..<position - 1])
-            case UInt8(ascii: "\\"): position += 2
+                return (UnsafeRawBufferPointer(rebasing: bytes[start..<position - 1]), hasEscapes)
+            case UInt8(ascii: "\\"):
+                hasEscapes = true
+                position += 2
             case 0..<0x20: throw failure("control character in a text")
             default: position += 1
             }
@@ -103,8 +113,8 @@ struct JSONScanner {
 
     mutating func string() throws(FormatError) -> String {
         if try acceptNull() { return "" }
-        let raw = try rawString()
-        guard raw.contains(UInt8(ascii: "\\")) else { return String(decoding: raw, as: UTF8.self) }
+        let (raw, hasEscapes) = try scanString()
+        guard hasEscapes else { return String(decoding: raw, as: UTF8.self) }
         guard let text = JSONEscapes.resolve(raw) else { throw failure("invalid escape in a text") }
         return text
     }

@@ -1,10 +1,11 @@
 internal import Digests
 internal import FoundationEssentials
-internal import Glibc
 
 /// Reads a TOC's JSON (eStargz specification, "TOC").
 ///
-/// Says nothing about whether the entries make sense together: names, parents and chunk tables are judged when the TOC is compiled.
+/// Says nothing about whether the entries make sense together: names, parents and chunk tables are judged when the TOC is compiled. But it
+/// means the same to every reader or is refused: a key that is twice in an object (Go takes the last, and of `entries` both mixed), or in two
+/// spellings that Go takes for one, is an error.
 public enum TOCParser {
     /// Largest TOC JSON that is accepted, in bytes: about two million entries. Callers check before they fetch or inflate.
     public static let maximumSize = 512 << 20
@@ -18,16 +19,15 @@ public enum TOCParser {
         // An entry takes about 250 bytes of JSON; a wrong guess costs a reallocation, never memory beyond the input's size.
         toc.entries.reserveCapacity(min(json.count / 250, maximumEntries))
         var scanner = JSONScanner(json)
-        try scanner.object { scanner, key throws(FormatError) in
-            if key.equals("version") {
-                toc.version = Int(try scanner.integer())
-            } else if key.equals("entries") {
+        _ = try members(&scanner) { scanner, field throws(FormatError) in
+            switch field {
+            case .version: toc.version = Int(try scanner.integer())
+            case .entries:
                 try scanner.array { scanner throws(FormatError) in
                     guard toc.entries.count < maximumEntries else { throw scanner.failure("more than \(maximumEntries) entries") }
                     toc.entries.append(try entry(&scanner))
                 }
-            } else {
-                try scanner.skipValue()
+            default: try scanner.skipValue()
             }
         }
         try scanner.expectEnd()
@@ -35,81 +35,60 @@ public enum TOCParser {
         return toc
     }
 
+    /// Walks an object's members; those that are not known are passed over.
+    ///
+    /// - Returns: which ones it had.
+    private static func members(
+        _ scanner: inout JSONScanner, _ member: (inout JSONScanner, TOCField) throws(FormatError) -> Void
+    ) throws(FormatError) -> TOCFieldSet {
+        var seen = TOCFieldSet()
+        try scanner.object { scanner, key throws(FormatError) in
+            guard let field = TOCField.of(key) else { return try scanner.skipValue() }
+            guard seen.insert(field) else {
+                throw scanner.failure("the key \"\(String(decoding: key, as: UTF8.self))\" is there twice")
+            }
+            try member(&scanner, field)
+        }
+        return seen
+    }
+
     private static func entry(_ scanner: inout JSONScanner) throws(FormatError) -> TOCEntry {
         var entry = TOCEntry(name: "", kind: .regular)
-        var hasKind = false
-        try scanner.object { scanner, key throws(FormatError) in
-            if key.equals("type") {
-                entry.kind = try kind(&scanner)
-                hasKind = true
-            } else if try !number(key, &scanner, &entry) {
-                try other(key, &scanner, &entry)
-            }
-        }
-        guard hasKind else { throw .entry(name: entry.name, "has no type") }
+        let fields = try members(&scanner) { scanner, field throws(FormatError) in try set(field, of: &entry, &scanner) }
+        guard fields.contains(.type) else { throw .entry(name: entry.name, "has no type") }
         return entry
+    }
+
+    private static func set(_ field: TOCField, of entry: inout TOCEntry, _ scanner: inout JSONScanner) throws(FormatError) {
+        switch field {
+        case .type: entry.kind = try kind(&scanner)
+        case .name: entry.name = try scanner.string()
+        case .linkName: entry.linkName = try scanner.string()
+        case .userName: entry.userName = try scanner.string()
+        case .groupName: entry.groupName = try scanner.string()
+        case .mode: entry.mode = try scanner.integer()
+        case .uid: entry.uid = try scanner.integer()
+        case .gid: entry.gid = try scanner.integer()
+        case .modificationTime: entry.modificationTime = try time(&scanner)
+        case .xattrs: entry.xattrs = try xattrs(&scanner)
+        case .size: entry.size = try scanner.integer()
+        case .offset: entry.offset = try scanner.integer()
+        case .innerOffset: entry.innerOffset = try scanner.integer()
+        case .digest: entry.digest = try digest(&scanner)
+        case .chunkOffset: entry.chunkOffset = try scanner.integer()
+        case .chunkSize: entry.chunkSize = try scanner.integer()
+        case .chunkDigest: entry.chunkDigest = try digest(&scanner)
+        case .deviceMajor: entry.deviceMajor = try scanner.integer()
+        case .deviceMinor: entry.deviceMinor = try scanner.integer()
+        case .linkCount: entry.linkCount = try scanner.integer()
+        case .version, .entries: try scanner.skipValue()
+        }
     }
 
     private static func kind(_ scanner: inout JSONScanner) throws(FormatError) -> TOCEntry.Kind {
         let raw = try scanner.rawString()
         for kind in TOCEntry.Kind.allCases where raw.elementsEqual(kind.name.utf8) { return kind }
         throw scanner.failure("unknown entry type \"\(String(decoding: raw.prefix(40), as: UTF8.self))\"")
-    }
-
-    /// Fields that are whole numbers; false when the key is none of them.
-    private static func number(
-        _ key: UnsafeRawBufferPointer, _ scanner: inout JSONScanner, _ entry: inout TOCEntry
-    ) throws(FormatError) -> Bool {
-        if key.equals("size") {
-            entry.size = try scanner.integer()
-        } else if key.equals("mode") {
-            entry.mode = try scanner.integer()
-        } else if key.equals("uid") {
-            entry.uid = try scanner.integer()
-        } else if key.equals("gid") {
-            entry.gid = try scanner.integer()
-        } else if key.equals("offset") {
-            entry.offset = try scanner.integer()
-        } else if key.equals("innerOffset") {
-            entry.innerOffset = try scanner.integer()
-        } else if key.equals("chunkOffset") {
-            entry.chunkOffset = try scanner.integer()
-        } else if key.equals("chunkSize") {
-            entry.chunkSize = try scanner.integer()
-        } else if key.equals("devMajor") {
-            entry.deviceMajor = try scanner.integer()
-        } else if key.equals("devMinor") {
-            entry.deviceMinor = try scanner.integer()
-        } else if key.equals("NumLink") {
-            entry.linkCount = try scanner.integer()
-        } else {
-            return false
-        }
-        return true
-    }
-
-    private static func other(
-        _ key: UnsafeRawBufferPointer, _ scanner: inout JSONScanner, _ entry: inout TOCEntry
-    ) throws(FormatError) {
-        if key.equals("name") {
-            entry.name = try scanner.string()
-        } else if key.equals("linkName") {
-            entry.linkName = try scanner.string()
-        } else if key.equals("userName") {
-            entry.userName = try scanner.string()
-        } else if key.equals("groupName") {
-            entry.groupName = try scanner.string()
-        } else if key.equals("digest") {
-            entry.digest = try digest(&scanner)
-        } else if key.equals("chunkDigest") {
-            entry.chunkDigest = try digest(&scanner)
-        } else if key.equals("modtime") {
-            entry.modificationTime = try time(&scanner)
-        } else if key.equals("xattrs") {
-            entry.xattrs = try xattrs(&scanner)
-        } else {
-            try scanner.skipValue()
-        }
     }
 
     private static func digest(_ scanner: inout JSONScanner) throws(FormatError) -> Digest? {
@@ -135,19 +114,14 @@ public enum TOCParser {
         var xattrs: [String: [UInt8]] = [:]
         if try scanner.acceptNull() { return xattrs }
         try scanner.object { scanner, key throws(FormatError) in
-            guard let name = JSONEscapes.resolve(key) else { throw scanner.failure("invalid escape in a text") }
+            let name = String(decoding: key, as: UTF8.self)
             guard let value = Data(base64Encoded: try scanner.string()) else {
                 throw scanner.failure("xattr \"\(name.prefix(80))\" is not base64")
             }
-            xattrs[name] = [UInt8](value)
+            guard xattrs.updateValue([UInt8](value), forKey: name) == nil else {
+                throw scanner.failure("xattr \"\(name.prefix(80))\" is there twice")
+            }
         }
         return xattrs
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    fileprivate func equals(_ word: StaticString) -> Bool {
-        guard count == word.utf8CodeUnitCount, let base = baseAddress else { return false }
-        return memcmp(base, word.utf8Start, count) == 0
     }
 }

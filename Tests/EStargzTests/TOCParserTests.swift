@@ -61,6 +61,36 @@ struct TOCParserTests {
         #expect(throws: FormatError.self) { try parse(json) }
     }
 
+    private static func entry(_ members: String) -> String {
+        "{\"version\":1,\"entries\":[{\"type\":\"reg\",\"name\":\"a\",\"size\":7\(members)}]}"
+    }
+
+    @Test(
+        "a key that Go would take twice is refused, for then two readers see two trees",
+        arguments: [
+            entry(",\"size\":8"), entry(",\"Size\":8"), entry(",\"s\\u0069ze\":8"), entry(",\"\u{17f}ize\":8"), entry(",\"SI\\u005aE\":8"),
+            entry(",\"uid\":1,\"uid\":1"), entry(",\"chunkSize\":1,\"chun\u{212a}Size\":1"), entry(",\"xattrs\":{\"user.a\":\"\",\"user.a\":\"AA==\"}"),
+            entry(",\"xattrs\":{\"user.a\":\"\",\"user.\\u0061\":\"AA==\"}"), entry(",\"type\":\"reg\""),
+            entry(",\"digest\":\"\",\"dige\u{17f}t\":\"\""), entry(",\"NumLink\":1,\"numlin\u{212a}\":1"),
+            "{\"version\":1,\"version\":1,\"entries\":[]}", "{\"version\":1,\"entries\":[],\"entr\\u0069es\":[]}",
+            "{\"version\":1,\"Entries\":[],\"entrie\u{17f}\":[]}",
+        ])
+    func twice(json: String) {
+        let error = #expect(throws: FormatError.self) { try parse(json) }
+        #expect(error?.description.contains("is there twice at byte") == true, "\(error?.description ?? "")")
+    }
+
+    @Test("keys are read as Go reads them: escapes resolved, case ignored; unknown ones and names of attributes are what they are")
+    func keys() throws {
+        let toc = try parse(
+            Self.entry(
+                ",\"\\u006dode\":5,\"UID\":6,\"lin\u{212a}Name\":\"l\",\"sizes\":8,\"si\u{e9}\":9,\"endOffset\":1,\"endOffset\":2,"
+                    + "\"xattrs\":{\"user.A\":\"\",\"user.a\":\"\"}"))
+        let entry = try #require(toc.entries.first)
+        #expect((entry.size, entry.mode, entry.uid, entry.linkName) == (7, 5, 6, "l"))
+        #expect(Set(entry.xattrs.keys) == ["user.A", "user.a"])
+    }
+
     @Test("a TOC cut anywhere is refused and never crashes")
     func cut() throws {
         let whole = TOCSerializer.json(TOC(entries: [TOCEntry(name: "a", kind: .directory), TOCEntry(name: "a/b", kind: .fifo)]))
