@@ -7,11 +7,14 @@ internal import Tar
 ///
 /// Whiteouts become devices 0:0 and opaque marks an attribute (kernel documentation, "overlayfs"; OCI image specification, "layer.md").
 /// Paths are resolved inside the tree only. Directories get their attributes last, so that no later entry changes their times.
+///
+/// They are remembered by what they are and not by their paths: links among a layer's directories lead to one by several, and what a path
+/// leads to in the end may be another thing.
 final class LayerTreeWriter {
     private let tree: RootedDirectory
     private let layer: Digest
-    private var directories: [[UInt8]: RootedDirectory.Attributes] = [:]
-    /// Names that this layer hides in lower ones.
+    private var directories: [RootedDirectory.Identity: (path: [UInt8], attributes: RootedDirectory.Attributes)] = [:]
+    /// Paths that this layer hides in lower ones. A directory that has one in the end is opaque, wherever in the archive the whiteout was.
     private var whiteouts: Set<[UInt8]> = []
 
     private static let whiteoutPrefix = Array(".wh.".utf8)
@@ -29,13 +32,16 @@ final class LayerTreeWriter {
         while let entry = try reader.next() {
             let path = try normalized(entry.nameBytes, entry)
             if LayerTreeWriter.formatNames.contains(path) { continue }
-            if try !writeMark(path) { try write(entry, path, reader) }
+            if try !writeMark(entry, path) { try write(entry, path, reader) }
         }
-        for (path, attributes) in directories { try tree.setAttributes(attributes, path) }
+        for (identity, (path, attributes)) in directories where try tree.identity(ofDirectory: path) == identity {
+            try tree.setAttributes(attributes, path)
+        }
+        for path in whiteouts where try tree.identity(ofDirectory: path) != nil { try makeOpaque(path) }
     }
 
     /// Handles whiteouts and opaque marks; false for any other entry.
-    private func writeMark(_ path: [UInt8]) throws -> Bool {
+    private func writeMark(_ entry: TarEntry, _ path: [UInt8]) throws -> Bool {
         let slash = path.lastIndex(of: UInt8(ascii: "/"))
         let parent = Array(path[..<(slash ?? 0)])
         let name = Array(path[(slash.map { $0 + 1 } ?? 0)...])
@@ -47,19 +53,19 @@ final class LayerTreeWriter {
         let hidden = Array(name.dropFirst(LayerTreeWriter.whiteoutPrefix.count))
         // `.wh..wh.plnk` and its like are aufs' own notes; an empty name hides nothing.
         guard !hidden.isEmpty, !hidden.starts(with: LayerTreeWriter.whiteoutPrefix) else { return true }
-        let target = parent + (parent.isEmpty ? [] : [UInt8(ascii: "/")]) + hidden
-        whiteouts.insert(target)
-        // A whiteout is about lower layers only: what this layer has of that name stays, and covers the lower one.
-        switch try tree.kind(target) {
-        case S_IFDIR: try makeOpaque(target)
-        case nil: try tree.make(.character(major: 0, minor: 0), target)
-        default: break
+        let dot = UInt8(ascii: ".")
+        guard hidden != [dot], hidden != [dot, dot] else {
+            throw refused(entry, "it removes the directory that it is in, or the one above")
         }
+        let target = parent + (parent.isEmpty ? [] : [UInt8(ascii: "/")]) + hidden
+        // A whiteout is about lower layers only: what this layer has of that name stays, and covers the lower one.
+        if try tree.kind(target) == nil { try tree.make(.character(major: 0, minor: 0), target) }
+        whiteouts.insert(target)
         return true
     }
 
     private func makeOpaque(_ path: [UInt8]) throws(HostError) {
-        try tree.makeDirectory(path)
+        try tree.makeDirectories(path)
         try tree.setXattr(LayerTreeWriter.opaqueAttribute, Array("y".utf8), path)
     }
 
@@ -67,12 +73,10 @@ final class LayerTreeWriter {
         let attributes = try attributes(entry)
         if entry.kind == .directory {
             try tree.makeDirectory(path)
-            if whiteouts.contains(path) { try makeOpaque(path) }
-            directories[path] = attributes
+            if let identity = try tree.identity(ofDirectory: path) { directories[identity] = (path, attributes) }
             return
         }
         guard !path.isEmpty else { throw refused(entry, "the root of a layer is a directory") }
-        forgetDirectories(below: path)
         switch entry.kind {
         case .regular: try writeFile(path, reader)
         case .hardlink: return try tree.makeHardLink(path, to: normalized(entry.linkNameBytes, entry))
@@ -92,13 +96,6 @@ final class LayerTreeWriter {
         defer { close(file) }
         let name = String(decoding: path, as: UTF8.self)
         while try reader.withPayload(atMost: 1 << 20, { try FileDescriptors.write($0, to: file, path: name) }) != nil {}
-    }
-
-    /// A directory that something else replaces is none any more, nor are those in it.
-    private func forgetDirectories(below path: [UInt8]) {
-        guard directories[path] != nil else { return }
-        let prefix = path + [UInt8(ascii: "/")]
-        directories = directories.filter { $0.key != path && !$0.key.starts(with: prefix) }
     }
 
     private func attributes(_ entry: TarEntry) throws(ContainerError) -> RootedDirectory.Attributes {

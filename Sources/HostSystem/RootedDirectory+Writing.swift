@@ -39,6 +39,25 @@ extension RootedDirectory {
         case block(major: UInt32, minor: UInt32)
     }
 
+    /// What tells a directory from all others, by whatever path it is found.
+    public struct Identity: Hashable, Sendable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    /// The directory that a path leads to, links on the way followed inside; nil when there is none, or a link in its place.
+    public func identity(ofDirectory path: [UInt8]) throws(HostError) -> Identity? {
+        let directory = openInside(path, STARLING_O_PATH | O_DIRECTORY | O_NOFOLLOW)
+        guard directory >= 0 else {
+            if [ENOENT, ENOTDIR, ELOOP].contains(errno) { return nil }
+            throw .last("open directory", place(path))
+        }
+        defer { close(directory) }
+        var facts = stat()
+        guard fstat(directory, &facts) == 0 else { throw .last("look up", place(path)) }
+        return Identity(device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino))
+    }
+
     /// Makes a directory (its parents too) unless there is one; anything else of that name is replaced.
     public func makeDirectory(_ path: [UInt8]) throws(HostError) {
         guard try !RootedDirectory.components(path).isEmpty else { return }
@@ -63,16 +82,16 @@ extension RootedDirectory {
         return file
     }
 
-    /// Makes a link, pipe or device, replacing what has its name.
+    /// Makes a link, pipe or device, replacing what has its name. Pipes and devices have no permissions until they are set.
     public func make(_ special: Special, _ path: [UInt8]) throws(HostError) {
         try remove(path)
         let (parent, name) = try parent(of: path)
         let result = CString(name).withPointer { name in
             switch special {
             case .symbolicLink(let target): CString(target).withPointer { symlinkat($0, parent, name) }
-            case .fifo: mknodat(parent, name, S_IFIFO | 0o600, 0)
-            case .character(let major, let minor): mknodat(parent, name, S_IFCHR | 0o600, starling_make_device(major, minor))
-            case .block(let major, let minor): mknodat(parent, name, S_IFBLK | 0o600, starling_make_device(major, minor))
+            case .fifo: mknodat(parent, name, S_IFIFO, 0)
+            case .character(let major, let minor): mknodat(parent, name, S_IFCHR, starling_make_device(major, minor))
+            case .block(let major, let minor): mknodat(parent, name, S_IFBLK, starling_make_device(major, minor))
             }
         }
         guard result == 0 else { throw .last("create", place(path)) }
@@ -121,7 +140,10 @@ extension RootedDirectory {
         }
         try setXattrs(attributes.xattrs, parent, name, path)
         if let permissions = attributes.permissions {
-            guard text.withPointer({ fchmodat(parent, $0, permissions, 0) }) == 0 else { throw .last("set the mode of", place(path)) }
+            // Without the flag a link in the last place would lead to a file of the host.
+            guard text.withPointer({ fchmodat(parent, $0, permissions, AT_SYMLINK_NOFOLLOW) }) == 0 else {
+                throw .last("set the mode of", place(path))
+            }
         }
         var times = [timespec(), timespec()]
         for index in times.indices {

@@ -63,9 +63,10 @@ public final class RootedDirectory {
     }
 
     /// Makes a directory and its missing parents, mode 0755, links followed inside.
-    public func makeDirectories(_ path: String) throws(HostError) {
-        close(try openDirectory(Array(path.utf8)))
-    }
+    public func makeDirectories(_ path: String) throws(HostError) { try makeDirectories(Array(path.utf8)) }
+
+    /// The same for a path of bytes.
+    public func makeDirectories(_ path: [UInt8]) throws(HostError) { close(try openDirectory(path)) }
 
     // MARK: - For the writing half
 
@@ -104,7 +105,8 @@ public final class RootedDirectory {
         return components
     }
 
-    private func openInside(_ path: [UInt8], _ flags: Int32) -> Int32 {
+    /// Opens what a path leads to; -1 and `errno` where that fails.
+    func openInside(_ path: [UInt8], _ flags: Int32) -> Int32 {
         let relative = path.drop { $0 == UInt8(ascii: "/") }
         let text = (relative.isEmpty ? [UInt8(ascii: ".")] : Array(relative)) + [0]
         return text.withUnsafeBytes { bytes in

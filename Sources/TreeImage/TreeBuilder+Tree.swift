@@ -50,8 +50,8 @@ extension TreeBuilder {
         guard node.entry >= 0 else { return EROFSTree.Node(mode: 0o040755) }
         let entry = toc.entries[Int(node.entry)]
         var result = EROFSTree.Node(mode: TreeBuilder.type(node.kind) | UInt16(truncatingIfNeeded: entry.mode & 0o7777))
-        result.uid = UInt32(truncatingIfNeeded: entry.uid)
-        result.gid = UInt32(truncatingIfNeeded: entry.gid)
+        result.uid = TreeBuilder.owner(entry.uid)
+        result.gid = TreeBuilder.owner(entry.gid)
         result.mtimeSeconds = entry.modificationTime?.seconds ?? 0
         result.mtimeNanoseconds = entry.modificationTime?.nanoseconds ?? 0
         guard !node.isWhiteout else {
@@ -69,6 +69,9 @@ extension TreeBuilder {
         }
         return result
     }
+
+    // To chown(2) the highest number means "leave it", so that unpacking such files leaves them to root.
+    private static func owner(_ id: Int64) -> UInt32 { id == Int64(UInt32.max) ? 0 : UInt32(truncatingIfNeeded: id) }
 
     /// What a node has beside its fixed fields: a link's target, extended attributes.
     private func addDetails(of node: Node, to number: Int, in tree: inout EROFSTree) throws(EROFSError) {

@@ -27,6 +27,8 @@ struct TreeBuilder {
     private(set) var names: NameTable
     /// Hard links whose targets were not there yet. A node of their own keeps their places, so that all that comes after them meets them.
     private var laterLinks: [(record: Int, node: Int32)] = []
+    /// Entries that hide paths in lower layers. A directory that has one of these paths in the end is opaque, wherever in the TOC it was.
+    private var whiteouts: [Int] = []
     // Entries of one directory follow each other: the last directory is remembered.
     private var lastDirectory: (path: [ArraySlice<UInt8>], node: Int32) = ([], 0)
 
@@ -43,6 +45,12 @@ struct TreeBuilder {
     mutating func build() throws(TreeImageError) {
         for index in toc.entries.indices where toc.entries[index].kind != .chunk { try add(index) }
         for link in laterLinks { try resolve(link) }
+        for index in whiteouts {
+            var path = try TreeBuilder.components(toc.entries[index].name)
+            path.append(path.removeLast().dropFirst(TreeBuilder.whiteoutPrefix.count))
+            guard let record = find(path), case let node = Int(names.records[record].node), nodes[node].kind == .directory else { continue }
+            nodes[node].isOpaque = true
+        }
     }
 
     /// Lets a later link's name, unless another entry has taken it, lead to the link's target.
@@ -66,9 +74,12 @@ struct TreeBuilder {
 
     /// The record of the name that a hard link names; nil while there is none.
     private func target(of link: TOCEntry) throws(TreeImageError) -> Int? {
-        guard let record = try find(link.linkName), case let node = nodes[Int(names.records[record].node)], node.kind != .directory,
-            !node.isWhiteout
-        else { return nil }
+        guard let record = find(try TreeBuilder.components(link.linkName)), case let node = nodes[Int(names.records[record].node)],
+            node.kind != .directory
+        else {
+            return nil
+        }
+        guard !node.isWhiteout else { throw .entry(path: link.name, "hard link to \"\(link.linkName)\", which the layer removes") }
         return record
     }
 
@@ -81,23 +92,21 @@ struct TreeBuilder {
             nodes[0].entry = Int32(index)
             return
         }
-        if path.count == 1, TOC.isInternalName(String(decoding: name, as: UTF8.self)) { return }
+        if path.count == 1 && TOC.isInternalName(String(decoding: name, as: UTF8.self)) || TreeBuilder.isNote(name) { return }
         let parent = try directory(path.dropLast(), of: entry.name)
         if name.starts(with: TreeBuilder.whiteoutPrefix) {
-            return try whiteout(name.dropFirst(TreeBuilder.whiteoutPrefix.count), parent, index)
+            let hidden = name.dropFirst(TreeBuilder.whiteoutPrefix.count)
+            return try whiteout(hidden, parent, index)
         }
         if entry.kind == .hardlink {
             return try addLink(index, name, parent)
         }
-        var isOpaque = false
-        if entry.kind == .directory, let existing = record(name, parent), case let node = Int(names.records[existing].node) {
-            if nodes[node].kind == .directory {
-                nodes[node].entry = Int32(index)
-                return
-            }
-            isOpaque = nodes[node].isWhiteout
+        let existing = record(name, parent)
+        if let existing, entry.kind == .directory, case let node = Int(names.records[existing].node), nodes[node].kind == .directory {
+            nodes[node].entry = Int32(index)
+            return
         }
-        place(name, parent, try append(Node(entry: Int32(index), kind: entry.kind, isOpaque: isOpaque)))
+        place(name, parent, try append(Node(entry: Int32(index), kind: entry.kind)))
     }
 
     private mutating func addLink(_ index: Int, _ name: ArraySlice<UInt8>, _ parent: Int32) throws(TreeImageError) {
@@ -109,6 +118,12 @@ struct TreeBuilder {
         }
     }
 
+    /// Whether a name is one of aufs' own notes in a layer, `.wh..wh.plnk` and its like, or a whiteout of nothing: neither means a file.
+    private static func isNote(_ name: ArraySlice<UInt8>) -> Bool {
+        guard name.starts(with: whiteoutPrefix), case let hidden = name.dropFirst(whiteoutPrefix.count) else { return false }
+        return hidden.isEmpty || hidden.starts(with: whiteoutPrefix) && !hidden.elementsEqual(opaqueSuffix)
+    }
+
     private mutating func append(_ node: Node) throws(TreeImageError) -> Int32 {
         guard nodes.count < maximumNodes else { throw .tree("the layer has more than \(maximumNodes) files") }
         nodes.append(node)
@@ -118,22 +133,17 @@ struct TreeBuilder {
     private static let whiteoutPrefix = Array(".wh.".utf8)
     private static let opaqueSuffix = Array(".wh..opq".utf8)
 
-    // `.wh..wh..opq` makes its directory opaque; other names of that kind are bookkeeping of aufs; a real entry of the same name wins, and
-    // where that is a directory it still hides the lower one.
+    // `.wh..wh..opq` makes its directory opaque; over a whiteout a real entry of the name wins.
     private mutating func whiteout(_ name: ArraySlice<UInt8>, _ parent: Int32, _ index: Int) throws(TreeImageError) {
-        if name.elementsEqual(TreeBuilder.opaqueSuffix) {
+        guard !name.elementsEqual(TreeBuilder.opaqueSuffix) else {
             nodes[Int(parent)].isOpaque = true
-        } else if !name.starts(with: TreeBuilder.whiteoutPrefix), !name.isEmpty {
-            if let existing = record(name, parent) {
-                let node = Int(names.records[existing].node)
-                if nodes[node].kind == .directory { nodes[node].isOpaque = true }
-                return
-            }
-            guard !TreeBuilder.dots.contains(Array(name)) else {
-                throw .entry(path: toc.entries[index].name, "a whiteout of \".\" or \"..\"")
-            }
-            place(name, parent, try append(Node(entry: Int32(index), kind: .character, isWhiteout: true)))
+            return
         }
+        guard !TreeBuilder.dots.contains(Array(name)) else {
+            throw .entry(path: toc.entries[index].name, "a whiteout of \".\" or \"..\"")
+        }
+        whiteouts.append(index)
+        if record(name, parent) == nil { place(name, parent, try append(Node(entry: Int32(index), kind: .character, isWhiteout: true))) }
     }
 
     private static let dots = [[UInt8(ascii: ".")], [UInt8(ascii: "."), UInt8(ascii: ".")]]
@@ -162,8 +172,8 @@ struct TreeBuilder {
             if let found = record(name, node) {
                 let next = names.records[found].node
                 if nodes[Int(next)].isWhiteout {
-                    // The whiteout hides what lies below; what this layer puts there is real.
-                    nodes[Int(next)] = Node(entry: -1, kind: .directory, isOpaque: true)
+                    // What this layer puts there is real.
+                    nodes[Int(next)] = Node(entry: -1, kind: .directory)
                 }
                 guard nodes[Int(next)].kind == .directory else {
                     throw .entry(path: entry, "its parent \"\(String(decoding: name, as: UTF8.self))\" is not a directory")
@@ -180,10 +190,10 @@ struct TreeBuilder {
     }
 
     /// The record of a path's last name; nil for the root too.
-    private func find(_ path: String) throws(TreeImageError) -> Int? {
+    private func find(_ path: [ArraySlice<UInt8>]) -> Int? {
         var node: Int32 = 0
         var last: Int?
-        for name in try TreeBuilder.components(path) {
+        for name in path {
             guard let found = record(name, node) else { return nil }
             node = names.records[found].node
             last = found

@@ -135,6 +135,7 @@ struct LayerUnpackerTests {
         "a path that leads out of the layer is refused and nothing is left",
         arguments: [
             "add('../evil')", "add('a/../../evil')", "folder('..')", "add('hard', tarfile.LNKTYPE, link='../../../etc/passwd')",
+            "add('a/.wh..')", "add('a/.wh...')", "add('.wh..')",
         ])
     func escapes(entries: String) throws {
         #expect(throws: ContainerError.self) { try unpack(entries) }
@@ -186,6 +187,41 @@ struct LayerUnpackerTests {
         #expect(listing.files["x"]?.size == 10 && listing.files["x/inner"] == nil)
         #expect(listing.files["y"].map { $0.mode & S_IFMT } == S_IFDIR && listing.files["y"]?.modified == 1_500_000_000 * 1_000_000_000)
         #expect(listing.files["dir"].map { $0.mode & 0o777 } == 0o700 && listing.files["dir"]?.modified == 1_400_000_000 * 1_000_000_000)
+    }
+
+    @Test("attributes of a directory are never set on what a link in its place leads to")
+    func replacedDirectories() throws {
+        let outside = directory.path + "/outside"
+        try Files.makeDirectories(outside, mode: 0o700)
+        // The link comes by another path than the directory did.
+        let listing = try unpack(
+            """
+            folder('a'); folder('a/b', mode=0o777, mtime=1500000000); add('c', tarfile.SYMTYPE, link='a')
+            add('c/b', tarfile.SYMTYPE, link='\(outside)')
+            folder('d/e', mode=0o777); add('f', tarfile.SYMTYPE, link='d'); add('f/e', text='x', mode=0o600)
+            folder('g', mode=0o700); add('h', tarfile.SYMTYPE, link='g'); folder('h/.', mode=0o711)
+            """)
+        #expect(try TreeListing(outside).files["."].map { $0.mode & 0o7777 } == 0o700)
+        #expect(listing.files["a/b"]?.content == outside)
+        #expect(listing.files["d/e"].map { $0.mode & 0o7777 } == 0o600)
+    }
+
+    @Test("a directory that only a mark implies is like any that is implied: everybody may enter it")
+    func impliedByMark() throws {
+        let listing = try unpack("add('e/.wh..wh..opq'); add('f/.wh.x'); add('g/h')")
+        for name in ["e", "f", "g"] { #expect(listing.files[name].map { $0.mode & 0o7777 } == 0o755, "\(name)") }
+    }
+
+    @Test("a directory hides the lower one wherever its whiteout stands, and by whatever path it was whited out")
+    func whitedOutDirectories() throws {
+        let listing = try unpack(
+            """
+            add('a/.wh.x'); add('a/x', text='file'); folder('a/x')
+            add('real/.wh.x'); add('link', tarfile.SYMTYPE, link='real'); folder('link/x')
+            folder('b'); add('b/.wh.x'); add('b', text='file'); folder('b'); folder('b/x')
+            """)
+        let opaque = listing.files.filter { $0.value.xattrs["trusted.overlay.opaque"] != nil }.keys.sorted()
+        #expect(opaque == ["a/x", "b/x", "real/x"])
     }
 
     @Test("an image cannot set overlayfs' own attributes, and the files of the eStargz format are not shown")

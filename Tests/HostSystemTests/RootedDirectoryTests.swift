@@ -101,6 +101,22 @@ struct RootedDirectoryTests {
         #expect(listing.files["link"]?.uid == 99)
     }
 
+    @Test("permissions are never set on what a link leads to, and a directory is known by what it is, not by its path")
+    func attributesThroughLinks() throws {
+        try requireRoot()
+        try root.make(.symbolicLink(target: bytes(outside)), bytes("out"))
+        let attributes = RootedDirectory.Attributes(uid: 0, gid: 0, permissions: 0o777, modified: (5, 0), xattrs: [:])
+        let error = #expect(throws: HostError.self) { try root.setAttributes(attributes, bytes("out")) }
+        #expect(error?.code == EOPNOTSUPP)
+        #expect(try TreeListing(outside).files["."].map { $0.mode & 0o777 } == 0o755)
+        try root.makeDirectories(bytes("a/b"))
+        try root.make(.symbolicLink(target: bytes("a")), bytes("c"))
+        let identity = try root.identity(ofDirectory: bytes("a/b"))
+        #expect(try identity != nil && root.identity(ofDirectory: bytes("c/b")) == identity)
+        #expect(try root.identity(ofDirectory: bytes("a")) != identity)
+        for path in ["c", "none", "none/b", "out", "c/b/none"] { #expect(try root.identity(ofDirectory: bytes(path)) == nil, "\(path)") }
+    }
+
     @Test("names that are not UTF-8 are kept as they are")
     func rawNames() throws {
         let file = try root.createFile([0xff, 0xfe])

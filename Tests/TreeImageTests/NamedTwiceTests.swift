@@ -83,6 +83,12 @@ struct NamedTwiceTests {
         #expect(try tree(entries) == expected)
     }
 
+    @Test("a link to a file that its own layer removes is refused")
+    func whitedOutTarget() {
+        let error = #expect(throws: TreeImageError.self) { try tree(".wh.b x>b b=5") }
+        #expect(error?.description.contains("which the layer removes") == true)
+    }
+
     @Test(
         "nothing can be put below a hard link, and a link whose target never comes is refused, even when something took its place",
         arguments: ["b=7 x>b x/y=5", "x>b x/y=5 b=7", "x>b b=7 x/y=5", "x>b x=5", "x>x", "x>y y>z z>y", "x>d d/", "x>d/f d/", "x>b .wh.b"])
@@ -95,7 +101,8 @@ struct NamedTwiceTests {
         arguments: [
             (".wh.x", "x-"), (".wh.x x=5", "x=5"), ("x=5 .wh.x", "x=5"), (".wh.x x>b b=7", "b=7*2 x=7*2"), ("x>b .wh.x b=7", "b=7*2 x=7*2"),
             (".wh.x x/ x/y=5", "x/! x/y=5"), ("x/ .wh.x x/y=5", "x/! x/y=5"), (".wh.x x/y=5", "x/! x/y=5"), ("x/y=5 .wh.x", "x/! x/y=5"),
-            (".wh.x x/y=5 x/", "x/! x/y=5"),
+            (".wh.x x/y=5 x/", "x/! x/y=5"), (".wh.x x=5 x/", "x/!"), ("d/ d/.wh.x d=5 d/ d/x/", "d/ d/x/!"),
+            ("a/.wh..wh.plnk a/.wh. b/.wh..wh..opq", "b/!"),
         ])
     func whiteouts(entries: String, expected: String) throws {
         #expect(try tree(entries) == expected)
