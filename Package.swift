@@ -134,7 +134,10 @@ let package = Package(
             name: "TestSupport", dependencies: ["HostSystem", "Digests", "OCI", "Tar", "EStargz", "TreeImage", "CLinux", "Threads"],
             path: "Tests/TestSupport", swiftSettings: settings),
         .target(
-            name: "FuzzSurfaces", dependencies: ["Digests", "Compression", "Tar", "EStargz", "OCI", "EROFS", "TreeImage"],
+            name: "FuzzSurfaces",
+            dependencies: [
+                "Digests", "Compression", "Tar", "EStargz", "OCI", "EROFS", "TreeImage", "ContainerRun", "HostSystem", "CLinux",
+            ],
             path: "Tests/FuzzSurfaces", swiftSettings: settings),
         tests("FuzzTests", ["FuzzSurfaces", "HostSystem", "TestSupport"]),
         tests("RoomsTests", []),

@@ -33,7 +33,10 @@ let package = Package(
         room("EROFS"),
         room("HostSystem", ["CLinux", "Threads"]),
         room("TreeImage", ["Digests", "EStargz", "EROFS", "HostSystem"]),
-        room("FuzzSurfaces", ["Digests", "Compression", "Tar", "EStargz", "OCI", "EROFS", "TreeImage"]),
+        room("ContainerRun", ["Digests", "Compression", "Tar", "OCI", "HostSystem", "CLinux"]),
+        room(
+            "FuzzSurfaces",
+            ["Digests", "Compression", "Tar", "EStargz", "OCI", "EROFS", "TreeImage", "ContainerRun", "HostSystem", "CLinux"]),
         // libFuzzer has the main function.
         .executableTarget(
             name: "fuzz", dependencies: ["FuzzSurfaces"], swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]),

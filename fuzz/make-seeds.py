@@ -70,6 +70,74 @@ chunked = {"version": 1, "entries": [
 put("toc", "kinds", json.dumps(chunked, separators=(",", ":")).encode())
 put("tree", "kinds", bytes(range(1, 120)))
 
+# chunk maps: three chunks of two files, one of them in two members; the layout is ChunkMapFormat's.
+def chunk_map(chunks, compression=0, blob=9000, prefetch=0):
+    content = (max((c[0] + c[1] for c in chunks), default=0) + 4095) // 4096 * 4096
+    records = b"".join(struct.pack("<5Q", *c) + bytes([c[2] & 255]) * 32 for c in chunks)
+    order = sorted(range(len(chunks)), key=lambda i: bytes([chunks[i][2] & 255]))
+    indexes = struct.pack("<%dI" % len(chunks), *order)
+    whole = b"STCHUNK1" + struct.pack("<2I6Q", compression, 72, len(chunks), content, sum(c[1] for c in chunks), blob, prefetch, 0)
+    whole += records + indexes
+    hash = 0xCBF29CE484222325
+    for start in range(0, len(whole), 8):
+        piece = whole[start:start + 8]
+        for word in [int.from_bytes(piece, "little")] if len(piece) == 8 else piece:
+            hash = (hash ^ word) * 0x100000001B3 % (1 << 64)
+    return whole[:56] + struct.pack("<Q", hash) + whole[64:]
+
+
+put("chunks", "three", chunk_map([(0, 4000, 100, 900, 512), (4000, 10, 1000, 50, 0), (8192, 5, 1000, 50, 10)], prefetch=1000))
+put("chunks", "zstd", chunk_map([(0, 5, 300, 7, 0)], compression=1))
+put("chunks", "empty", chunk_map([]))
+
+# writer: archives, then two bytes that say how they are written and what comes first.
+def archive(add):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        add(lambda name, kind=tarfile.REGTYPE, data=b"", link="", mode=0o644, pax={}: tar.addfile(entry(name, kind, data, link, mode, pax), io.BytesIO(data)))
+    content = out.getvalue().rstrip(b"\0")
+    return content + bytes(-len(content) % 512)
+
+
+def entry(name, kind, data, link, mode, pax):
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname, info.mode, info.mtime, info.pax_headers = kind, len(data), link, mode, 1700000000, pax
+    return info
+
+
+def some_files(add):
+    add("d/", tarfile.DIRTYPE, mode=0o755)
+    add("d/large", data=bytes(range(256)) * 20)
+    add("d/small", data=b"abc", pax={"SCHILY.xattr.user.a": "b"})
+    add("empty")
+    add("link", tarfile.SYMTYPE, link="d/small")
+    add("hard", tarfile.LNKTYPE, link="d/small")
+    add("d/.wh.gone")
+    add("last", data=b"x" * 513)
+
+
+for how in [0, 1, 2, 3, 16, 33, 50, 4 + 17]:
+    put("writer", "files-%d" % how, archive(some_files) + bytes(1024) + bytes([how, 0]))
+put("writer", "first", archive(some_files) + bytes([0, 3]))
+put("writer", "members", archive(lambda add: [add("f%d" % i, data=b"%d" % i * i) for i in range(12)]) + bytes([48, 2]))
+put("writer", "nothing", bytes(1024) + bytes([3, 0]))
+
+# unpack: links among directories, names that come again as something else, marks.
+def links(add):
+    add("a", tarfile.DIRTYPE, mode=0o755)
+    add("a/b", tarfile.DIRTYPE, mode=0o700)
+    add("c", tarfile.SYMTYPE, link="a")
+    add("c/f", data=b"abc")
+    add("hard", tarfile.LNKTYPE, link="a/f")
+    add("a/.wh.x")
+    add("a/.wh..wh..opq")
+    add("out", tarfile.SYMTYPE, link="../../../../outside/dir")
+
+
+put("unpack", "links", archive(links))
+put("unpack", "files", archive(some_files))
+put("unpack", "decisions", bytes(range(1, 250)))
+
 # footers, written as the specification has them.
 empty = bytes([1, 0, 0, 0xff, 0xff]) + bytes(8)
 header = bytes([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff])

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 seconds=${FUZZ_SECONDS:-30}
-surfaces=${FUZZ_SURFACES:-tar toc tree footer gzip zstd documents archive reference erofs}
+surfaces=${FUZZ_SURFACES:-tar toc tree chunks writer unpack footer gzip zstd documents archive reference erofs}
 
 # fuzzer,address: one flag with both, the last one given wins. Debug assertions stay in optimized code, so that a buffer's bounds are
 # checked where address sanitizer cannot see them (inside of a larger buffer).

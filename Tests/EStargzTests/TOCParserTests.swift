@@ -69,7 +69,8 @@ struct TOCParserTests {
         "a key that Go would take twice is refused, for then two readers see two trees",
         arguments: [
             entry(",\"size\":8"), entry(",\"Size\":8"), entry(",\"s\\u0069ze\":8"), entry(",\"\u{17f}ize\":8"), entry(",\"SI\\u005aE\":8"),
-            entry(",\"uid\":1,\"uid\":1"), entry(",\"chunkSize\":1,\"chun\u{212a}Size\":1"), entry(",\"xattrs\":{\"user.a\":\"\",\"user.a\":\"AA==\"}"),
+            entry(",\"uid\":1,\"uid\":1"), entry(",\"chunkSize\":1,\"chun\u{212a}Size\":1"),
+            entry(",\"xattrs\":{\"user.a\":\"\",\"user.a\":\"AA==\"}"),
             entry(",\"xattrs\":{\"user.a\":\"\",\"user.\\u0061\":\"AA==\"}"), entry(",\"type\":\"reg\""),
             entry(",\"digest\":\"\",\"dige\u{17f}t\":\"\""), entry(",\"NumLink\":1,\"numlin\u{212a}\":1"),
             "{\"version\":1,\"version\":1,\"entries\":[]}", "{\"version\":1,\"entries\":[],\"entr\\u0069es\":[]}",

@@ -12,20 +12,8 @@ enum CompiledSurface {
         let chunks = try MemoryFile(compiled.chunkMap)
         let opened = try accepted { (try LayerTree(path: erofs.path), try ChunkMap(path: chunks.path)) }
         guard let (tree, map) = opened else { throw BrokenPromise(description: "what was compiled can be opened") }
-        try check(map)
+        try ChunkMapSurface.check(map)
         try walk(tree, map)
-    }
-
-    private static func check(_ map: ChunkMap) throws {
-        var end: UInt64 = 0
-        for index in 0..<map.count {
-            let chunk = map.chunk(index)
-            try promise(chunk.contentOffset >= end && chunk.size > 0, "chunks do not overlap in the content")
-            end = chunk.contentOffset + chunk.size
-            try promise(end <= map.contentSize, "chunks lie within the content")
-            try promise(chunk.blobLength > 0 && chunk.blobOffset + chunk.blobLength <= map.blobSize, "chunks lie within the blob")
-            try promise(map.index(containing: end - 1) == index, "a chunk is found by its place")
-        }
     }
 
     // Every directory is entered once: each has one name, so a second visit is a circle.

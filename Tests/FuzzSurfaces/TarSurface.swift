@@ -9,7 +9,8 @@ enum TarSurface {
         try TarSurface.signed(bytes).withUnsafeBytes { try check($0) }
     }
 
-    private static func signed(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+    /// An archive with the checksum that each of its blocks would have if it were a header.
+    static func signed(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         var archive = Array(bytes)
         for block in stride(from: 0, to: archive.count - 511, by: 512) {
             guard archive[block..<block + 512].contains(where: { $0 != 0 }) else { continue }

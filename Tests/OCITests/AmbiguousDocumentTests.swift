@@ -41,12 +41,16 @@ struct AmbiguousDocumentTests {
             (manifest(layers: descriptor(digest, #","Digest":"\#(other)""#)), #"the keys "Digest" and "digest", \#(spelled) at layers.0"#),
             (manifest(#","Annotations":{},"ANNOTATIONS":{}"#), spelled),
             // containerd's validateMediaType.
-            (manifest(#","manifests":[\#(descriptor(other))]"#), "it has the member \"manifests\", which only another kind of document has"),
+            (
+                manifest(#","manifests":[\#(descriptor(other))]"#),
+                "it has the member \"manifests\", which only another kind of document has"
+            ),
             (manifest(#","Manifests":null"#), "the member \"Manifests\""), (manifest(#","fsLayers":[]"#), "the member \"fsLayers\""),
             (manifest(#","mediaType":"application/vnd.oci.image.index.v1+json""#), "the media type"),
             (manifest(#","MEDIATYPE":"application/vnd.docker.distribution.manifest.list.v2+json""#), "the media type"),
             // Foundation takes these; RFC 8259, and so Go, does not.
-            (manifest(","), "not JSON: expected \"\"\" at byte"), (manifest(layers: descriptor() + ","), "not JSON: not a JSON value at byte"),
+            (manifest(","), "not JSON: expected \"\"\" at byte"),
+            (manifest(layers: descriptor() + ","), "not JSON: not a JSON value at byte"),
             ("\u{feff}" + manifest(), "not JSON: not a JSON value at byte 0"), (manifest() + "{}", "not JSON: unexpected bytes after"),
         ])
     func manifests(text: String, reason: String) {
@@ -59,7 +63,9 @@ struct AmbiguousDocumentTests {
         "so is an index",
         arguments: [
             index(#","config":null"#), index(#","layers":[]"#), index(#","mediaType":"application/vnd.oci.image.manifest.v1+json""#),
-            index(manifests: descriptor(digest, #","platform":{"os":"linux","architecture":"amd64"},"Platform":{"os":"a","architecture":"b"}"#)),
+            index(
+                manifests: descriptor(
+                    digest, #","platform":{"os":"linux","architecture":"amd64"},"Platform":{"os":"a","architecture":"b"}"#)),
             index(manifests: descriptor(digest, #","platform":{"os":"linux","OS":"windows","architecture":"amd64"}"#)),
         ])
     func indexes(text: String) {
@@ -108,11 +114,15 @@ struct AmbiguousDocumentTests {
     @Test(
         "a value of the wrong type is named by its place",
         arguments: [
-            (manifest(layers: #"{"mediaType":"a","digest":"\#(digest)","size":"1"}"#), "test: expected a whole number in range at layers.0.size"),
+            (
+                manifest(layers: #"{"mediaType":"a","digest":"\#(digest)","size":"1"}"#),
+                "test: expected a whole number in range at layers.0.size"
+            ),
             (manifest(layers: descriptor() + #",{"mediaType":"a","digest":"sha256:0","size":1}"#), "hexadecimal digits at layers.1.digest"),
             (manifest(layers: #"{"mediaType":"a","size":1}"#), #"test: "digest" is missing at layers.0"#),
             (manifest(#","annotations":[]"#), "test: expected an object at annotations"), ("[]", "test: expected an object"),
-            (manifest(layers: "1"), "test: expected an object at layers.0"), (manifest(#","mediaType":7"#), "test: expected a text at mediaType"),
+            (manifest(layers: "1"), "test: expected an object at layers.0"),
+            (manifest(#","mediaType":7"#), "test: expected a text at mediaType"),
         ])
     func wrongType(text: String, reason: String) {
         let error = #expect(throws: DocumentError.self) { try decode(Manifest.self, text) }
