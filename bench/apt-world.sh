@@ -10,8 +10,11 @@ set -euo pipefail
 suite=$1 directory=$2
 
 codename=$(. /etc/os-release; echo "$VERSION_CODENAME")
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" | head -n 1)
-[ -n "$mirror" ] || { echo "apt knows no mirror of $codename; run apt-get update first" >&2; exit 1; }
+mirror() { apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" | head -n 1; }
+mirror=$(mirror)
+# On a fresh machine apt has not looked yet.
+if [ -z "$mirror" ]; then apt-get update -qq >&2; mirror=$(mirror); fi
+[ -n "$mirror" ] || { echo "apt knows no mirror of $codename" >&2; exit 1; }
 
 mkdir -p "$directory/state/lists/partial" "$directory/cache/archives/partial"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$directory/sources.list"

@@ -9,7 +9,7 @@ struct BadInputTests {
 
     init() throws {
         fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: "/var/tmp")
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
     }
 
     /// Something that no image can be made of, and what the message must contain.

@@ -10,7 +10,7 @@ struct ConvertTests {
 
     init() throws {
         fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: "/var/tmp")
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
     }
 
     /// Copies an image out of the registry with skopeo and unpacks it with umoci.

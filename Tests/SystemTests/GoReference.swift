@@ -11,7 +11,7 @@ struct GoReference {
     /// Compiles it; the compiler's cache is kept, so that only the first time takes seconds.
     init() throws {
         let compiler = try requireProgram("go", package: "golang-go")
-        directory = try TemporaryDirectory(in: "/var/tmp")
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
         program = directory.path + "/reference"
         // The library's package of Debian 13; the packages that it needs are Debian 12's.
         let library = try TestSupport.run(

@@ -47,7 +47,7 @@ struct GoReferenceTests {
 
     init() throws {
         reference = try GoReference()
-        directory = try TemporaryDirectory(in: "/var/tmp")
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
     }
 
     /// What the reference finds in the layer as it has converted it itself.

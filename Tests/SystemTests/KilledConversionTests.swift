@@ -10,7 +10,7 @@ struct KilledConversionTests {
 
     init() throws {
         fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: "/var/tmp")
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
     }
 
     private var temporary: String { directory.path + "/tmp" }

@@ -12,7 +12,7 @@ struct RunTests {
 
     init() throws {
         fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: "/var/tmp")
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
         proxy = try CountingProxy(to: fixture.registry.port)
         before = try MachineState()
     }

@@ -10,7 +10,7 @@ struct DockerArchiveTests {
 
     init() throws {
         fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: "/var/tmp")
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
     }
 
     @Test("an archive of skopeo's converts to the same image as the registry's, and into an archive that comes back as it is")
@@ -60,7 +60,7 @@ struct ContainerdTransportTests {
 
     init() throws {
         fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: "/var/tmp")
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
         containerd = try ContainerdServer(snapshotter: directory.path + "/no-snapshotter.sock")
     }
 
@@ -179,5 +179,36 @@ struct ContainerdTransportTests {
         #expect(try images().isEmpty)
         #expect(try containerd.ctr(["leases", "ls", "-q"]).outputText.isEmpty)
         #expect(try containerd.ctr(["content", "active"]).outputText.split(separator: "\n").count <= 1)
+    }
+}
+
+@Suite("starling convert from and to newer containerds", .serialized)
+struct NewerContainerdTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory(in: Paths.spoolDirectory) }
+
+    @Test(
+        "an image goes in, is converted inside and comes out, and stays whole when what it was made of is collected",
+        arguments: [(ContainerdServer.Release.debian("trixie"), "1.7."), (.debian("sid"), "2.")])
+    func roundTrip(release: ContainerdServer.Release, version: String) throws {
+        let containerd = try ContainerdServer(release, snapshotter: directory.path + "/no-snapshotter.sock")
+        let server = try containerd.ctr(["version"]).outputText.split(separator: "Server:").last ?? ""
+        #expect(server.contains("Version:  \(version)"), "\(server)")
+
+        func convert(_ options: String..., from source: String, to target: String) throws -> String {
+            try Starling.succeed(["convert", "--containerd", containerd.socket] + options + [source, target]).outputText
+        }
+        let layout = "oci:\(try TestImages.busybox(in: directory.path)):latest"
+        let (first, second) = ("r.example/busybox:1", "r.example/busybox:2")
+        let digest = try convert(from: layout, to: "containerd:" + first)
+        #expect(try convert("--chunk-size", "65536", "--no-reuse", from: "containerd:" + first, to: "containerd:" + second) != digest)
+        #expect(try containerd.ctr(["image", "ls", "-q"]).outputText == first + "\n" + second + "\n")
+        #expect(try containerd.ctr(["leases", "ls", "-q"]).outputText.isEmpty)
+        #expect(try convert(from: "containerd:" + first, to: "oci:\(directory.path)/out:latest") == digest)
+
+        try containerd.ctr(["image", "rm", "--sync", first])
+        #expect(try containerd.ctr(["image", "check"]).outputText.contains("complete (2/2)"))
+        #expect(try convert("--no-reuse", from: "containerd:" + second, to: "oci:\(directory.path)/again:latest") == digest)
     }
 }

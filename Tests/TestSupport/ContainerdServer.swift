@@ -3,7 +3,31 @@ public import HostSystem
 
 /// A private containerd with our daemon as its snapshotter `stargz`: configuration, root, state and socket in a directory of its own.
 public final class ContainerdServer: Sendable {
+    /// Whose programs are run.
+    public enum Release: Sendable, CustomStringConvertible {
+        /// This machine's.
+        case installed
+        /// Another Debian's, fetched once and never installed.
+        case debian(String)
+
+        /// The name of the suite.
+        public var description: String {
+            switch self {
+            case .installed: "installed"
+            case .debian(let suite): suite
+            }
+        }
+
+        /// Where the programs are; nil for PATH.
+        fileprivate func directory() throws -> String? {
+            guard case .debian(let suite) = self else { return nil }
+            let script = Places.package + "/bench/peer.sh"
+            return String(try run("bash", [script, suite, "containerd"], deadline: .seconds(600)).outputText.dropLast()) + "/usr/bin"
+        }
+    }
+
     private let server: ServerProcess
+    private let ctr: String
 
     /// Path of its socket.
     public let socket: String
@@ -11,19 +35,26 @@ public final class ContainerdServer: Sendable {
     /// Starts containerd and waits until it answers.
     ///
     /// - Parameter snapshotter: socket of the snapshotter.
-    public init(snapshotter: String) throws {
+    public init(_ release: Release = .installed, snapshotter: String) throws {
         try requireRoot()
-        let program = try requireProgram("containerd")
-        try requireProgram("ctr", package: "containerd")
+        let programs = try release.directory()
+        let front = programs.map { $0 + "/" } ?? ""
+        let program = try requireProgram(front + "containerd")
+        let ctr = try requireProgram(front + "ctr", package: "containerd")
+        self.ctr = ctr
         try requireProgram("runc")
         let directory = try TemporaryDirectory(prefix: "starling-containerd-")
         let socket = directory.path + "/containerd.sock"
         self.socket = socket
         try AtomicFile.write(
             Array(ContainerdServer.configuration(directory.path, socket, snapshotter).utf8), to: directory.path + "/config.toml")
-        server = try ServerProcess(program, ["--config", directory.path + "/config.toml"], directory: directory) {
+        // It finds its shim in PATH.
+        let environment = programs.map { ["PATH=\($0):/usr/sbin:/usr/bin:/sbin:/bin"] }
+        server = try ServerProcess(
+            program, ["--config", directory.path + "/config.toml"], directory: directory, environment: environment
+        ) {
             try Files.exists(socket)
-                && Program.run("ctr", ["--address", socket, "--connect-timeout", "2s", "version"], deadline: .seconds(10)).status == 0
+                && Program.run(ctr, ["--address", socket, "--connect-timeout", "2s", "version"], deadline: .seconds(10)).status == 0
         }
     }
 
@@ -44,18 +75,20 @@ public final class ContainerdServer: Sendable {
     /// Runs ctr against this containerd; fails unless it ends with 0.
     @discardableResult
     public func ctr(_ arguments: [String], deadline: Duration = .seconds(120)) throws -> Program.Result {
-        try run("ctr", ["--address", socket] + arguments, deadline: deadline)
+        try run(ctr, ["--address", socket] + arguments, deadline: deadline)
     }
 
     private static func configuration(_ directory: String, _ socket: String, _ snapshotter: String) -> String {
-        let disabled = ["cri", "aufs", "btrfs", "zfs", "devmapper"].map { name in
-            "\"io.containerd.\(name == "cri" ? "grpc" : "snapshotter").v1.\(name)\""
-        }
+        // What cannot work in a corner of its own, by the names of all versions.
+        let disabled = [
+            "grpc.v1.cri", "cri.v1.images", "cri.v1.runtime", "internal.v1.opt", "nri.v1.nri", "snapshotter.v1.aufs", "snapshotter.v1.btrfs",
+            "snapshotter.v1.zfs", "snapshotter.v1.devmapper",
+        ].map { "\"io.containerd.\($0)\"" }
         return """
             version = 2
             root = "\(directory)/root"
             state = "\(directory)/state"
-            disabled_plugins = [\(disabled.joined(separator: ", ")), "io.containerd.internal.v1.opt"]
+            disabled_plugins = [\(disabled.joined(separator: ", "))]
             [grpc]
               address = "\(socket)"
             [proxy_plugins.stargz]

@@ -4,7 +4,8 @@ import HostSystem
 import Synchronization
 
 /// Ends the servers that tests started when the test process ends without doing so itself: a crash, a kill, a Ctrl-C, or the normal end,
-/// at which what is shared by a suite is never released. Their directories go with them.
+/// at which what is shared by a suite is never released. Their directories go with them, and $STARLING_TEST_DIRECTORY, in which `make test`
+/// has all others.
 ///
 /// A small shell reads the ids of our children from a pipe; when the pipe ends, because we did, it ends them.
 final class Guardian: Sendable {
@@ -14,6 +15,7 @@ final class Guardian: Sendable {
     private let shell: ChildProcess?
 
     private static let script = """
+        discard=$0
         pids=
         while read -r verb what; do
             case $verb in
@@ -31,7 +33,7 @@ final class Guardian: Sendable {
             sleep 3
             kill -KILL $pids 2>/dev/null
         fi
-        [ $# = 0 ] || rm -rf -- "$@"
+        exec "$discard" "$@"
         """
 
     private init() {
@@ -41,11 +43,12 @@ final class Guardian: Sendable {
         // In a group of its own, so that it outlives the Ctrl-C that ends us.
         let options = ChildProcess.Options(input: .descriptor(ends[0]), output: .null, newProcessGroup: true)
         do {
-            shell = try ChildProcess("/bin/sh", ["-c", Guardian.script], options)
+            shell = try ChildProcess("/bin/sh", ["-c", Guardian.script, Places.package + "/bench/discard.sh"], options)
         } catch {
             fatalError("no guardian of test servers: \(error)")
         }
         close(ends[0])
+        if let directory = Paths.environment("STARLING_TEST_DIRECTORY") { add(directory: directory) }
     }
 
     func add(_ process: Int32) { tell("add \(process)\n") }

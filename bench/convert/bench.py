@@ -108,11 +108,7 @@ class Bench:
         command = [self.starling, "convert", "--progress", "none", *options, "oci:" + layout, "oci:%s:converted" % target]
         try:
             with open(self.work + "/starling.log", "w+") as log:
-                try:
-                    measured = measure.run(command, {**os.environ, "TMPDIR": temporary}, log, watched=[self.work] if watch else [])
-                except measure.Failed as error:
-                    log.seek(0)
-                    raise measure.Failed("%s: %s" % (error, log.read().strip()[-300:])) from error
+                measured = measure.run(command, {**os.environ, "TMPDIR": temporary}, log, watched=[self.work] if watch else [])
             return measured, sum(layer["size"] for image in inputs.manifests(target) for layer in image["layers"])
         finally:
             for directory in (target, temporary):

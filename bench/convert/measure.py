@@ -32,7 +32,7 @@ def cpu_of(process):
 
 
 def run(command, environment, log, helpers=(), watched=()):
-    """Runs a command to its end and measures it.
+    """Runs a command to its end and measures it; why it failed is the last line of its log, a file that can be read.
 
     helpers: ids of servers that work for it; their CPU is added.
     watched: directories whose files are counted while it runs. Looking costs some CPU: such a run is for its disk figure, not for its time.
@@ -53,9 +53,15 @@ def run(command, environment, log, helpers=(), watched=()):
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
     if child.returncode != 0:
-        raise Failed("%s ended with %d" % (" ".join(command), child.returncode))
+        log.seek(0)
+        raise Failed("%s ended with %d: %s" % (" ".join(command), child.returncode, last_line(log.read())))
     cpu = usage.ru_utime + usage.ru_stime + sum(cpu_of(process) for process in helpers) - before
     return Measured(seconds, cpu, usage.ru_maxrss * 1024, watcher.peak if watcher else None)
+
+
+def last_line(text):
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "it says nothing"
 
 
 class Watcher:

@@ -13,6 +13,12 @@ class Unavailable(Exception):
     """Why there is nothing to compare with, in a line."""
 
 
+# Full references: for external TOCs, ctr-remote parses them as such.
+PLAIN, CONVERTED = "docker.io/library/bench:plain", "docker.io/library/bench:converted"
+# What the second image with external TOCs is called.
+TOC_SUFFIX = "-esgztoc"
+
+
 class Peer:
     def __init__(self, suite="sid"):
         self.suite = suite
@@ -24,7 +30,7 @@ class Peer:
         script = os.path.join(os.path.dirname(__file__), "..", "peer.sh")
         result = subprocess.run([script, self.suite, package], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if result.returncode != 0:
-            raise Unavailable("%s of Debian %s cannot be had: %s" % (package, self.suite, last_line(result.stderr)))
+            raise Unavailable("%s of Debian %s cannot be had: %s" % (package, self.suite, measure.last_line(result.stderr)))
         return result.stdout.strip()
 
     def version(self, program):
@@ -40,14 +46,15 @@ class Peer:
     def convert(self, archive, options, work, watch=False):
         """Converts an OCI archive in a containerd of its own, new each time, so that nothing is there already.
 
-        Returns what was measured, the import not included, and the size of the converted image's layers.
+        Returns what was measured, the import not included, and the size of the converted image's layers, external TOCs among them.
         """
         with Containerd(self, work) as containerd:
-            containerd.ctr("image", "import", "--no-unpack", "--index-name", "bench:plain", archive)
+            containerd.ctr("image", "import", "--no-unpack", "--index-name", PLAIN, archive)
             watched = [containerd.temporary, containerd.root] if watch else []
-            command = [self.ctr, "--address", containerd.socket, "image", "convert", *options, "--oci", "bench:plain", "bench:converted"]
-            measured = measure.run(command, containerd.environment, containerd.log, [containerd.process.pid], watched)
-            return measured, containerd.layer_bytes("bench:converted")
+            command = [self.ctr, "--address", containerd.socket, "image", "convert", *options, "--oci", PLAIN, CONVERTED]
+            with open(containerd.directory + "/ctr-remote.log", "w+") as log:
+                measured = measure.run(command, containerd.environment, log, [containerd.process.pid], watched)
+            return measured, containerd.layer_bytes(CONVERTED)
 
 
 class Containerd:
@@ -93,14 +100,14 @@ class Containerd:
         while subprocess.run([self.peer.ctr, "--address", self.socket, "version"], capture_output=True).returncode != 0:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 with open(self.directory + "/log") as file:
-                    raise Unavailable("containerd does not start: " + last_line(file.read()))
+                    raise Unavailable("containerd does not start: " + measure.last_line(file.read()))
             time.sleep(0.05)
 
     def ctr(self, *arguments):
         result = subprocess.run(
             [self.peer.ctr, "--address", self.socket, *arguments], env=self.environment, capture_output=True, text=True, process_group=0)
         if result.returncode != 0:
-            raise measure.Failed("ctr-remote %s: %s" % (" ".join(arguments), last_line(result.stderr)))
+            raise measure.Failed("ctr-remote %s: %s" % (" ".join(arguments), measure.last_line(result.stderr)))
         return result.stdout
 
     def content(self, digest):
@@ -108,15 +115,14 @@ class Containerd:
             return json.load(file)
 
     def layer_bytes(self, image):
-        for line in self.ctr("image", "ls").splitlines():
-            if line.startswith(image + " "):
-                document = self.content(next(word for word in line.split() if word.startswith("sha256:")))
+        images = dict(line.split()[0:3:2] for line in self.ctr("image", "ls").splitlines()[1:])
+        if image not in images:
+            raise measure.Failed("ctr-remote has made no image " + image)
+        total = 0
+        for name in (image, image + TOC_SUFFIX):
+            if name in images:
+                document = self.content(images[name])
                 while "manifests" in document:
                     document = self.content(document["manifests"][0]["digest"])
-                return sum(layer["size"] for layer in document["layers"])
-        raise measure.Failed("ctr-remote has made no image " + image)
-
-
-def last_line(text):
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "it says nothing"
+                total += sum(layer["size"] for layer in document["layers"])
+        return total
