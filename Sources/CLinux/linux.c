@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -104,6 +105,36 @@ void starling_signals_default(const int *signals, int count) {
     for (int i = 0; i < count; i++) signal(signals[i], SIG_DFL);
 }
 
+static void do_nothing(int number) { (void)number; }
+static pthread_once_t interrupt_once = PTHREAD_ONCE_INIT;
+
+static void prepare_interrupt(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = do_nothing;
+    // No SA_RESTART: the call is to return.
+    sigaction(SIGRTMIN, &action, NULL);
+}
+
+int starling_interrupt_thread(pthread_t thread) {
+    pthread_once(&interrupt_once, prepare_interrupt);
+    return pthread_kill(thread, SIGRTMIN);
+}
+
+void starling_allow_interrupts(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int starling_continue_in_background(void) {
+    pid_t child = fork();
+    if (child < 0) return -1;
+    if (child > 0) _exit(0);
+    return setsid() < 0 || chdir("/") != 0 ? -1 : 0;
+}
+
 const int STARLING_O_PATH = O_PATH;
 
 void starling_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
@@ -140,6 +171,57 @@ int starling_spawn(pid_t *pid, const char *program, char *const argv[], char *co
     }
     posix_spawn_file_actions_destroy(&actions);
     return error;
+}
+
+// Room for one descriptor, aligned as cmsg(3) wants it.
+union descriptor_message {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+ssize_t starling_send_packet(int socket, const void *bytes, size_t size, int fd) {
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = size};
+    union descriptor_message control;
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    memset(&control, 0, sizeof control);
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (fd >= 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd) {
+    struct iovec part = {.iov_base = bytes, .iov_len = size};
+    union descriptor_message control;
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = &control;
+    // Not the padding: it would hold a second descriptor that nobody closes.
+    message.msg_controllen = CMSG_LEN(sizeof *fd);
+    *fd = -1;
+    ssize_t count = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    if (count < 0) return -1;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof *fd))
+        memcpy(fd, CMSG_DATA(header), sizeof *fd);
+    if (message.msg_flags & MSG_TRUNC) {
+        if (*fd >= 0) close(*fd);
+        *fd = -1;
+        errno = EMSGSIZE;
+        return -1;
+    }
+    return count;
 }
 
 int starling_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

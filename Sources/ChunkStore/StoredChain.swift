@@ -14,6 +14,8 @@ public final class StoredChain: Sendable {
     public let digest: Digest
     /// The merged tree.
     public let tree: LayerTree
+    /// Digest of the tree's image.
+    public let treeDigest: Digest
     /// Where the tree's image is.
     public let treePath: String
     /// Digests of the layers, lowest first.
@@ -23,6 +25,7 @@ public final class StoredChain: Sendable {
         let digests = try StoredChain.facts(in: directory)
         guard let first = digests.first else { throw StoreError.damaged(path: directory + "/chain", reason: "empty") }
         self.digest = digest
+        treeDigest = first
         layers = Array(digests.dropFirst())
         treePath = directory + "/tree.erofs"
         tree = try LayerTree(path: treePath, digest: first)
@@ -39,6 +42,7 @@ public final class StoredChain: Sendable {
     /// A chain of one layer that needs no merging: the layer's own tree.
     init(of layer: StoredLayer, digest: Digest) {
         self.digest = digest
+        treeDigest = layer.treeDigest
         layers = [layer.digest]
         treePath = layer.treePath
         tree = layer.tree

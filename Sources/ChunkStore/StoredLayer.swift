@@ -22,6 +22,8 @@ public final class StoredLayer: Sendable {
     public let facts: LayerFacts
     /// The layer's file tree.
     public let tree: LayerTree
+    /// Digest of the tree's image.
+    public let treeDigest: Digest
     /// Where the contents are in the blob.
     public let chunks: ChunkMap
     /// The sparse file of contents, for reading.
@@ -44,6 +46,7 @@ public final class StoredLayer: Sendable {
         guard facts.version == LayerFacts.currentVersion, let treeDigest = facts.treeDigest else {
             throw StoreError.damaged(path: factsPath, reason: "of version \(facts.version)")
         }
+        self.treeDigest = treeDigest
         treePath = directory + "/tree.erofs"
         contentPath = directory + "/content"
         tree = try LayerTree(path: treePath, digest: treeDigest)

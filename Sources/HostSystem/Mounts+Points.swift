@@ -8,6 +8,8 @@ public struct MountPoint: Equatable, Sendable {
     public let type: String
     /// What is mounted: a device, or a name that means something to the type.
     public let source: String
+    /// Device number of the file system, `major:minor`; no other that is mounted now has it.
+    public let device: String
     /// Options of the mount point itself, such as `rw,relatime`.
     public let options: String
     /// Options of the file system, such as overlayfs' directories.
@@ -21,6 +23,7 @@ public struct MountPoint: Equatable, Sendable {
         // Between the sixth field and the lone dash there are any number of optional ones.
         guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count >= dash + 3 else { return nil }
         path = MountPoint.decoded(fields[4])
+        device = String(fields[2])
         options = String(fields[5])
         type = String(fields[dash + 1])
         source = MountPoint.decoded(fields[dash + 2])
@@ -58,6 +61,15 @@ public struct MountPoint: Equatable, Sendable {
 extension Mounts {
     /// Bound on the size of mountinfo: 64 MiB, some 300,000 mounts; the kernel's own limit is 100,000 a namespace.
     private static let mountInfoLimit = 64 << 20
+
+    /// The uppermost mount at a path, found without a look at the file system there, which may be one that nobody serves; nil when there is none.
+    public static func mountPoint(at path: String) throws(HostError) -> MountPoint? {
+        // The kernel writes paths without symbolic links.
+        let name = path.split(separator: "/").last.map(String.init) ?? ""
+        let parent = try Paths.resolved(Paths.parent(of: path))
+        let resolved = name.isEmpty ? "/" : (parent == "/" ? "" : parent) + "/" + name
+        return try mountPoints().last { $0.path == resolved }
+    }
 
     /// Everything mounted in this namespace, in the kernel's order: a mount comes after what it is mounted on.
     public static func mountPoints() throws(HostError) -> [MountPoint] {

@@ -39,13 +39,17 @@ final class ChainMounts: Sendable {
         var kernelMounts: Set<String> = []
     }
 
-    /// - Parameter directory: where the kernel's mounts go; made when missing. Of what an earlier process mounted there, trees of complete layers
-    ///   are kept, and those that need the FUSE mount are unmounted, because it is another one now.
+    /// - Parameter directory: where the kernel's mounts go; made when missing. What an earlier process mounted there is kept; only trees that
+    ///   need the FUSE mount are unmounted when that is another one now, or has lost a layer.
     init(store: LayerStore, mount: LazyMount, fetcher: ChunkFetcher, directory: String, mode: ServingMode, log: Logger) throws {
         (self.store, self.mount, self.fetcher, self.directory, self.mode, self.log) = (store, mount, fetcher, directory, mode, log)
         var inherited: Set<String> = []
         for point in try Mounts.mountPoints() where point.path.hasPrefix(directory + "/") {
-            if point.path.hasSuffix(ChainMounts.whole) { inherited.insert(point.path) } else { try Mounts.unmount(point.path) }
+            if point.path.hasSuffix(ChainMounts.whole) || mount.hasInheritedAll {
+                inherited.insert(point.path)
+            } else {
+                try Mounts.unmount(point.path)
+            }
         }
         var serving = Serving.fuse(reason: "so configured")
         if mode != .fuse {
@@ -57,7 +61,32 @@ final class ChainMounts: Sendable {
                 serving = .fuse(reason: reason)
             }
         }
-        state = Mutex(State(serving: serving, inherited: inherited))
+        var chains: [Digest: Entry] = [:]
+        while let slot = mount.claim(where: ChainMounts.isChain) {
+            guard let entry = ChainMounts.entry(slot, store, fetcher, directory, &inherited) else {
+                mount.remove(slot.mounted)
+                continue
+            }
+            chains[entry.chain.digest] = entry
+        }
+        state = Mutex(State(serving: serving, chains: chains, inherited: inherited))
+    }
+
+    private static func isChain(_ contents: SlotContents) -> Bool {
+        if case .chain = SlotWords(contents.key) { true } else { false }
+    }
+
+    /// A chain that an earlier process has mounted.
+    private static func entry(
+        _ slot: LazyMount.Inherited, _ store: LayerStore, _ fetcher: ChunkFetcher, _ directory: String, _ inherited: inout Set<String>
+    ) -> Entry? {
+        guard case .chain(_, let keepsWhiteouts, _) = SlotWords(slot.contents.key),
+            let chain = try? store.chain(of: slot.tree.layers.map(\.stored), keepsWhiteouts: keepsWhiteouts)
+        else { return nil }
+        let points = [whole, lazy].map { "\(directory)/\(chain.digest.hex)\($0)" }
+        return Entry(
+            chain: chain, mounted: slot.mounted, prediction: StartPrediction(chain.tree, layers: slot.tree.layers, fetcher: fetcher),
+            kernelMounts: Set(points.compactMap { inherited.remove($0) }))
     }
 
     private static let whole = "-whole"
@@ -79,7 +108,9 @@ final class ChainMounts: Sendable {
             } else {
                 let contents = layers.map(\.layer)
                 entry = Entry(
-                    chain: chain, mounted: try mount.add(chain.tree, contents: contents),
+                    chain: chain,
+                    mounted: try mount.add(
+                        SlotTree(chain.tree, layers: contents), as: SlotContents(chain, keepsWhiteouts: keepsWhiteouts)),
                     prediction: StartPrediction(chain.tree, layers: contents, fetcher: fetcher))
                 state.chains[chain.digest] = entry
             }

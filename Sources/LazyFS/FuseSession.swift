@@ -4,49 +4,77 @@ internal import Glibc
 internal import Synchronization
 internal import Threads
 
-/// One libfuse session: the mount, its threads and their end. The only file that owns libfuse's objects.
+/// One libfuse session: its threads and their end. The only file that owns libfuse's objects.
 final class FuseSession: @unchecked Sendable {
-    // Safety: `session` is created in `init` and destroyed in `end`, after the loop's thread was joined; libfuse locks inside.
+    // Safety: `session` is created in `init` and destroyed in `finish`, after the threads were joined; libfuse locks inside.
     private let session: OpaquePointer
     private let mountpoint: String
-    private let loop = Mutex<NativeThread?>(nil)
+    private let server: TreeServer
+    private let threads = Mutex<[NativeThread]>([])
+    private let running = Atomic<Int>(0)
 
     /// Threads that answer the kernel. More of them only fight for the two locks of the queue (design.md 10: one or two beat four); the others are for
     /// requests that read from the disk.
-    private static let threads: UInt32 = 4
-    /// Bytes of the largest read the kernel may send: 1 MiB, its own limit.
-    static let maximumRead = 1 << 20
+    private static let threadCount = 4
+    /// Bytes of the largest read the kernel may send.
+    static let maximumRead = FuseDevice.maximumRead
 
-    /// Mounts at an existing directory; operations get `context` as their user data, which must outlive the session.
-    init(mountpoint: String, operations: fuse_lowlevel_ops, context: UnsafeMutableRawPointer) throws(LazyFSError) {
+    /// Greets the kernel through a device that is mounted at `mountpoint`. `server` is the operations' user data.
+    ///
+    /// - Parameter isTakenOver: the kernel was answered by another process; libfuse only catches up, and what that process left
+    ///   unanswered is sent again.
+    init(
+        _ device: consuming FuseDevice, mountpoint: String, isTakenOver: Bool, operations: fuse_lowlevel_ops, server: TreeServer
+    ) throws(LazyFSError) {
         self.mountpoint = mountpoint
-        let arguments = [
-            "starling", "-o",
-            "ro,allow_other,default_permissions,dev,suid,fsname=starling,subtype=starling,max_read=\(FuseSession.maximumRead)",
-        ]
+        self.server = server
         var operations = operations
-        let made = FuseSession.withArguments(arguments) { arguments in
-            fuse_session_new(arguments, &operations, MemoryLayout<fuse_lowlevel_ops>.size, context)
+        let made = FuseSession.withArguments(["starling", "-o", "max_read=\(FuseSession.maximumRead)"]) { arguments in
+            fuse_session_new(
+                arguments, &operations, MemoryLayout<fuse_lowlevel_ops>.size, Unmanaged.passUnretained(server).toOpaque())
         }
         guard let made else { throw .session(mountpoint: mountpoint) }
-        guard fuse_session_mount(made, mountpoint) == 0 else {
-            fuse_session_destroy(made)
-            throw .mount(mountpoint: mountpoint, code: errno == 0 ? EPERM : errno)
-        }
         session = made
+        var channel = FuseSession.channel()
+        guard fuse_session_custom_io(made, &channel, device.descriptor) == 0 else {
+            fuse_session_destroy(made)
+            throw .session(mountpoint: mountpoint)
+        }
+        if isTakenOver { server.gate.close() }
+        FuseSession.process(device.greeting, made)
+        server.gate.open()
+        let isRefused = fuse_session_exited(made) != 0
+        var failure: LazyFSError? = isRefused ? .session(mountpoint: mountpoint) : nil
+        if isTakenOver, !isRefused {
+            do {
+                try device.resendUnanswered()
+            } catch {
+                failure = .takeOver(mountpoint: mountpoint, reason: "\(error)")
+            }
+        }
+        // The session closes the descriptor at its end.
+        _ = device.release()
+        if let failure {
+            fuse_session_destroy(made)
+            throw failure
+        }
     }
 
     /// Starts to answer the kernel.
-    func start() throws {
-        let thread = try NativeThread.start(name: "fuse") { [self] in
-            guard let configuration = fuse_loop_cfg_create() else { return }
-            defer { fuse_loop_cfg_destroy(configuration) }
-            fuse_loop_cfg_set_clone_fd(configuration, 1)
-            fuse_loop_cfg_set_max_threads(configuration, FuseSession.threads)
-            fuse_loop_cfg_set_idle_threads(configuration, FuseSession.threads)
-            fuse_session_loop_mt(session, configuration)
+    func start() throws(ThreadError) {
+        for index in 0..<FuseSession.threadCount {
+            running.add(1, ordering: .sequentiallyConsistent)
+            do {
+                let thread = try NativeThread.start(name: "fuse-\(index)") { [self] in
+                    serve()
+                    running.subtract(1, ordering: .sequentiallyConsistent)
+                }
+                threads.withLock { $0.append(thread) }
+            } catch {
+                running.subtract(1, ordering: .sequentiallyConsistent)
+                throw error
+            }
         }
-        loop.withLock { $0 = thread }
     }
 
     /// Tells the kernel to forget a name in a directory.
@@ -61,11 +89,75 @@ final class FuseSession: @unchecked Sendable {
             _ = starling_umount_by_force(mountpoint)
             _ = starling_umount_lazily(mountpoint)
         }
+        finish(drain)
+    }
+
+    /// Ends and leaves the mount to whoever has the descriptor too. What is not answered yet stays unanswered.
+    func leave(_ drain: () -> Void) {
+        server.gate.close()
+        finish(drain)
+    }
+
+    private func finish(_ drain: () -> Void) {
         fuse_session_exit(session)
-        loop.withLock { $0.take() }?.join()
+        let ending = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        // Threads wait in read(2); one that is just about to will hear it the next time.
+        while running.load(ordering: .sequentiallyConsistent) > 0 {
+            ending.forEach { $0.interrupt() }
+            usleep(1000)
+        }
+        ending.forEach { $0.join() }
         drain()
-        fuse_session_unmount(session)
         fuse_session_destroy(session)
+    }
+
+    private func serve() {
+        var buffer = fuse_buf()
+        defer { free(buffer.mem) }
+        while fuse_session_exited(session) == 0 {
+            let count = fuse_session_receive_buf(session, &buffer)
+            if count == -EINTR { continue }
+            guard count > 0 else { return }
+            fuse_session_process_buf(session, &buffer)
+        }
+    }
+
+    private static func process(_ request: [UInt8], _ session: OpaquePointer) {
+        var request = request
+        request.withUnsafeMutableBytes { bytes in
+            var buffer = fuse_buf()
+            buffer.mem = bytes.baseAddress
+            buffer.size = bytes.count
+            fuse_session_process_buf(session, &buffer)
+        }
+    }
+
+    /// How libfuse reads requests and writes answers.
+    ///
+    /// A page that is missing when the kernel copies is brought in, unless the process is being killed: then the request fails. So pages are
+    /// there before, and a killed process leaves requests unanswered or answered.
+    private static func channel() -> fuse_custom_io {
+        var channel = fuse_custom_io()
+        channel.read = { descriptor, buffer, size, _ in
+            // No request that waits for an answer is longer than a name and its headers, so it lies in two pages at the most.
+            buffer?.storeBytes(of: 0, as: UInt8.self)
+            buffer?.storeBytes(of: 0, toByteOffset: 4095, as: UInt8.self)
+            return read(descriptor, buffer, size)
+        }
+        channel.writev = { descriptor, parts, count, context in
+            guard let parts, let context else { return 0 }
+            var total = 0
+            for index in 0..<Int(count) {
+                starling_touch_pages(parts[index].iov_base, parts[index].iov_len)
+                total += parts[index].iov_len
+            }
+            let isClosed = Unmanaged<TreeServer>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.gate.isClosed }
+            return isClosed ? total : writev(descriptor, parts, count)
+        }
+        return channel
     }
 
     private static func withArguments<Result>(

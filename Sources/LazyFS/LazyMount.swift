@@ -4,7 +4,6 @@ internal import Glibc
 internal import HostSystem
 public import Logging
 internal import Synchronization
-public import TreeImage
 
 /// The FUSE mount of one process: every lazy layer is a directory in it, named by its slot number.
 ///
@@ -12,52 +11,136 @@ public import TreeImage
 ///                                                                        └─ miss ─▶ ChunkFetcher ─▶ reply from wherever the bytes arrive
 ///
 /// Trees are immutable, so names, attributes, links, directories and data are cached by the kernel without limit of time. The mount keeps no
-/// state about open files or looked-up nodes: node ids are numbers, OPEN is answered with ENOSYS, FORGET is ignored.
+/// state about open files or looked-up nodes: node ids are numbers, OPEN is answered with ENOSYS, FORGET is ignored. What the slots show is
+/// all that another process needs to go on with the mount (see `MountKeeping`).
 public final class LazyMount: Sendable {
     /// Where the mount is.
     public let mountpoint: String
+    /// Whether an earlier process has made it.
+    public let isTakenOver: Bool
     private let server: TreeServer
     private let session: FuseSession
-    private let slots = Mutex(Assigned())
+    private let keeping: MountKeeping?
+    private let slots: Mutex<Assigned>
+    private let log: Logger
 
+    /// What the slots are for, beside the table that requests look into.
     private struct Assigned {
         var last = 0
         var ended = false
+        /// Slots of an earlier process that nobody has asked for yet.
+        var unclaimed: [Int: Inherited] = [:]
+        /// Slots of an earlier process whose tree is lost. The kernel may know nodes of theirs, so nothing else may get their numbers.
+        var lost: Set<Int> = []
     }
 
-    /// Mounts at `mountpoint` (made when missing; a dead mount there is removed) and starts to serve an empty directory.
-    public init(mountpoint: String, fetcher: ChunkFetcher, log: Logger) throws {
+    /// Mounts at `mountpoint` (made when missing; a dead mount there is removed) and starts to serve an empty directory, or goes on with the
+    /// mount of an earlier process.
+    ///
+    /// - Parameters:
+    ///   - keeping: what lets the mount outlive this process; nil for one that does not.
+    ///   - restore: what the slots showed that an earlier process served, as far as it is there; called before the first request is answered.
+    public init(
+        mountpoint: String, fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil,
+        restore: ([Int: SlotContents]) -> [Int: SlotTree] = { _ in [:] }
+    ) throws {
         self.mountpoint = mountpoint
-        if try Mounts.mountPoints().contains(where: { $0.path == mountpoint }) { try Mounts.unmount(mountpoint) }
-        try Files.makeDirectories(mountpoint, mode: 0o711)
+        self.keeping = keeping
+        self.log = log
         server = TreeServer(fetcher: fetcher)
-        session = try FuseSession(
-            mountpoint: mountpoint, operations: FuseOperations.table(), context: Unmanaged.passUnretained(server).toOpaque())
+        if let keeping, let inherited = keeping.inherit(at: mountpoint),
+            let (session, assigned) = LazyMount.goOn(inherited, server, mountpoint, keeping, restore, log)
+        {
+            self.session = session
+            isTakenOver = true
+            slots = Mutex(assigned)
+        } else {
+            session = try LazyMount.begin(server, mountpoint, keeping)
+            isTakenOver = false
+            slots = Mutex(Assigned())
+        }
         do {
             try session.start()
         } catch {
             session.end {}
+            keeping?.end()
             throw error
+        }
+    }
+
+    private static func begin(_ server: TreeServer, _ mountpoint: String, _ keeping: MountKeeping?) throws -> FuseSession {
+        if Files.exists(Paths.parent(of: mountpoint)), try Mounts.mountPoint(at: mountpoint) != nil { try Mounts.unmount(mountpoint) }
+        try Files.makeDirectories(mountpoint, mode: 0o711)
+        let device = try FuseDevice(mountingAt: mountpoint)
+        keeping?.hold(device, at: mountpoint, name: nil, slots: [:], last: 0)
+        do {
+            return try FuseSession(
+                device, mountpoint: mountpoint, isTakenOver: false, operations: FuseOperations.table(), server: server)
+        } catch {
+            keeping?.end()
+            try Mounts.unmount(mountpoint)
+            throw error
+        }
+    }
+
+    /// Serves on what an earlier process served; nil when that fails, which is logged.
+    private static func goOn(
+        _ inherited: consuming MountKeeping.Inherited, _ server: TreeServer, _ mountpoint: String, _ keeping: MountKeeping,
+        _ restore: ([Int: SlotContents]) -> [Int: SlotTree], _ log: Logger
+    ) -> (FuseSession, Assigned)? {
+        let contents = inherited.contents
+        var assigned = Assigned(last: contents.last)
+        let trees = restore(contents.slots)
+        for (slot, shown) in contents.slots {
+            if let tree = trees[slot] {
+                server.slots.put(ServedTree(tree.tree, layers: tree.layers, fetcher: server.fetcher), in: slot)
+                assigned.unclaimed[slot] = Inherited(contents: shown, mounted: mounted(slot, at: mountpoint), tree: tree)
+            } else {
+                assigned.lost.insert(slot)
+                log.error("a tree is lost; containers that use it have to be started again", metadata: ["tree": "\(shown.key)"])
+            }
+        }
+        keeping.hold(
+            inherited.device, at: mountpoint, name: contents.mount.name, slots: contents.slots, last: contents.last)
+        do {
+            let session = try FuseSession(
+                inherited.device, mountpoint: mountpoint, isTakenOver: true, operations: FuseOperations.table(), server: server)
+            log.notice("going on with the lazy layers of the last daemon", metadata: ["trees": "\(assigned.unclaimed.count)"])
+            return (session, assigned)
+        } catch {
+            log.error(
+                "the mount of the last daemon is lost; containers that use it have to be started again", metadata: ["reason": "\(error)"])
+            keeping.drop()
+            for slot in assigned.unclaimed.keys { server.slots.remove(slot) }
+            return nil
         }
     }
 
     /// Adds a layer; what is mounted is valid until `remove`.
     ///
-    /// - Throws: `LazyFSError.tooManyLayers`.
-    public func add(_ layer: LazyLayer) throws(LazyFSError) -> Mounted { try add(layer.stored.tree, contents: [layer]) }
-
-    /// Adds a tree whose files' contents are those of some layers, by content device; what is mounted is valid until `remove`.
-    ///
-    /// - Throws: `LazyFSError.tooManyLayers`.
-    public func add(_ tree: LayerTree, contents: [LazyLayer]) throws(LazyFSError) -> Mounted {
-        let slot = slots.withLock { assigned -> Int? in
-            let slot = server.slots.add(ServedTree(tree, layers: contents, fetcher: server.fetcher), after: assigned.last)
-            if let slot { assigned.last = slot }
-            return slot
-        }
-        guard let slot else { throw .tooManyLayers(limit: SlotTable.capacity - 1) }
-        return Mounted(slot: slot, directory: "\(mountpoint)/\(slot)")
+    /// - Parameter contents: what another process would need to show the same; nil for a layer that ends with this one.
+    /// - Throws: `LazyFSError.tooManyLayers`, `.ledger`.
+    public func add(_ layer: LazyLayer, as contents: SlotContents? = nil) throws(LazyFSError) -> Mounted {
+        try add(SlotTree(layer.stored.tree, layers: [layer]), as: contents)
     }
+
+    /// Adds a tree; what is mounted is valid until `remove`.
+    ///
+    /// - Parameter contents: what another process would need to show the same; nil for a tree that ends with this one.
+    /// - Throws: `LazyFSError.tooManyLayers`, `.ledger`.
+    public func add(_ tree: SlotTree, as contents: SlotContents? = nil) throws(LazyFSError) -> Mounted {
+        try slots.withLock { assigned throws(LazyFSError) in
+            guard let slot = server.slots.free(after: assigned.last, reserved: assigned.lost) else {
+                throw .tooManyLayers(limit: SlotTable.capacity - 1)
+            }
+            if let contents { try keeping?.note(slot, contents) }
+            server.slots.put(ServedTree(tree.tree, layers: tree.layers, fetcher: server.fetcher), in: slot)
+            assigned.last = slot
+            return LazyMount.mounted(slot, at: mountpoint)
+        }
+    }
+
+    private static func mounted(_ slot: Int, at mountpoint: String) -> Mounted { Mounted(slot: slot, directory: "\(mountpoint)/\(slot)") }
 
     /// A tree on the mount.
     public struct Mounted: Sendable, Equatable {
@@ -71,20 +154,59 @@ public final class LazyMount: Sendable {
         public var stateDirectory: String { directory + SlotName.state }
     }
 
+    /// A tree that an earlier process has put on the mount and this one serves on.
+    public struct Inherited: Sendable {
+        /// What it is.
+        public let contents: SlotContents
+        /// Where it is.
+        public let mounted: Mounted
+        /// What is served.
+        public let tree: SlotTree
+    }
+
+    /// One of the trees that an earlier process has put on the mount, as if it had been added now; each is given once.
+    public func claim(where isWanted: (SlotContents) -> Bool) -> Inherited? {
+        slots.withLock { assigned in
+            guard let slot = assigned.unclaimed.first(where: { isWanted($0.value.contents) })?.key else { return nil }
+            return assigned.unclaimed.removeValue(forKey: slot)
+        }
+    }
+
+    /// Whether all is served that an earlier process has put on the mount; false for a mount that is new.
+    public var hasInheritedAll: Bool { isTakenOver && slots.withLock(\.lost.isEmpty) }
+
     /// Takes a tree off the mount; waits for reads that are under way. Blocks: not for a cooperative thread.
     public func remove(_ mounted: Mounted) {
         server.slots.remove(mounted.slot)
         for ending in ["", SlotName.content, SlotName.state] { session.forget(String(mounted.slot) + ending, in: .root) }
+        keeping?.erase(mounted.slot)
     }
 
     /// Unmounts and frees everything; harmless when repeated. Reads that wait for the network are waited for, so shut the fetcher down before.
     public func unmount() {
-        let first = slots.withLock { assigned in
+        guard isFirstEnd() else { return }
+        session.end { server.slots.waitUntilUnused() }
+        keeping?.end()
+    }
+
+    /// Whether the mount can be left to another process.
+    public var isKept: Bool { keeping?.isHeld == true }
+
+    /// From now on no answer reaches the kernel: before `leave`, so that what fails because this process ends fails for nobody.
+    public func silence() { server.gate.close() }
+
+    /// Frees everything and leaves the mount as it is to another process, with requests that wait; as `unmount` otherwise.
+    public func leave() {
+        guard isFirstEnd() else { return }
+        session.leave { server.slots.waitUntilUnused() }
+        keeping?.leave()
+    }
+
+    private func isFirstEnd() -> Bool {
+        slots.withLock { assigned in
             defer { assigned.ended = true }
             return !assigned.ended
         }
-        guard first else { return }
-        session.end { server.slots.waitUntilUnused() }
     }
 
     deinit { unmount() }

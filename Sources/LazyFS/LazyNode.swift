@@ -35,17 +35,22 @@ public final class LazyNode: Sendable {
     ///   - prefetches: whether what landmarks ask for is fetched before anybody reads it.
     ///   - fetching: how the engine fetches; whether layers are completed in the background, among others.
     ///   - opening: what is fetched along with TOCs.
+    ///   - keeping: what lets the mounts outlive this process; with it, those of an earlier process are gone on with.
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
         root: String, directory: String, mode: ServingMode = .auto, client: RegistryClient, prefetches: Bool = true,
-        fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), log: Logger
+        fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
+        log: Logger
     ) throws {
-        store = try LayerStore(root: root)
+        let store = try LayerStore(root: root)
+        self.store = store
         opener = LayerOpener(store: store, client: client, options: opening)
         self.prefetches = prefetches
         fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
-            mount = try LazyMount(mountpoint: directory + "/lazy", fetcher: fetcher, log: log)
+            mount = try LazyMount(mountpoint: directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping) {
+                store.trees(of: $0, client: client)
+            }
         } catch {
             fetcher.shutdown()
             throw error
@@ -54,8 +59,10 @@ public final class LazyNode: Sendable {
             chains = try ChainMounts(
                 store: store, mount: mount, fetcher: fetcher, directory: directory + "/trees", mode: mode, log: log)
         } catch {
+            // The mount of an earlier process is no worse for it.
+            if mount.isTakenOver { mount.silence() }
             fetcher.shutdown()
-            mount.unmount()
+            if mount.isTakenOver { mount.leave() } else { mount.unmount() }
             throw error
         }
     }
@@ -72,13 +79,21 @@ public final class LazyNode: Sendable {
         opener.expect(siblings.filter { $0 != descriptor.digest }, of: reference)
         let layer = try await opener.open(descriptor, of: reference)
         do {
-            let mounted = try mount.add(layer)
-            fetcher.prefetch(layer, upTo: prefetches ? layer.stored.chunks.prefetchEnd : 0)
-            fetcher.complete(layer)
-            return Opened(layer: layer, mounted: mounted)
+            let opened =
+                try inherited(layer) ?? Opened(layer: layer, mounted: mount.add(layer, as: SlotContents(layer.stored, of: reference)))
+            fetcher.prefetch(opened.layer, upTo: prefetches ? layer.stored.chunks.prefetchEnd : 0)
+            fetcher.complete(opened.layer)
+            return opened
         } catch {
             throw .store("\(error)")
         }
+    }
+
+    /// The layer as an earlier process had opened it.
+    private func inherited(_ layer: LazyLayer) -> Opened? {
+        let key = SlotWords.layer(layer.digest, tree: layer.stored.treeDigest).key
+        guard let inherited = mount.claim(where: { $0.key == key }), let known = inherited.tree.layers.first else { return nil }
+        return Opened(layer: known, mounted: inherited.mounted)
     }
 
     /// Lower directories of overlayfs that show a chain of layers, topmost first; valid until one of the layers is closed. Blocks for some milliseconds.
@@ -105,15 +120,38 @@ public final class LazyNode: Sendable {
         mount.remove(opened.mounted)
     }
 
+    /// Whether the mount was there, left by an earlier process.
+    public var isTakenOver: Bool { mount.isTakenOver }
+
+    /// Takes the layers off the mount that an earlier process had opened and nobody has opened since. Blocks as `close`.
+    public func closeUnclaimed() {
+        while let inherited = mount.claim(where: { _ in true }) {
+            for layer in inherited.tree.layers { chains.close(layer.digest) }
+            mount.remove(inherited.mounted)
+        }
+    }
+
     /// Unmounts and ends all threads; harmless when repeated. Blocks.
     public func shutdown() {
-        let first = ended.withLock { ended in
-            defer { ended = true }
-            return !ended
-        }
-        guard first else { return }
+        guard isFirstEnd() else { return }
         fetcher.shutdown()
         chains.closeAll()
         mount.unmount()
+    }
+
+    /// Ends all threads and leaves the mounts to the next process, where that can be; else as `shutdown`. Reads wait for that process.
+    public func leave() {
+        guard mount.isKept else { return shutdown() }
+        guard isFirstEnd() else { return }
+        mount.silence()
+        fetcher.shutdown()
+        mount.leave()
+    }
+
+    private func isFirstEnd() -> Bool {
+        ended.withLock { ended in
+            defer { ended = true }
+            return !ended
+        }
     }
 }

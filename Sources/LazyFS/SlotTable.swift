@@ -24,15 +24,20 @@ final class SlotTable: @unchecked Sendable {
         words.deallocate()
     }
 
-    /// Puts a layer into the first free slot after `start`; nil when all are taken. One caller at a time.
-    func add(_ layer: ServedTree, after start: Int) -> Int? {
+    /// The first slot after `start` that is free and not among `reserved`, round and round; nil when there is none.
+    func free(after start: Int, reserved: Set<Int> = []) -> Int? {
         for step in 1..<SlotTable.capacity {
             let slot = (start + step - 1) % (SlotTable.capacity - 1) + 1
             guard starling_word_load(words + 2 * slot) == 0, starling_word_load(words + 2 * slot + 1) == 0 else { continue }
-            starling_word_store(words + 2 * slot, UInt64(UInt(bitPattern: Unmanaged.passRetained(layer).toOpaque())))
-            return slot
+            if !reserved.contains(slot) { return slot }
         }
         return nil
+    }
+
+    /// Puts a tree into a free slot. One caller at a time.
+    func put(_ tree: ServedTree, in slot: Int) {
+        precondition(slot > 0 && slot < SlotTable.capacity, "no slot has number \(slot)")
+        starling_word_store(words + 2 * slot, UInt64(UInt(bitPattern: Unmanaged.passRetained(tree).toOpaque())))
     }
 
     /// The layer in a slot, held until `leave`; nil when there is none.

@@ -34,25 +34,31 @@ extension Snapshotter {
     /// The snapshotter serves meanwhile; calls that need a layer wait for that layer only.
     ///
     /// - Parameter width: mounts under way at once, at least 1.
-    public func restoreLayers(width: Int = 16) async throws {
+    /// - Returns: whether all are mounted.
+    @discardableResult
+    public func restoreLayers(width: Int = 16) async throws -> Bool {
         let records = try await metadata.read { db in
             try Row.fetchAll(db, sql: SnapshotRecord.selection + " WHERE s.layer IS NOT NULL ORDER BY s.id").map(SnapshotRecord.init)
         }
         var requests: [Digest: LazyLayerRequest] = [:]
         for request in records.compactMap(\.request) { requests[request.digest] = request }
         var waiting = Array(requests.values)[...]
-        await withTaskGroup(of: Void.self) { group in
+        return await withTaskGroup(of: Bool.self) { group in
             for request in waiting.prefix(max(1, width)) { group.addTask { await self.restore(request) } }
             waiting = waiting.dropFirst(max(1, width))
-            for await _ in group {
+            var areAllMounted = true
+            for await isMounted in group {
+                areAllMounted = areAllMounted && isMounted
                 if let request = waiting.popFirst() { group.addTask { await self.restore(request) } }
             }
+            return areAllMounted
         }
     }
 
-    private func restore(_ request: LazyLayerRequest) async {
+    private func restore(_ request: LazyLayerRequest) async -> Bool {
         do {
             try await table.mountAll([request])
+            return true
         } catch let failure as LayerFailure {
             log.error(
                 "a lazy layer is not available; it is tried again when needed",
@@ -60,6 +66,7 @@ extension Snapshotter {
         } catch {
             log.error("a lazy layer is not available", metadata: ["layer": "\(request.digest)", "reason": "\(error)"])
         }
+        return false
     }
 
     /// Unmounts all lazy layers. Containers that use them lose their files: for a daemon that is told to clean up.

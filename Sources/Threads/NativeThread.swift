@@ -27,6 +27,7 @@ public struct NativeThread: Sendable {
                 guard let context else { return nil }
                 let start = Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
                 starling_name_thread(String(start.name.prefix(15)))
+                starling_allow_interrupts()
                 start.body()
                 return nil
             }, context.toOpaque())
@@ -39,6 +40,10 @@ public struct NativeThread: Sendable {
 
     /// Waits for the thread's end. Once per thread, and not for a detached one.
     public func join() { pthread_join(handle, nil) }
+
+    /// Makes a system call in which the thread waits fail with EINTR. One that comes just before the call is lost: repeat until the thread
+    /// has noticed.
+    public func interrupt() { _ = starling_interrupt_thread(handle) }
 
     /// Lets the thread end by itself.
     public func detach() { pthread_detach(handle) }

@@ -11,8 +11,8 @@ internal import UnixSignals
 /// The daemon's life: open everything, serve, and end in order.
 ///
 /// Whatever fails before the socket listens ends the process with one line; afterwards only a signal does.
-/// SIGTERM stops serving and leaves mounts and files as they are, for the next start. SIGINT also unmounts all layers and removes
-/// what removed snapshots left behind.
+/// SIGTERM stops serving and leaves mounts and files as they are, for the next start, like every other end but SIGINT, which also unmounts
+/// all layers and removes what removed snapshots left behind.
 struct Daemon {
     let address: String
     let root: String
@@ -28,37 +28,60 @@ struct Daemon {
     func run() async throws {
         // Before anything that may take time: a signal during start-up ends the daemon in order, too.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        let lazy = try await makeLazyLayers(root: root, plainHTTP: plainHTTP, configuration: configuration, log: log)
-        let snapshotter = try Snapshotter(root: root + "/snapshotter", layers: lazy.layers, log: log)
+        try Files.makeDirectories(root, mode: 0o711)
+        // First of all: a second daemon must not get as far as replacing the first one's mount or socket.
+        let lock = try FileLock(root + "/lazy.lock")
+        defer { withExtendedLifetime(lock) {} }
+        // Calls that come while layers are taken over wait a little and find a daemon.
         let listener = try UnixListener(path: address)
+        defer { listener.unlink() }
+        let lazy = try await makeLazyLayers(root: root, plainHTTP: plainHTTP, configuration: configuration, log: log)
+        let snapshotter: Snapshotter
+        do {
+            snapshotter = try Snapshotter(root: root + "/snapshotter", layers: lazy.layers, log: log)
+        } catch {
+            await lazy.stop(.failedStart)
+            throw error
+        }
+        do {
+            let isCleanup = try await serve(snapshotter, lazy, on: listener, until: signals)
+            await lazy.stop(isCleanup ? .cleanup : .leave)
+        } catch {
+            await lazy.stop(.leave)
+            throw error
+        }
+        log.info("stopped")
+    }
+
+    /// Serves until a signal says otherwise; true when it asks for clean-up.
+    private func serve(
+        _ snapshotter: Snapshotter, _ lazy: WiredLayers, on listener: UnixListener, until signals: UnixSignalsSequence
+    ) async throws -> Bool {
         let services: [any RegistrableRPCService] = [
             SnapshotsAdapter(snapshotter: snapshotter, log: log), StatusService(report: lazy.report),
         ]
         let server = makeServer(listener: listener, services: services)
         let restoring = Task {
             do {
-                try await snapshotter.restoreLayers()
+                // What one snapshot could not get again may be served still, as the last daemon left it.
+                if try await snapshotter.restoreLayers() { await lazy.restored() }
             } catch {
                 log.error("cannot restore lazy layers", metadata: ["reason": "\(error)"])
             }
         }
+        defer { restoring.cancel() }
         log.info("serving", metadata: ["address": "\(address)", "root": "\(root)", "version": "\(Version.current)"])
         ServiceNotifier.notify("READY=1")
-
         let isCleanup = try await serve(server, until: signals)
         ServiceNotifier.notify("STOPPING=1")
-        restoring.cancel()
-        if isCleanup {
-            await snapshotter.unmountLayers()
-            do {
-                try await snapshotter.cleanup()
-            } catch {
-                log.warning("clean-up is not complete", metadata: ["reason": "\(error)"])
-            }
+        guard isCleanup else { return false }
+        await snapshotter.unmountLayers()
+        do {
+            try await snapshotter.cleanup()
+        } catch {
+            log.warning("clean-up is not complete", metadata: ["reason": "\(error)"])
         }
-        await lazy.stop(isCleanup)
-        listener.unlink()
-        log.info("stopped")
+        return true
     }
 
     private func makeServer(

@@ -1,5 +1,4 @@
 internal import Configuration
-internal import HostSystem
 internal import LazyFS
 internal import Logging
 internal import Registry
@@ -13,38 +12,55 @@ struct WiredLayers: Sendable {
     let layers: any LazyLayers
     /// What `starling status` shows.
     let report: @Sendable () async -> StatusReport
-    /// Called once, after the last RPC. `isCleanup`: nothing may stay mounted; else mounts survive where they can.
-    let stop: @Sendable (_ isCleanup: Bool) async -> Void
+    /// Called once, when all snapshots have the layers that they need.
+    let restored: @Sendable () async -> Void
+    /// Called once, after the last RPC.
+    let stop: @Sendable (End) async -> Void
+
+    /// What is to become of the mounts.
+    enum End: Sendable {
+        /// They stay for the next daemon, where they can.
+        case leave
+        /// They go.
+        case cleanup
+        /// They go if this daemon has made them, and stay if they were there.
+        case failedStart
+    }
 }
 
-/// Builds the lazy layers of the daemon: its store is in `ROOT`, its mounts are `ROOT/lazy` and those in `ROOT/trees`.
+/// Builds the lazy layers of the daemon: its store is in `ROOT`, its mounts are `ROOT/lazy` and those in `ROOT/trees`, which outlive it.
 ///
 /// - Parameters:
-///   - root: the daemon's state directory; layers live in directories of their own below it.
+///   - root: the daemon's state directory, which is there and locked; layers live in directories of their own below it.
 ///   - plainHTTP: talk to all registries over plain HTTP.
 func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfiguration, log: Logger) async throws -> WiredLayers {
-    try Files.makeDirectories(root, mode: 0o711)
-    // The lock of the root is taken by the snapshotter, later; a second daemon must not get as far as replacing the first one's mount.
-    let lock = try FileLock(root + "/lazy.lock")
     var options = RegistryOptions()
     options.plainHTTP = plainHTTP ? true : nil
     if let directory = try HostsDirectory.usualIfAny() { options.hosts = { try directory.hosts(of: $0) } }
     options.retries = max(0, configuration.blob.maxRetries)
     let client = RegistryClient(options: options)
+    // The program as it is now, whatever an upgrade has put in its place since.
+    let keeper = KeeperProgram(path: "/proc/self/exe", arguments: [Starlingd.keeperCommand, root])
     let node = try LazyNode(
         root: root, directory: root, mode: ServingMode(rawValue: configuration.starling.mode) ?? .auto, client: client,
-        prefetches: !configuration.noPrefetch, log: log)
+        prefetches: !configuration.noPrefetch, keeping: MountKeeping(directory: root, program: keeper, log: log), log: log)
     log.info("lazy layers", metadata: ["mode": "\(node.serving)"])
     let layers = NodeLayers(node: node)
     let limit = CacheLimit(store: node.store, bytes: UInt64(configuration.starling.cacheMaxBytes), log: log)
-    return WiredLayers(layers: layers, report: { layers.report(root: root) }) { _ in
+    return WiredLayers(layers: layers, report: { layers.report(root: root) }) {
+        do {
+            try await layers.unmountUnclaimed()
+        } catch {
+            log.warning("layers without a snapshot stay on the lazy mount", metadata: ["reason": "\(error)"])
+        }
+    } stop: { end in
         limit.end()
         do {
-            try await BlockingTask.run { node.shutdown() }
+            let mayStay = end == .leave || end == .failedStart && node.isTakenOver
+            try await BlockingTask.run { mayStay ? node.leave() : node.shutdown() }
         } catch {
             log.warning("the lazy mount was not ended in order", metadata: ["reason": "\(error)"])
         }
         client.shutdown()
-        withExtendedLifetime(lock) {}
     }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import HostSystem
+internal import LazyFS
 internal import Logging
 
 /// `starlingd`: containerd's `stargz` snapshotter.
@@ -30,6 +31,19 @@ struct Starlingd: AsyncParsableCommand {
 
     @Flag(help: "Talk to registries over plain HTTP. (Registries on loopback are tried that way unasked.)")
     var plainHTTP = false
+
+    /// First argument of the process that keeps the mount for the next daemon; not for people.
+    static let keeperCommand = "keeper"
+
+    static func main() async {
+        // Before anything has started a thread: the keeper goes on in a copy of this process.
+        guard CommandLine.arguments.dropFirst().first == keeperCommand else { return await main(nil) }
+        do {
+            try DescriptorKeeper.run()
+        } catch {
+            exit(withError: ExitCode.failure)
+        }
+    }
 
     func validate() throws {
         for (flag, path) in [("--address", address), ("--root", root)] where !path.hasPrefix("/") {

@@ -60,6 +60,11 @@ final class NodeLayers: LazyLayers {
         var description: String { "layer \(layer) is not mounted" }
     }
 
+    /// Gives up what the last daemon served and no snapshot wants any more.
+    func unmountUnclaimed() async throws {
+        try await BlockingTask.run { [node] in node.closeUnclaimed() }
+    }
+
     func unmount(_ digest: Digest) async {
         guard let opened = state.withLock({ $0.opened.removeValue(forKey: digest) }) else { return }
         do {

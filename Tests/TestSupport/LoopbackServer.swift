@@ -79,7 +79,9 @@ public final class CountingProxy: Sendable {
 
     private final class Counter: Sendable {
         let down = Atomic<Int>(0)
+        let up = Atomic<Int>(0)
         let connections = Atomic<Int>(0)
+        let isHeld = Monitor(false)
     }
 
     /// Forwards to `port`.
@@ -90,8 +92,14 @@ public final class CountingProxy: Sendable {
             guard let upstream = try? Loopback.connect(port: port) else { return }
             defer { close(upstream) }
             counter.connections.add(1, ordering: .relaxed)
-            guard let up = try? NativeThread.start(name: "up", { CountingProxy.copy(from: client, to: upstream) { _ in } }) else { return }
-            CountingProxy.copy(from: upstream, to: client) { counter.down.add($0, ordering: .relaxed) }
+            let up = try? NativeThread.start(name: "up") {
+                CountingProxy.copy(from: client, to: upstream) { counter.up.add($0, ordering: .relaxed) }
+            }
+            guard let up else { return }
+            CountingProxy.copy(from: upstream, to: client) { count in
+                counter.isHeld.wait { $0 ? nil : () }
+                counter.down.add(count, ordering: .relaxed)
+            }
             // The answer has ended; so may the question.
             shutdown(client, Int32(SHUT_RD))
             up.join()
@@ -102,6 +110,10 @@ public final class CountingProxy: Sendable {
     public var address: String { "127.0.0.1:\(server.port)" }
     /// Bytes sent to clients so far.
     public var bytesDown: Int { counter.down.load(ordering: .relaxed) }
+    /// Bytes that clients have sent so far.
+    public var bytesUp: Int { counter.up.load(ordering: .relaxed) }
+    /// Lets questions through and keeps the answers until told otherwise, as a registry that is stuck.
+    public func hold(_ isHeld: Bool) { counter.isHeld.update { $0 = isHeld } }
     /// Connections accepted so far.
     public var connections: Int { counter.connections.load(ordering: .relaxed) }
 

@@ -1,5 +1,6 @@
 #pragma once
 // Linux calls and macros that Swift's Glibc module does not offer. Each is a plain wrapper: result -1 and errno as in the manual page.
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,6 +37,12 @@ int starling_rename_noreplace(const char *from, const char *to);
 int starling_rename_exchange(const char *a, const char *b);
 /// Opens a new file without a name on the file system of `dir` (O_TMPFILE), for reading and writing; O_CLOEXEC is added.
 int starling_open_unnamed(const char *dir, mode_t mode);
+/// Brings the pages of a buffer into memory by reading a byte of each.
+static inline void starling_touch_pages(const void *buffer, size_t size) {
+    const volatile char *bytes = (const volatile char *)buffer;
+    for (size_t i = 0; i < size; i += 4096) (void)bytes[i];
+    if (size) (void)bytes[size - 1];
+}
 int starling_punch_hole(int fd, off_t offset, off_t length);
 uint32_t starling_device_major(dev_t device);
 uint32_t starling_device_minor(dev_t device);
@@ -67,11 +74,23 @@ void starling_signals_default(const int *signals, int count);
 int starling_spawn(pid_t *pid, const char *program, char *const argv[], char *const envp[], const char *directory,
                    const int stdio[3], int new_group);
 
-/// Name of the calling thread, at most 15 bytes.
+/// Makes a system call in which that thread waits return EINTR; a call that does not wait goes on. Nothing else happens.
+/// One that comes before the call is lost, so it is repeated until the thread has gone. Result: 0 or an error number.
+int starling_interrupt_thread(pthread_t thread);
+/// Lets the calling thread be interrupted so; threads that libdispatch has started, and theirs, begin with all signals blocked.
+void starling_allow_interrupts(void);
+/// Goes on in a child of its own session with `/` as its directory; the caller's process ends with 0. For a process of one thread.
+int starling_continue_in_background(void);
+
+/// Name of the calling thread, at most 15 bytes; the main thread's is the process's.
 void starling_name_thread(const char *name);
 /// Text of an error number in the system's words, thread-safe; NULL for an unknown one.
 const char *starling_error_text(int code);
 extern const int STARLING_O_PATH;
+/// Sends one packet, with a descriptor when `fd` is not negative. MSG_NOSIGNAL.
+ssize_t starling_send_packet(int socket, const void *bytes, size_t size, int fd);
+/// Receives one packet; `*fd` is the descriptor that came with it (close-on-exec), or -1. A packet of more than `size` bytes fails with EMSGSIZE.
+ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd);
 /// pipe2(2) with O_CLOEXEC.
 int starling_pipe(int ends[2]);
 /// syncfs(2).

@@ -1,0 +1,52 @@
+internal import CLinux
+internal import Glibc
+internal import HostSystem
+internal import Synchronization
+internal import Threads
+
+/// A thread that notices when the keeper has ended, and has it replaced.
+final class KeeperWatch: Sendable {
+    private let thread: Mutex<NativeThread?>
+    private let writer: Int32
+    private let reader: Int32
+
+    /// Milliseconds between attempts to start another.
+    private static let pause: Int32 = 10_000
+
+    /// Watches one keeper after the other; `replace` starts the next, nil when it could not.
+    init(_ connection: KeeperConnection, replace: @escaping @Sendable () -> KeeperConnection?) throws {
+        var ends: [Int32] = [-1, -1]
+        guard starling_pipe(&ends) == 0 else { throw HostError.last("make a pipe", "(keeper)") }
+        let reader = ends[0]
+        (self.reader, writer) = (reader, ends[1])
+        do {
+            thread = Mutex(
+                try NativeThread.start(name: "keeper") {
+                    var watched: KeeperConnection? = connection
+                    while true {
+                        if let connection = watched, !connection.waitForEnd(orReadable: reader) { return }
+                        watched = replace()
+                        var stop = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+                        if poll(&stop, 1, watched == nil ? KeeperWatch.pause : 0) > 0 { return }
+                    }
+                })
+        } catch {
+            ends.forEach { close($0) }
+            throw error
+        }
+    }
+
+    deinit {
+        stop()
+        close(reader)
+    }
+
+    /// Ends the thread; harmless when repeated.
+    func stop() {
+        let thread = thread.withLock { $0.take() }
+        guard let thread else { return }
+        // The other end becomes readable.
+        close(writer)
+        thread.join()
+    }
+}
