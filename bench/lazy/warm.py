@@ -3,6 +3,7 @@
 All systems are mounted at once and take turns; figures are the best of all rounds, for what disturbs one only ever makes it slower.
 """
 import contextlib
+import dataclasses
 import json
 import os
 
@@ -27,18 +28,18 @@ FIO = {
 }
 FIO_NATIVE, FIO_FUSE = 1.05, 1.2
 # "No slower than a one-layer image", and what remains of measuring it.
-MANY_LAYERS, NO_SLOWER = "split-20", 1.05
+ONE_LAYER, MANY_LAYERS, NO_SLOWER = "python", "split-20", 1.05
 
 
 def section(bench):
-    trees = {name: trees_of(bench, name) for name in bench.arguments.images}
-    if "python" in trees:
-        many_layers(bench, trees["python"])
+    for name in bench.arguments.images:
+        trees_of(bench, name)
+    many_layers(bench)
     file(bench)
 
 
 def trees_of(bench, name):
-    """Measures walks and reads of an image in all views of it; their Series by name."""
+    """Measures walks and reads of an image in all views of it."""
     with contextlib.ExitStack() as stack:
         views, missing = open_views(bench, stack, name)
         found = {view.name: Series(view.name) for view in views}
@@ -53,9 +54,6 @@ def trees_of(bench, name):
             read_tree(bench, view.path)
             view.link.reset()
 
-        def warm(view):
-            return {"find": walk(view.path), "read": read_tree(bench, view.path)["seconds"]}
-
         def cold(view):
             bench.drop_caches(for_registry=False)
             figures = {"find_cold": walk(view.path)}
@@ -63,11 +61,10 @@ def trees_of(bench, name):
             return {**figures, "read_cold": read_tree(bench, view.path)["seconds"]}
 
         in_rounds("first touch of " + name, 1, views, found, touch)
-        in_rounds("warm, " + name, 3 * bench.runs + 2, views, found, warm)
+        in_rounds("warm, " + name, 3 * bench.runs + 2, views, found, lambda view: walk_and_read(bench, view))
         in_rounds("dropping caches, " + name, bench.runs, views, found, cold)
         fetched = {view.name: view.link.counts()["delivered"] for view in views}
     report_trees(bench, name, views, found, missing, fetched)
-    return found
 
 
 def in_rounds(what, count, views, found, measure):
@@ -113,13 +110,34 @@ def report_trees(bench, name, views, found, missing, fetched):
                                          ratio(found[view.name].best(key), base.best(key)), bound)
 
 
-def many_layers(bench, one):
-    many = trees_of(bench, MANY_LAYERS)
-    for name in many:
-        for key in ("find", "read"):
-            if name in one and name.startswith("starling"):
-                bench.report.at_most("%s: %s, 20 layers no slower than one (%.2f x)" % (name, key, NO_SLOWER),
-                                     ratio(many[name].best(key), one[name].best(key)), NO_SLOWER)
+def many_layers(bench):
+    """The same tree in one layer and in many, in the same rounds."""
+    with contextlib.ExitStack() as stack:
+        views, missing = [], []
+        for name in (ONE_LAYER, MANY_LAYERS):
+            more, reasons = open_views(bench, stack, name)
+            views += [dataclasses.replace(view, name="%s, %s" % (view.name, name)) for view in more]
+            missing += [("%s, %s" % (system, name), reason) for system, reason in reasons]
+        found = {view.name: Series(view.name) for view in views}
+        in_rounds("first touch of %s and %s" % (ONE_LAYER, MANY_LAYERS), 1, views, found, lambda view: walk_and_read(bench, view))
+        for series in found.values():
+            series.rounds.clear()
+        in_rounds("layers", 3 * bench.runs + 2, views, found, lambda view: walk_and_read(bench, view))
+    bench.report.heading("warm, the same tree in one layer and in 20, best of the rounds")
+    bench.report.rows(["find", "read"], [
+        (view.name, [milliseconds(found[view.name].best(key)) for key in ("find", "read")]) for view in views])
+    explain(bench, views, found, missing)
+    for view in views:
+        bench.report.keep("many", system=view.name, mode=view.mode, rounds=found[view.name].rounds)
+        one = found.get(view.name.replace(MANY_LAYERS, ONE_LAYER))
+        if view.is_ours and one and view.name.endswith(MANY_LAYERS):
+            for key in ("find", "read"):
+                bench.report.at_most("%s: %s no slower than in one layer (%.2f x)" % (view.name, key, NO_SLOWER),
+                                     ratio(found[view.name].best(key), one.best(key)), NO_SLOWER)
+
+
+def walk_and_read(bench, view):
+    return {"find": walk(view.path), "read": read_tree(bench, view.path)["seconds"]}
 
 
 def file(bench):
