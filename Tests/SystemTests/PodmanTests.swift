@@ -5,16 +5,20 @@ import Testing
 @Suite("docker archives, with podman")
 struct PodmanTests {
     private let directory: TemporaryDirectory
+    /// podman takes no state directory whose path is longer than 50 bytes.
+    private let state: TemporaryDirectory
 
     init() throws {
         try requireRoot()
         directory = try TemporaryDirectory(in: Paths.spoolDirectory)
+        state = try TemporaryDirectory(in: "/tmp")
+        Guardian.shared.add(directory: state.path)
     }
 
     /// Runs podman with a store of its own.
     @discardableResult
     private func podman(_ arguments: String...) throws -> String {
-        let places = ["--root", directory.path + "/store", "--runroot", directory.path + "/run", "--tmpdir", directory.path + "/tmp"]
+        let places = ["--root", directory.path + "/store", "--runroot", state.path + "/run", "--tmpdir", directory.path + "/tmp"]
         let options = ["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"]
         return try TestSupport.run("podman", places + options + arguments, deadline: .seconds(120)).outputText
     }
