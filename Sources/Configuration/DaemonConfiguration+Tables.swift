@@ -164,6 +164,8 @@ extension DaemonConfiguration {
         public var mode = "auto"
         /// `cache_max_bytes`: bytes of the disk that the store may take; more only while all of it is in use. 0 for no bound.
         public var cacheMaxBytes = 0
+        /// `bandwidth_limit_bytes`: bytes per second that are fetched at most of what nobody waits for. 0 for no limit.
+        public var bandwidthLimitBytes = 0
 
         /// The defaults.
         public init() {}
@@ -171,6 +173,8 @@ extension DaemonConfiguration {
         mutating func read(_ table: TableReader) throws(ConfigurationError) {
             try table.read("mode", into: &mode)
             try table.read("cache_max_bytes", into: &cacheMaxBytes)
+            try table.read("bandwidth_limit_bytes", into: &bandwidthLimitBytes)
+            guard bandwidthLimitBytes >= 0 else { throw table.failure("bandwidth_limit_bytes", "must not be negative") }
             guard cacheMaxBytes >= 0 else { throw table.failure("cache_max_bytes", "must not be negative") }
             guard ["auto", "native", "fuse"].contains(mode) else { throw table.failure("mode", "must be \"auto\", \"native\" or \"fuse\"") }
         }

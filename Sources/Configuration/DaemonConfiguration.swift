@@ -17,7 +17,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var httpCacheType = "disk"
     /// `filesystem_cache_type`: cache of uncompressed chunks.
     public var filesystemCacheType = "disk"
-    /// `resolve_result_entry_ttl_sec`: how long a layer's resolution is kept, in seconds.
+    /// `resolve_result_entry_ttl_sec`: how long what was fetched to open a layer waits for the layer to be opened, in seconds.
     public var resolveResultEntryTTLSeconds = 120
     /// `prefetch_size`: bytes to prefetch of layers without a landmark.
     public var prefetchSize = 0

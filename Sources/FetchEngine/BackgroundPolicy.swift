@@ -23,9 +23,9 @@ enum BackgroundPolicy {
     }
 
     /// Quiet that says that containers have started.
-    static let calm = Duration.seconds(1)
+    static let calm = Duration.seconds(3)
     /// Longest time without any progress.
-    static let patience = Duration.seconds(10)
+    static let patience = Duration.seconds(15)
     /// Link time of the smallest and of the largest piece.
     static let smallest = Duration.milliseconds(100)
     static let largest = Duration.milliseconds(1_000)
@@ -35,7 +35,7 @@ enum BackgroundPolicy {
 
     static func decide(_ facts: Facts) -> Decision {
         let quiet = min(facts.sinceDemand ?? facts.sinceOpening, facts.sinceOpening)
-        if !facts.isBusy, quiet >= calm { return .start(min(max(quiet / 8, smallest), largest)) }
+        if !facts.isBusy, quiet >= calm { return .start(min(max(quiet / 16, smallest), largest)) }
         if facts.sinceBackground >= patience { return .start(smallest) }
         // Whatever keeps it busy gives notice when it ends; the time is for what does not.
         return .wait(facts.isBusy ? patience - facts.sinceBackground : min(calm - quiet, patience - facts.sinceBackground))

@@ -71,6 +71,9 @@ public struct LayerOpener: Sendable {
         }
     }
 
+    /// Layers whose ends are kept or on their way.
+    var expectedCount: Int { anticipation.count }
+
     // Where the manifest says how far the landmark is, exactly that; else a guess, which for a small blob would be most of it.
     private func prefix(_ descriptor: Descriptor, _ blob: RemoteBlob) -> PrefixFetch? {
         guard prefixSize > 0 else { return nil }

@@ -58,6 +58,9 @@ struct Run: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Platform of the image.", valueName: "os/arch"))
     var platform: String?
 
+    @Flag(inversion: .prefixedNo, help: "While the container runs, fetch the rest of the image when nothing else is to do.")
+    var backgroundFetch = true
+
     @Argument(help: "The image.")
     var image: String
 
@@ -78,8 +81,11 @@ struct Run: AsyncParsableCommand {
         let runner = try ContainerRunner(ContainerRunner.Options(root: storage.rootDirectory, runtime: runtime))
         // Beside the bundles and locked like them, so that the next run removes what a killed one leaves.
         let home = try LockedDirectory("lazy-" + RandomName.make(), in: storage.rootDirectory + "/run")
+        var fetching = FetchOptions()
+        fetching.completesLayers = backgroundFetch
         let node = try LazyNode(
-            root: storage.rootDirectory, directory: home.path, mode: mode, client: client, log: logging.logger("starling"))
+            root: storage.rootDirectory, directory: home.path, mode: mode, client: client, fetching: fetching,
+            log: logging.logger("starling"))
         let status: Int32
         do {
             status = try await run(reference, client, node, runner, signals)

@@ -43,7 +43,8 @@ func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfigur
     let keeper = KeeperProgram(path: "/proc/self/exe", arguments: [Starlingd.keeperCommand, root])
     let node = try LazyNode(
         root: root, directory: root, mode: ServingMode(rawValue: configuration.starling.mode) ?? .auto, client: client,
-        prefetches: !configuration.noPrefetch, keeping: MountKeeping(directory: root, program: keeper, log: log), log: log)
+        prefetches: !configuration.noPrefetch, fetching: configuration.fetching, opening: configuration.opening,
+        keeping: MountKeeping(directory: root, program: keeper, log: log), log: log)
     log.info("lazy layers", metadata: ["mode": "\(node.serving)"])
     let layers = NodeLayers(node: node)
     let limit = CacheLimit(store: node.store, bytes: UInt64(configuration.starling.cacheMaxBytes), log: log)

@@ -114,6 +114,16 @@ import Testing
         #expect(failure("debug = true\nno prometheus\n")?.hasPrefix("c.toml:2: ") == true)
     }
 
+    @Test("our own table is read, and what it cannot mean is refused")
+    func own() throws {
+        let text = "[starling]\nmode = \"fuse\"\ncache_max_bytes = 5\nbandwidth_limit_bytes = 1000000\n"
+        let own = try DaemonConfiguration(parsing: text, path: "c.toml").starling
+        #expect(own.mode == "fuse" && own.cacheMaxBytes == 5 && own.bandwidthLimitBytes == 1_000_000)
+        for wrong in ["bandwidth_limit_bytes = -1", "cache_max_bytes = -1", "mode = \"fast\""] {
+            #expect(failure("[starling]\n\(wrong)\n")?.hasPrefix("c.toml:2: ") == true)
+        }
+    }
+
     @Test("only the keys of the file that have no effect are listed")
     func ineffective() throws {
         let text = "debug = true\nmetadata_store = \"db\"\n[fuse]\nattr_timeout = 3\npassthrough = true\n"

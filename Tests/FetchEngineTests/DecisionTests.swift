@@ -166,23 +166,23 @@ struct BackgroundPolicyTests {
 
     @Test("nothing starts until it was quiet for a while")
     func calm() {
-        #expect(decide(demand: .milliseconds(300)) == .wait(.milliseconds(700)))
-        #expect(decide(opening: .milliseconds(300)) == .wait(.milliseconds(700)))
-        #expect(decide(demand: .seconds(1)) == .start(.milliseconds(125)))
+        #expect(decide(demand: .milliseconds(300)) == .wait(.milliseconds(2700)))
+        #expect(decide(opening: .milliseconds(300)) == .wait(.milliseconds(2700)))
+        #expect(decide(demand: .milliseconds(3200)) == .start(.milliseconds(200)))
     }
 
     @Test("pieces grow with the quiet, up to a second of the link")
     func growth() {
-        #expect(decide(demand: .seconds(4)) == .start(.milliseconds(500)))
+        #expect(decide(demand: .seconds(8)) == .start(.milliseconds(500)))
         #expect(decide(demand: .seconds(600)) == .start(.seconds(1)))
         #expect(decide(opening: .seconds(600)) == .start(.seconds(1)))
     }
 
     @Test("it waits for what is more urgent, but not for ever")
     func busy() {
-        #expect(decide(demand: .seconds(5), background: .seconds(4), isBusy: true) == .wait(.seconds(6)))
-        #expect(decide(demand: .zero, background: .seconds(10), isBusy: true) == .start(.milliseconds(100)))
-        #expect(decide(demand: .milliseconds(100), background: .seconds(10)) == .start(.milliseconds(100)))
+        #expect(decide(demand: .seconds(5), background: .seconds(4), isBusy: true) == .wait(.seconds(11)))
+        #expect(decide(demand: .zero, background: .seconds(15), isBusy: true) == .start(.milliseconds(100)))
+        #expect(decide(demand: .milliseconds(100), background: .seconds(15)) == .start(.milliseconds(100)))
     }
 }
 

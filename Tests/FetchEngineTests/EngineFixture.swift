@@ -43,6 +43,13 @@ struct EngineFixture {
         return options
     }
 
+    /// No fronts: just what a test is about.
+    static var openingOptions: LayerOpener.Options {
+        var options = LayerOpener.Options()
+        options.prefixSize = 0
+        return options
+    }
+
     /// Puts a layer into a repository.
     static func push(_ test: TestLayer, to address: String) async throws {
         let client = RegistryClient(options: registryOptions)
@@ -52,19 +59,19 @@ struct EngineFixture {
     }
 
     init(
-        _ test: TestLayer, options: FetchOptions = fetchOptions,
-        registryOptions: (_ front: String) throws -> RegistryOptions = { _ in
-            EngineFixture.registryOptions
-        }
+        _ test: TestLayer, options: FetchOptions = fetchOptions, opening: LayerOpener.Options = openingOptions,
+        prepare: (FaultProxy) -> Void = { _ in },
+        registryOptions: (_ front: String) throws -> RegistryOptions = { _ in EngineFixture.registryOptions }
     ) async throws {
         registry = try RegistryServer()
         try await EngineFixture.push(test, to: registry.address)
         proxy = try FaultProxy(to: registry.port)
+        prepare(proxy)
         client = RegistryClient(options: try registryOptions(proxy.address))
         directory = try TemporaryDirectory(prefix: "engine-")
         let store = try LayerStore(root: directory.path)
         reference = try Reference(parsing: "\(proxy.address)/app:1")
-        opener = LayerOpener(store: store, client: client)
+        opener = LayerOpener(store: store, client: client, options: opening)
         layer = try await opener.open(test.descriptor, of: reference)
         source = client.blob(test.descriptor, of: reference)
         fetcher = try ChunkFetcher(store: store, log: EngineFixture.quiet, options: options)

@@ -74,14 +74,16 @@ struct FaultTests {
         let mirrorRegistry = try RegistryServer()
         try await EngineFixture.push(test, to: mirrorRegistry.address)
         let mirror = try FaultProxy(to: mirrorRegistry.port)
-        let engine = try await EngineFixture(test) { front in
-            var options = EngineFixture.registryOptions
-            options.hosts = { _ in
-                RegistryHosts(
-                    mirrors: RegistryHost(url: "http://\(mirror.address)").map { [$0] } ?? [], server: RegistryHost(registry: front))
-            }
-            return options
-        }
+        let engine = try await EngineFixture(
+            test,
+            registryOptions: { front in
+                var options = EngineFixture.registryOptions
+                options.hosts = { _ in
+                    RegistryHosts(
+                        mirrors: RegistryHost(url: "http://\(mirror.address)").map { [$0] } ?? [], server: RegistryHost(registry: front))
+                }
+                return options
+            })
         mirror.run { _ in .corrupt(at: 3) }
         #expect(engine.proxy.blobRequests.isEmpty)
         #expect(await engine.readAll(at: 1).isEmpty)

@@ -8,7 +8,14 @@ import Tar
 struct TestLayer {
     let blob: [UInt8]
     let layer: EStargzLayer
-    let descriptor: Descriptor
+    var descriptor: Descriptor
+
+    /// The same with what our converter says of it in the manifest.
+    var hinted: TestLayer {
+        var hinted = self
+        hinted.descriptor.annotations?[Annotation.openingHint] = "\(layer.tocOffset):\(layer.prefetchEnd)"
+        return hinted
+    }
 
     private final class Output: BlobOutput {
         let bytes = Mutex<[UInt8]>([])

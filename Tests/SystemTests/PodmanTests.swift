@@ -12,7 +12,6 @@ struct PodmanTests {
         try requireRoot()
         directory = try TemporaryDirectory(in: Paths.spoolDirectory)
         state = try TemporaryDirectory(in: "/tmp")
-        Guardian.shared.add(directory: state.path)
     }
 
     /// Runs podman with a store of its own.

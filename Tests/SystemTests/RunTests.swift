@@ -22,7 +22,8 @@ struct RunTests {
     private func reference(_ tag: String) -> String { "\(proxy.address)/\(SystemFixture.repository):\(tag)" }
 
     private func arguments(_ tag: String, _ command: [String]) -> [String] {
-        ["run", "--rm", "--mode", ModeUnderTest.name, "--root", root, reference(tag)] + command
+        // What is fetched is what was read: nothing comes in the background.
+        ["run", "--rm", "--no-background-fetch", "--mode", ModeUnderTest.name, "--root", root, reference(tag)] + command
     }
 
     private func run(_ command: [String], tag: String = "lazy") throws -> Program.Result { try Starling.run(arguments(tag, command)) }

@@ -81,7 +81,8 @@ public final class ContainerdServer: Sendable {
     private static func configuration(_ directory: String, _ socket: String, _ snapshotter: String) -> String {
         // What cannot work in a corner of its own, by the names of all versions.
         let disabled = [
-            "grpc.v1.cri", "cri.v1.images", "cri.v1.runtime", "internal.v1.opt", "nri.v1.nri", "snapshotter.v1.aufs", "snapshotter.v1.btrfs",
+            "grpc.v1.cri", "cri.v1.images", "cri.v1.runtime", "internal.v1.opt", "nri.v1.nri", "snapshotter.v1.aufs",
+            "snapshotter.v1.btrfs",
             "snapshotter.v1.zfs", "snapshotter.v1.devmapper",
         ].map { "\"io.containerd.\($0)\"" }
         return """

@@ -1,0 +1,27 @@
+internal import Configuration
+internal import FetchEngine
+
+// The configuration as the rooms below take it.
+extension DaemonConfiguration {
+    /// Longest wait before a range is asked for again, whatever the file says: somebody waits for it.
+    private static let longestWaitMilliseconds = 5_000
+
+    /// How the engine fetches.
+    var fetching: FetchOptions {
+        var options = FetchOptions()
+        options.completesLayers = !noBackgroundFetch
+        options.backgroundStreams = max(1, maxConcurrency)
+        options.readTimeout = .seconds(max(1, blob.fetchingTimeoutSeconds))
+        options.shortestRetryWait = .milliseconds(min(max(1, blob.minWaitMilliseconds), Self.longestWaitMilliseconds))
+        options.longestRetryWait = .milliseconds(min(max(1, blob.maxWaitMilliseconds), Self.longestWaitMilliseconds))
+        options.bandwidthLimit = starling.bandwidthLimitBytes > 0 ? UInt64(starling.bandwidthLimitBytes) : nil
+        return options
+    }
+
+    /// What is fetched along with TOCs.
+    var opening: LayerOpener.Options {
+        var options = LayerOpener.Options()
+        options.keptFor = .seconds(max(0, resolveResultEntryTTLSeconds))
+        return options
+    }
+}
