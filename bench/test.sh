@@ -5,13 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 STARLING_TEST_DIRECTORY=$(mktemp -d "${TMPDIR:-/var/tmp}/starling-tests.XXXXXX")
-trap 'bench/discard.sh "$STARLING_TEST_DIRECTORY"' EXIT
+# Beside it: the guardian of the first run removes the directory, and the second makes it again.
+log=$(mktemp "${TMPDIR:-/var/tmp}/starling-tests-log.XXXXXX")
+trap 'rm -f "$log"; bench/discard.sh "$STARLING_TEST_DIRECTORY"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-# Ordinary users look into it, too: apt's, and those of tests.
-chmod 755 "$STARLING_TEST_DIRECTORY"
-log=$STARLING_TEST_DIRECTORY/log
 
 started=$SECONDS
 swift build --build-tests
@@ -38,6 +36,9 @@ trap 'echo "the tests hang" >&2; end 124' ALRM
 # run_tests SECONDS [OPTION…]: a job of its own, which no Ctrl-C reaches but through us.
 # The suites start servers and measure nothing; two at a time would only make failures harder to read.
 run_tests() {
+    # Ordinary users look into it, too: apt's, and those of tests.
+    mkdir -p "$STARLING_TEST_DIRECTORY"
+    chmod 755 "$STARLING_TEST_DIRECTORY"
     set -m
     swift test --skip-build --no-parallel "${@:2}" 2>&1 | tee -i -a "$log" &
     tests=$(jobs -p %1)
