@@ -15,10 +15,7 @@ final class ContentPipe: BlobStream, @unchecked Sendable {
     private var taken: Int64 = 0
 
     private struct State {
-        var pieces: [[UInt8]] = []
-        /// Bytes of the first piece that were taken.
-        var position = 0
-        var buffered = 0
+        var queue = ByteQueue()
         /// The call's task, suspended because the buffer is full; resumed with whether to go on.
         var room: CheckedContinuation<Bool, Never>?
         var end: Result<Void, any Error>?
@@ -49,10 +46,8 @@ final class ContentPipe: BlobStream, @unchecked Sendable {
         let goesOn = await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
             let answer = state.update { state -> Bool? in
                 if state.end != nil { return false }
-                // An empty piece would never be taken.
-                if !bytes.isEmpty { state.pieces.append(bytes) }
-                state.buffered += bytes.count
-                if state.buffered < capacity { return true }
+                state.queue.append(bytes)
+                if state.queue.held < capacity { return true }
                 state.room = continuation
                 return nil
             }
@@ -84,17 +79,10 @@ final class ContentPipe: BlobStream, @unchecked Sendable {
     private static func take(
         _ state: inout State, _ buffer: UnsafeMutableRawBufferPointer
     ) -> (result: Result<Int, any Error>, room: CheckedContinuation<Bool, Never>?)? {
-        guard let piece = state.pieces.first else { return state.end.map { ($0.map { 0 }, nil) } }
-        let count = min(buffer.count, piece.count - state.position)
-        buffer.copyBytes(from: piece[state.position..<state.position + count])
-        state.position += count
-        if state.position == piece.count {
-            state.pieces.removeFirst()
-            state.position = 0
-            state.buffered -= piece.count
-        }
+        guard !state.queue.isEmpty else { return state.end.map { ($0.map { 0 }, nil) } }
+        let count = state.queue.take(into: buffer)
         // Half empty before the call goes on: fewer, longer turns.
-        guard state.buffered < capacity / 2 else { return (.success(count), nil) }
+        guard state.queue.held < capacity / 2 else { return (.success(count), nil) }
         defer { state.room = nil }
         return (.success(count), state.room)
     }
@@ -103,9 +91,7 @@ final class ContentPipe: BlobStream, @unchecked Sendable {
     func cancel() {
         let room = state.update { state in
             if state.end == nil { state.end = .failure(CancellationError()) }
-            state.pieces = []
-            state.position = 0
-            state.buffered = 0
+            state.queue.removeAll()
             defer { state.room = nil }
             return state.room
         }

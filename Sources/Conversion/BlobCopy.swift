@@ -9,9 +9,13 @@ struct BlobCopy: Sendable {
     static let limit: Int64 = 0
 
     /// Copies a blob unless it is there; says whether it was.
-    func copy(_ descriptor: Descriptor, through opening: BlobDelivery.Opening) async throws -> Bool {
+    ///
+    /// - Parameter report: is told of the bytes read so far.
+    func copy(
+        _ descriptor: Descriptor, through opening: BlobDelivery.Opening, report: @escaping @Sendable (Int64) -> Void = { _ in }
+    ) async throws -> Bool {
         try await delivery.deliver(through: opening) { [source] opening in
-            try await opening.ingest.take(descriptor) { try await source.blob(descriptor) }
+            try await opening.ingest.take(descriptor) { WatchedStream(try await source.blob(descriptor), report: report) }
         }
     }
 

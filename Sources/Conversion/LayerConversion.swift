@@ -76,7 +76,11 @@ struct LayerConverter: Sendable {
 
     private func reuse(_ layer: PlannedLayer, _ opening: BlobDelivery.Opening) async throws -> ConvertedLayer {
         report(.reused(layer.name))
-        let wasThere = try await BlobCopy(source: source, delivery: delivery).copy(layer.descriptor, through: opening)
+        let wasThere = try await BlobCopy(source: source, delivery: delivery).copy(layer.descriptor, through: opening) { [report] bytes in
+            report(.progress(layer.name, bytes: bytes))
+        }
+        // Also of a layer that nobody had to read.
+        report(.progress(layer.name, bytes: layer.descriptor.size))
         report(.stored(layer.name, wasThere: wasThere))
         var result = layer.descriptor
         result.mediaType = options.writer.format.compression == .zstd ? MediaType.layerZstd : MediaType.layerGzip

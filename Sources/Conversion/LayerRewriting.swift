@@ -35,7 +35,8 @@ struct LayerRewriting {
         return Outcome(written: try writer.finish(), ignoredBytes: input.ignoredBytes)
     }
 
-    /// Looks at all names first, puts the wanted entries aside, and writes them before the rest. The source is read once, the disk thrice.
+    /// Looks at all names first, and writes the wanted entries before the rest. The source is read once, and kept on the disk as it came, which
+    /// is all that is there: wanted entries wait in memory, as many as fit, and then the archive is read again for the next.
     private func runPrioritized(_ priorities: Priorities, _ stream: any BlobStream, _ writer: EStargzWriter) throws -> Outcome {
         let spool = try TemporaryFile(in: directory, budget: budget)
         let input = try SourceLayer(stream, spool: spool, cancellation: cancellation, progress: progress)
@@ -50,34 +51,41 @@ struct LayerRewriting {
             try writer.appendArchive(TarReader(SpooledArchive(spool, isLast: true, cancellation: cancellation)))
             return Outcome(written: try writer.finish(), ignoredBytes: input.ignoredBytes)
         }
-        let isFirst = Set(first)
-        try append(first, isFirst, of: spool, to: writer)
+        for run in EntryStash.runs(of: first) { try append(run, of: spool, to: writer) }
         try writer.appendLandmark(prefetch: true)
+        let isFirst = Set(first.map(\.number))
         try forEachEntry(in: spool, isLast: true) { number, entry, reader in
-            guard !isFirst.contains(number), order.isLast(number, entry), !TOC.isInternalName(TOC.cleanName(entry.name)) else { return }
-            try writer.append(entry, payload: reader)
+            if !isFirst.contains(number), order.isLast(number, entry), !TOC.isInternalName(TOC.cleanName(entry.name)) {
+                try writer.append(entry, payload: reader)
+            }
+            return true
         }
         return Outcome(written: try writer.finish(), ignoredBytes: input.ignoredBytes)
     }
 
-    /// Writes wanted entries in their order. The stash is gone from the disk afterwards.
-    private func append(_ first: [Int], _ isFirst: Set<Int>, of spool: TemporaryFile, to writer: EStargzWriter) throws {
-        let stash = EntryStash(try TemporaryFile(in: directory, budget: budget))
+    /// Writes wanted entries in their order: one as it comes by, more when all of them have come by.
+    private func append(_ wanted: ArraySlice<WantedEntry>, of spool: TemporaryFile, to writer: EStargzWriter) throws {
+        let numbers = Set(wanted.map(\.number))
+        var stash = EntryStash()
         try forEachEntry(in: spool, isLast: false) { number, entry, reader in
-            if isFirst.contains(number) { try stash.take(number, entry, reader) }
+            guard numbers.contains(number) else { return true }
+            guard numbers.count > 1 else {
+                try writer.append(entry, payload: reader)
+                return false
+            }
+            try stash.take(number, entry, reader)
+            return stash.count < numbers.count
         }
-        for number in first {
-            if let (entry, payload) = stash.entry(number) { try writer.append(entry, payload: payload) }
+        for entry in wanted {
+            if let (entry, payload) = stash.remove(entry.number) { try writer.append(entry, payload: payload) }
         }
     }
 
-    private func forEachEntry(in spool: TemporaryFile, isLast: Bool, _ body: (Int, TarEntry, TarReader) throws -> Void) throws {
+    /// Reads the archive, until `body` returns false.
+    private func forEachEntry(in spool: TemporaryFile, isLast: Bool, _ body: (Int, TarEntry, TarReader) throws -> Bool) throws {
         let reader = TarReader(try SpooledArchive(spool, isLast: isLast, cancellation: cancellation))
         var number = 0
-        while let entry = try reader.next() {
-            try body(number, entry, reader)
-            number += 1
-        }
+        while let entry = try reader.next(), try body(number, entry, reader) { number += 1 }
     }
 
     private var progress: (Int64) -> Void { { report(.progress(layer.name, bytes: $0)) } }

@@ -15,9 +15,7 @@ final class BlobPipe: BlobStream, @unchecked Sendable {
     private let task: Task<Void, Never>
 
     private struct State {
-        var pieces: [[UInt8]] = []
-        var position = 0
-        var buffered = 0
+        var queue = ByteQueue()
         var paused: Transfer?
         var running: Transfer?
         var end: Result<Void, RegistryError>?
@@ -53,12 +51,11 @@ final class BlobPipe: BlobStream, @unchecked Sendable {
     private static func offer(_ bytes: UnsafeRawBufferPointer, _ state: Monitor<State>) -> Appetite {
         state.update { state in
             if state.end != nil { return .stop }
-            guard state.buffered < capacity else {
+            guard state.queue.held < capacity else {
                 state.paused = state.running
                 return .pause
             }
-            state.pieces.append(Array(bytes))
-            state.buffered += bytes.count
+            state.queue.append(Array(bytes))
             return .more
         }
     }
@@ -84,16 +81,9 @@ final class BlobPipe: BlobStream, @unchecked Sendable {
     private static func take(
         _ state: inout State, _ buffer: UnsafeMutableRawBufferPointer
     ) -> (taken: Result<Int, RegistryError>, resumed: Transfer?)? {
-        guard let piece = state.pieces.first else { return state.end.map { ($0.map { 0 }, nil) } }
-        let count = min(buffer.count, piece.count - state.position)
-        buffer.copyBytes(from: piece[state.position..<state.position + count])
-        state.position += count
-        if state.position == piece.count {
-            state.pieces.removeFirst()
-            state.position = 0
-            state.buffered -= piece.count
-        }
-        guard state.buffered < capacity / 2, let paused = state.paused else { return (.success(count), nil) }
+        guard !state.queue.isEmpty else { return state.end.map { ($0.map { 0 }, nil) } }
+        let count = state.queue.take(into: buffer)
+        guard state.queue.held < capacity / 2, let paused = state.paused else { return (.success(count), nil) }
         state.paused = nil
         return (.success(count), paused)
     }
@@ -102,8 +92,7 @@ final class BlobPipe: BlobStream, @unchecked Sendable {
     func cancel() {
         let paused = state.update { state -> Transfer? in
             if state.end == nil { state.end = .failure(.cancelled) }
-            state.pieces = []
-            state.buffered = 0
+            state.queue.removeAll()
             defer { state.paused = nil }
             return state.paused
         }

@@ -48,20 +48,24 @@ public final class RegistryClient: Sendable {
         return "\(scheme)://\(endpoint.host.authority)"
     }
 
-    // A loopback registry may lack TLS: when the handshake or the connection fails, plain HTTP gets its chance, as docker does it.
-    private func fallsBack(_ endpoint: Endpoint, _ result: Result<HTTPHead, RegistryError>) -> Bool {
-        guard case .failure(let error) = result, isProbing(endpoint) else { return false }
+    // A loopback registry may lack TLS: when the handshake or the connection fails, plain HTTP gets its chance, as docker does it. Requests that
+    // go out together probe together; each finds out for itself, whatever the others have found by then.
+    private func fallsBack(_ endpoint: Endpoint, _ request: HTTPRequest, _ result: Result<HTTPHead, RegistryError>) -> Bool {
+        guard case .failure(let error) = result, request.isProbe else { return false }
         switch error {
         case .unreachable, .tls, .interrupted, .timeout: break
         default: return false
         }
-        schemes.withLock { $0[endpoint.id] = "http" }
-        return true
+        return schemes.withLock { schemes in
+            if schemes[endpoint.id] == "https" { return false }
+            schemes[endpoint.id] = "http"
+            return true
+        }
     }
 
-    private func isProbing(_ endpoint: Endpoint) -> Bool {
-        options.plainHTTP == nil && endpoint.host.scheme == nil && !endpoint.host.connection.speaksOfTLS
-            && schemes.withLock { $0[endpoint.id] == nil }
+    private func isProbe(_ url: String, _ endpoint: Endpoint) -> Bool {
+        options.plainHTTP == nil && endpoint.host.scheme == nil && !endpoint.host.connection.speaksOfTLS && url.hasPrefix("https:")
+            && schemes.withLock { $0[endpoint.id] != "https" }
             && Reference(registry: endpoint.host.authority, repository: "x", tag: nil).registryIsLoopback
     }
 
@@ -99,7 +103,7 @@ public final class RegistryClient: Sendable {
                 RegistryClient.isFinal(head.status) ? onBody(head, bytes) : .more
             }
             countRequest()
-            if isHome, fallsBack(endpoint, result) {
+            if isHome, fallsBack(endpoint, current, result) {
                 url = absolute(request.url, endpoint)
                 continue
             }
@@ -127,7 +131,11 @@ public final class RegistryClient: Sendable {
         }
     }
 
-    private func isHome(_ url: String, _ endpoint: Endpoint) -> Bool { URLText.origin(url) == URLText.origin(base(endpoint)) }
+    // A probe with TLS stays at home when another has found meanwhile that there is none.
+    private func isHome(_ url: String, _ endpoint: Endpoint) -> Bool {
+        let origin = URLText.origin(url)
+        return origin == URLText.origin(base(endpoint)) || origin == URLText.origin("https://" + endpoint.host.authority)
+    }
 
     // Somebody else's host must not see our authorization, nor must anybody without TLS where the registry has it.
     private func prepared(_ request: HTTPRequest, _ url: String, _ endpoint: Endpoint, authorization: String?) -> HTTPRequest {
@@ -140,7 +148,7 @@ public final class RegistryClient: Sendable {
         }
         if let authorization { request.headers["Authorization"] = authorization }
         endpoint.addHeaders(to: &request)
-        request.isProbe = isProbing(endpoint)
+        request.isProbe = isProbe(url, endpoint)
         request.connection = endpoint.host.connection
         return request
     }

@@ -108,13 +108,14 @@ struct TemporaryDiskTests {
         try await expectImage(result, "app")
     }
 
-    @Test("files that are wanted first are held besides, and nothing else")
+    @Test("a layer with files that are wanted first takes what it had in the source")
     func priorities() async throws {
         let list = (0..<100).map { "srv/file-\($0 * 30)" }.joined(separator: "\n")
         let options = ConversionOptions(priorities: try Priorities(list: list, path: "list"))
         let result = try await convert(to: "\(registry.address)/app:1", options)
         let layer = try #require(result.images.first?.layers.first)
-        #expect(layer.temporaryBytes <= layer.source.size + 100 * 129 + TemporaryDiskTests.pieceSize + (64 << 10))
+        // Beside the source's bytes, what the registry gets last is on its way.
+        #expect(layer.temporaryBytes <= layer.source.size + TemporaryDiskTests.pieceSize + (64 << 10))
         #expect(try await result.descriptor == expected(options).descriptor)
     }
 

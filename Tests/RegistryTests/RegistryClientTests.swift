@@ -52,6 +52,24 @@ struct RegistryClientTests {
         #expect(read == bytes)
     }
 
+    @Test("requests that go out together find out together that a registry on loopback has no TLS")
+    func probing() async throws {
+        let registry = try RegistryServer()
+        try registry.push("oci:\(layout):latest", as: "app:1")
+        let reference = try Reference(parsing: "\(registry.address)/app:1")
+        let known = RegistryClient()
+        defer { known.shutdown() }
+        let layer = try await layer(known, reference)
+        for _ in 0..<20 {
+            let client = RegistryClient()
+            defer { client.shutdown() }
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<8 { group.addTask { try await client.blob(layer, of: reference).readSuffix(100).bytes.count } }
+                for try await count in group { #expect(count == 100) }
+            }
+        }
+    }
+
     @Test("a registry with a password is read and written with docker's configuration, and asks for a login without it")
     func authorized() async throws {
         // bcrypt of "secret".

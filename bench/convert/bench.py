@@ -3,17 +3,24 @@
 Prints one table per input. A row that cannot be had says why.
 """
 import argparse
+import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from dataclasses import asdict, dataclass, field
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lazy"))
 
 import inputs
 import measure
 import session
+from network import Registry
+from owned import Failed, Workplace
 from peer import Peer, Unavailable
 
 # What a format is called by us and by the reference.
@@ -23,6 +30,9 @@ FORMATS = {
     "min-chunk": (["--min-chunk-size", "50000"], ["--estargz", "--estargz-min-chunk-size", "50000"]),
     "zstd-chunked": (["--format", "zstd-chunked"], ["--zstdchunked"]),
 }
+
+# Where ours may go; the reference, which goes through its containerd, is compared with what a layout takes.
+DESTINATIONS = ("layout", "registry", "archive")
 
 # What issue 3 asks for: (least ratio of wall clock, of CPU); bytes of memory.
 WANTED_RATIOS = {"debian": (8, 5), "small-files": (15, None)}
@@ -65,18 +75,21 @@ class Bench:
             return debian
         return output_of(sys.executable, os.path.join(HERE, "inputs.py"), name, os.path.join(self.arguments.cache, "convert"), debian)
 
-    def compare(self, name, form, layout):
+    def compare(self, name, form, layout, destination):
         """Runs both in turns; the first turn is not counted, but for the large input, whose time is nobody's question."""
-        ours, theirs = Series("starling"), Series(self.peer.name if self.peer else "reference")
+        ours, theirs = Series("starling, to a%s %s" % ("n" if destination == "archive" else "", destination)), Series(
+            self.peer.name if self.peer else "reference")
         if name == "large":
             theirs.note = "left out: this input is for our memory"
+        elif destination != "layout":
+            theirs.note = "left out: compared where ours is a layout"
         elif not self.peer:
             theirs.note = self.no_peer
         archive = os.path.join(self.work, name + ".tar")
         if not theirs.note:
             subprocess.run(["tar", "-cf", archive, "-C", layout, "."], check=True)
         for turn in range(1 if name == "large" else 1 + self.arguments.runs):
-            self.turn(ours, turn, name, form, lambda watch: self.convert(layout, form, watch))
+            self.turn(ours, turn, name, form, lambda watch: self.convert(layout, form, destination, watch))
             if not theirs.note:
                 self.turn(theirs, turn, name, form, lambda watch: self.peer.convert(archive, FORMATS[form][1], self.work, watch))
         if os.path.exists(archive):
@@ -97,27 +110,53 @@ class Bench:
         if turn > 0 or name == "large":
             series.runs.append(measured)
 
-    def convert(self, layout, form, watch):
+    def convert(self, layout, form, destination, watch):
         options = FORMATS[form][0]
         for option in options:
             if option.startswith("--") and option not in self.help:
                 raise measure.Failed("this starling has no " + option)
         target, temporary = self.work + "/out", self.work + "/tmp"
         os.mkdir(temporary)
-        # --progress none: what the other is not asked for, we do not do either.
-        command = [self.starling, "convert", "--progress", "none", *options, "oci:" + layout, "oci:%s:converted" % target]
         try:
-            with open(self.work + "/starling.log", "w+") as log:
-                measured = measure.run(command, {**os.environ, "TMPDIR": temporary}, log, watched=[self.work] if watch else [])
-            return measured, sum(layer["size"] for image in inputs.manifests(target) for layer in image["layers"])
+            if destination != "registry":
+                name = "oci:%s:converted" % target if destination == "layout" else "oci-archive:%s:converted" % target
+                measured = self.convert_to(name, layout, options, temporary, watch)
+                # An archive's tar headers are no layer's, and too little to be seen.
+                return measured, layer_bytes(inputs.manifests(target)) if destination == "layout" else os.path.getsize(target)
+            # The registry's own files are not where we look: they are the result.
+            with Workplace() as workplace:
+                registry = Registry(workplace)
+                measured = self.convert_to(registry.address + "/bench:converted", layout, ["--plain-http", *options], temporary, watch)
+                return measured, layer_bytes([registry_manifest(registry.address, "bench", "converted")])
+        except Failed as error:
+            raise measure.Failed(str(error)) from error
         finally:
-            for directory in (target, temporary):
-                shutil.rmtree(directory, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(target, ignore_errors=True)
+            if os.path.exists(target):
+                os.remove(target)
+
+    def convert_to(self, destination, layout, options, temporary, watch):
+        # --progress none: what the other is not asked for, we do not do either.
+        command = [self.starling, "convert", "--progress", "none", *options, "oci:" + layout, destination]
+        with open(self.work + "/starling.log", "w+") as log:
+            return measure.run(command, {**os.environ, "TMPDIR": temporary}, log, watched=[self.work] if watch else [])
 
 
-def table(name, form, layer_bytes, ours, theirs):
+def layer_bytes(manifests):
+    return sum(layer["size"] for image in manifests for layer in image["layers"])
+
+
+def registry_manifest(address, repository, tag):
+    request = urllib.request.Request("http://%s/v2/%s/manifests/%s" % (address, repository, tag), headers={
+        "Accept": "application/vnd.oci.image.manifest.v1+json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def table(name, form, input_bytes, ours, theirs):
     """Prints an input's rows, ratios and what issue 3 asks for."""
-    print("\n%s, %s: a layer of %s compressed" % (name, form, megabytes(layer_bytes)))
+    print("\n%s, %s: a layer of %s compressed" % (name, form, megabytes(input_bytes)))
     print("%-44s %9s %9s %10s %10s %12s" % ("", "wall", "CPU", "peak RSS", "output", "temporary"))
     for series in (ours, theirs):
         title = series.converter[:44]
@@ -142,7 +181,7 @@ def table(name, form, layer_bytes, ours, theirs):
                 verdict("output no larger", size >= 1)
     if ours.runs:
         verdict("peak RSS below %s" % mebibytes(WANTED_RSS), ours.peak_rss() < WANTED_RSS)
-        verdict("temporary disk no more than the compressed input", ours.peak_temporary_bytes <= layer_bytes)
+        verdict("temporary disk no more than the compressed input", ours.peak_temporary_bytes <= input_bytes)
 
 
 def verdict(wanted, is_met):
@@ -165,14 +204,12 @@ def output_of(*command):
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-
 def main():
     parser = argparse.ArgumentParser(prog="bench/convert/run.sh", description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="counted runs of each, after one that is not (default 3)")
     parser.add_argument("--inputs", default="debian,small-files,large", help="default debian,small-files,large")
     parser.add_argument("--formats", default="estargz", help="of %s; for the large input always estargz" % ",".join(FORMATS))
+    parser.add_argument("--destinations", default="layout", help="of ours: %s (default layout)" % ",".join(DESTINATIONS))
     parser.add_argument("--without-peer", action="store_true", help="measure starling alone")
     parser.add_argument("--save", action="store_true", help="keep the raw figures in bench/results")
     arguments = parser.parse_args()
@@ -186,11 +223,13 @@ def main():
             os.cpu_count(), *os.getloadavg(), arguments.runs))
         for name in arguments.inputs.split(","):
             layout = bench.layout(name)
-            layer_bytes = os.path.getsize(inputs.layer_of(layout))
+            input_bytes = os.path.getsize(inputs.layer_of(layout))
             for form in ["estargz"] if name == "large" else arguments.formats.split(","):
-                series = bench.compare(name, form, layout)
-                table(name, form, layer_bytes, *series)
-                results.append({"input": name, "format": form, "layer_bytes": layer_bytes, "series": [asdict(each) for each in series]})
+                for destination in arguments.destinations.split(","):
+                    series = bench.compare(name, form, layout, destination)
+                    table(name, form, input_bytes, *series)
+                    results.append({"input": name, "format": form, "destination": destination, "layer_bytes": input_bytes,
+                                    "series": [asdict(each) for each in series]})
     if arguments.save:
         say("saved " + session.save("convert", arguments.runs, results))
 

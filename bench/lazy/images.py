@@ -115,9 +115,9 @@ def make_science(layout):
     try:
         for number, packages in enumerate(SCIENCE):
             roots.append(os.path.join(layout, "root-%d.tar" % number))
-            # A fixed time makes the same packages into the same bytes.
+            # A fixed time makes the same packages into the same bytes; why this one, make-image.sh says.
             run("mmdebstrap", "--quiet", "--variant=minbase", *(["--include=" + ",".join(packages)] if packages else []),
-                "--aptopt=Acquire::Retries \"3\"", "bookworm", roots[-1], seconds=1800, environment={"SOURCE_DATE_EPOCH": "1700000000"})
+                "--aptopt=Acquire::Retries \"3\"", "bookworm", roots[-1], seconds=1800, environment={"SOURCE_DATE_EPOCH": "1790000000"})
         known = [{}] + [listing(root) for root in roots]
         layers = [lambda tar, at=at: add_difference(tar, roots[at], known[at + 1], known[at]) for at in range(len(roots))]
         inputs.make(layout, layers, 6, ENVIRONMENT)
