@@ -85,7 +85,7 @@ def pull_as_reference(node, image):
 
 
 def pull_as_starling(node, image):
-    return [node.daemon.binaries + "/starling", "pull", "--containerd", node.socket, "--namespace", NAMESPACE, image]
+    return [node.daemon.binaries + "/starling", "pull", "--plain-http", "--containerd", node.socket, "--namespace", NAMESPACE, image]
 
 
 class ReferenceDaemon:
@@ -110,7 +110,7 @@ class StarlingDaemon:
         with open(workplace.path + "/starlingd.toml", "w") as file:
             file.write('[starling]\nmode = "%s"\n' % self.mode if self.mode else "")
         self.process = workplace.start(
-            "starlingd", [self.binaries + "/starlingd", "--address", self.socket, "--root", self.root, "--config",
+            "starlingd", [self.binaries + "/starlingd", "--plain-http", "--address", self.socket, "--root", self.root, "--config",
                           workplace.path + "/starlingd.toml"], number=signal.SIGINT)
         workplace.wait_for("starlingd", self.process, lambda: os.path.exists(self.socket))
 
@@ -156,7 +156,7 @@ class Daemonless:
 
     def command(self, bench, workplace, image, command):
         mode = ["--mode", self.mode] if self.mode else []
-        return [bench.binaries + "/starling", "run", "--rm", *mode, "--root", workplace.path + "/store", image, *command]
+        return [bench.binaries + "/starling", "run", "--rm", "--plain-http", *mode, "--root", workplace.path + "/store", image, *command]
 
     def start(self, bench, workplace, image, link, command, expected):
         bench.warm_programs()
