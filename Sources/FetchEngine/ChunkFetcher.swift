@@ -61,8 +61,8 @@ public final class ChunkFetcher: Sendable {
         for index in wanted where !layer.stored.isPresent(index) && !takeFromOtherLayer(index, layer) { missing.append(index) }
         guard !missing.isEmpty else { return completion(.success(())) }
         let (started, joined, read) = layer.flights.withLock { flights in board(missing, of: layer, &flights, completion) }
-        guard let read else { return completion(.success(())) }
-        watch(read)
+        guard read != nil else { return completion(.success(())) }
+        watchDeadlines()
         if started.isEmpty { layer.statistics.count { $0.demandsJoined += 1 } }
         let (refused, cut) = state.withLock { $0.demand(started, joined: joined, at: .now) }
         for job in refused { fail(job, with: FetchError.shutDown) }
@@ -138,7 +138,7 @@ public final class ChunkFetcher: Sendable {
 
     // MARK: Deadlines of reads
 
-    private func watch(_ read: PendingRead) {
+    func watchDeadlines() {
         if reads.needsSweep() { sweepLater() }
     }
 

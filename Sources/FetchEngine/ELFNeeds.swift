@@ -8,6 +8,8 @@ public struct ELFNeeds: Equatable, Sendable {
     public var interpreter: String?
     /// Names of libraries (`DT_NEEDED`), in the file's order.
     public var libraries: [String] = []
+    /// Directories to look for them first (`DT_RUNPATH`, else `DT_RPATH`); `$ORIGIN` is the file's own.
+    public var searchPath: [String] = []
 
     /// What reading a file has come to.
     public enum Outcome: Equatable, Sendable {
@@ -39,6 +41,7 @@ public struct ELFNeeds: Equatable, Sendable {
         static let needed: UInt64 = 1
         static let stringTable: UInt64 = 5
         static let stringTableSize: UInt64 = 10
+        static let searchPaths: [UInt64] = [15, 29]
     }
 
     /// Whether bytes begin as an ELF file does.
@@ -93,20 +96,22 @@ public struct ELFNeeds: Equatable, Sendable {
                 default: break
                 }
             }
-            if let dynamic, dynamic.size <= maximumDynamic { found.libraries = try libraries(dynamic, loads) }
+            if let dynamic, dynamic.size <= maximumDynamic { (found.libraries, found.searchPath) = try libraries(dynamic, loads) }
             return found
         }
 
         func libraries(
             _ dynamic: (offset: UInt64, size: UInt64), _ loads: [(address: UInt64, offset: UInt64, size: UInt64)]
-        ) throws(Missing) -> [String] {
+        ) throws(Missing) -> (names: [String], searchPath: [String]) {
             let section = try part(dynamic.offset, dynamic.size)
             var names: [UInt64] = []
+            var path: UInt64?
             var (address, size): (UInt64, UInt64) = (0, 0)
             for base in stride(from: 0, to: section.count - 15, by: 16) {
                 let value = section.word(base + 8)
                 switch section.word(base) {
                 case Tag.needed where names.count < maximumLibraries: names.append(value)
+                case let tag where Tag.searchPaths.contains(tag): path = value
                 case Tag.stringTable: address = value
                 case Tag.stringTableSize: size = value
                 default: break
@@ -116,11 +121,12 @@ public struct ELFNeeds: Equatable, Sendable {
             // An address in memory, which a loaded segment maps to a place in the file.
             guard !names.isEmpty, size > 0, size <= maximumStrings,
                 let load = loads.first(where: { address >= $0.address && address - $0.address < $0.size })
-            else { return [] }
+            else { return ([], []) }
             let start = load.offset + (address - load.address)
-            guard start <= UInt64.max - size else { return [] }
+            guard start <= UInt64.max - size else { return ([], []) }
             let strings = try part(start, size)
-            return names.compactMap { $0 < UInt64(strings.count) ? strings.text(at: Int($0)) : nil }
+            func text(_ offset: UInt64) -> String? { offset < UInt64(strings.count) ? strings.text(at: Int(offset)) : nil }
+            return (names.compactMap(text), path.flatMap(text)?.split(separator: ":").map(String.init) ?? [])
         }
     }
 }

@@ -14,6 +14,8 @@ struct FetchPlan {
     static let largestWindow: UInt64 = 8 << 20
     /// Unwanted bytes between two wanted members that are cheaper to receive than a second request.
     static let largestGap: UInt64 = 32 << 10
+    /// Compressed bytes of a run of expected files: a demand should not have to wait for more.
+    static let largestRun: UInt64 = 512 << 10
 
     private var window = FetchPlan.firstWindow
     private var expectedNext = -1
@@ -72,6 +74,27 @@ struct FetchPlan {
         var last = index
         while last + 1 < chunks.count, chunks.chunk(last + 1).blobOffset == offset { last += 1 }
         return last
+    }
+
+    /// Chunks in no order, made into runs of whole members that are worth a request each: joined across small gaps, and not too large.
+    ///
+    /// - Parameter isWanted: whether a chunk is neither here nor on its way.
+    static func runs(of indexes: some Sequence<Int>, in chunks: ChunkMap, isWanted: (Int) -> Bool) -> [ClosedRange<Int>] {
+        var runs: [ClosedRange<Int>] = []
+        for index in indexes.sorted() where isWanted(index) {
+            if let last = runs.last, last.contains(index) { continue }
+            let member = members(around: index, upTo: 0, in: chunks, isWanted: isWanted)
+            if let last = runs.last, case let start = chunks.chunk(last.lowerBound).blobOffset,
+                case let end = chunks.chunk(last.upperBound).blobOffset + chunks.chunk(last.upperBound).blobLength,
+                case let next = chunks.chunk(member.lowerBound), next.blobOffset <= end + largestGap,
+                next.blobOffset + next.blobLength - start <= largestRun, (last.upperBound + 1..<member.lowerBound).allSatisfy(isWanted)
+            {
+                runs[runs.count - 1] = last.lowerBound...max(last.upperBound, member.upperBound)
+            } else {
+                runs.append(member)
+            }
+        }
+        return runs
     }
 
     /// Runs of chunks put together where they follow each other, in order.

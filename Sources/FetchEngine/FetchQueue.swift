@@ -14,11 +14,13 @@ struct FetchQueue<Job: AnyObject> {
     /// What is under way at most.
     struct Limits {
         /// Ranges in all; registries and HTTP/1.1 connections are few.
-        var active = 12
-        /// Patient ranges, and of these the prefetches and the background ones.
-        var patient = 4
+        var active = 24
+        /// Patient ranges: prefetches and background ones.
         var prefetch = 2
         var background = 2
+        /// Small prefetches cost their round trip and hardly any bytes: that many may be under way, as long as they are that few bytes together.
+        var smallPrefetches = 16
+        var smallPrefetchBytes: UInt64 = 2 << 20
         /// Compressed bytes asked for and not yet decoded; it bounds the memory of everything that is on its way. One job is always allowed.
         var bytes: UInt64 = 48 << 20
         var patientBytes: UInt64 = 32 << 20
@@ -65,7 +67,7 @@ struct FetchQueue<Job: AnyObject> {
                 // What is less urgent must not take the bytes that this one waits for.
                 return nil
             }
-            guard hasPlace(for: priority) else { continue }
+            guard hasPlace(for: entry) else { continue }
             waiting[priority.rawValue].removeFirst()
             active[ObjectIdentifier(entry.job)] = entry
             return entry.job
@@ -108,15 +110,21 @@ struct FetchQueue<Job: AnyObject> {
         return active.isEmpty || (all + entry.size <= limits.bytes && patient + entry.size <= limits.patientBytes)
     }
 
-    private func hasPlace(for priority: FetchPriority) -> Bool {
+    private func hasPlace(for entry: Entry) -> Bool {
         let patient = activeCount(.prefetch) + activeCount(.background)
         let demands = active.count - patient
         let patientsWait = waitingCount(.prefetch) + waitingCount(.background) > 0
         guard active.count < limits.active else { return false }
-        switch priority {
+        switch entry.priority {
         case .demand: return demands < limits.active - (patientsWait || patient > 0 ? 1 : 0)
-        case .prefetch: return patient < limits.patient && activeCount(.prefetch) < limits.prefetch
-        case .background: return patient < limits.patient && activeCount(.background) < limits.background
+        case .prefetch: return activeCount(.prefetch) < limits.prefetch || isSmall(entry)
+        case .background: return activeCount(.background) < limits.background
         }
+    }
+
+    private func isSmall(_ entry: Entry) -> Bool {
+        let prefetches = active.values.filter { $0.priority == .prefetch }
+        return prefetches.count < limits.smallPrefetches
+            && prefetches.reduce(entry.size, { $0 + $1.size }) <= limits.smallPrefetchBytes
     }
 }

@@ -18,6 +18,8 @@ struct FetchState {
     private static let prefetchTime = Duration.milliseconds(300)
     private static let prefetchBytes: ClosedRange<UInt64> = 1 << 20...8 << 20
     private static let prefetchUnknown: UInt64 = 4 << 20
+    /// Background ranges at most, whatever is wanted.
+    private static let mostBackground = 4
     /// Prefetch ranges that wait in the queue, where a demand can find and promote them.
     private static let prefetchStock = 4
     /// What is left of a background range that would hold up a demand for longer is given up.
@@ -25,7 +27,7 @@ struct FetchState {
 
     init(_ options: FetchOptions, at now: ContinuousClock.Instant) {
         queue = FetchQueue()
-        queue.limits.background = max(1, min(options.backgroundStreams, queue.limits.patient))
+        queue.limits.background = max(1, min(options.backgroundStreams, FetchState.mostBackground))
         bucket = options.bandwidthLimit.map { TokenBucket(bytesPerSecond: $0, at: now) }
         completesLayers = options.completesLayers
         (opened, fetchedInBackground) = (now, now)

@@ -26,7 +26,7 @@ public final class LazyLayer: Sendable {
         func isAwaited(_ chunks: ClosedRange<Int>, by job: FetchJob) -> Bool {
             chunks.contains { index in
                 guard let flight = underWay[index], flight.job === job else { return false }
-                return flight.waiters.contains { $0.isWaiting }
+                return flight.waiters.contains { $0.isAwaited }
             }
         }
 

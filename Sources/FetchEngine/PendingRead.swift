@@ -4,6 +4,8 @@ internal import Synchronization
 /// A read that waits for some chunks; answered once, by whoever brings the last of them, by a failure, or by its deadline.
 final class PendingRead: Sendable {
     let layer: LazyLayer
+    /// Whether a container waits; else somebody only wants to know.
+    let isDemand: Bool
     let deadline: ContinuousClock.Instant
     private let state: Mutex<State>
     private let started = MonotonicClock.nanoseconds()
@@ -15,16 +17,17 @@ final class PendingRead: Sendable {
 
     /// Waits for `missing` chunks, at least one.
     init(
-        _ missing: Int, of layer: LazyLayer, deadline: ContinuousClock.Instant,
+        _ missing: Int, of layer: LazyLayer, deadline: ContinuousClock.Instant, isDemand: Bool = true,
         completion: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) {
         self.layer = layer
+        self.isDemand = isDemand
         self.deadline = deadline
         state = Mutex(State(missing: missing, completion: completion))
     }
 
-    /// Whether it still waits.
-    var isWaiting: Bool { state.withLock { $0.completion != nil } }
+    /// Whether a container still waits.
+    var isAwaited: Bool { isDemand && state.withLock { $0.completion != nil } }
 
     /// One chunk arrived.
     func chunkArrived() {
@@ -41,7 +44,7 @@ final class PendingRead: Sendable {
         let completion = state.withLock { isDue(&$0) ? $0.completion.take() : nil }
         guard let completion else { return }
         let isFailed = if case .failure = result { true } else { false }
-        layer.statistics.countRead(waited: MonotonicClock.nanoseconds() - started, isFailed: isFailed)
+        if isDemand { layer.statistics.countRead(waited: MonotonicClock.nanoseconds() - started, isFailed: isFailed) }
         completion(result)
     }
 }

@@ -5,6 +5,7 @@ internal import Glibc
 internal import HostSystem
 internal import Logging
 internal import Synchronization
+internal import Threads
 internal import TreeImage
 
 /// Chains of lazy layers as directories: one merged tree for as many layers as there are.
@@ -22,6 +23,7 @@ final class ChainMounts: Sendable {
     private let directory: String
     private let mode: ServingMode
     private let log: Logger
+    private let predictions: WorkQueue<@Sendable () -> Void>
     private let state: Mutex<State>
 
     private struct State {
@@ -41,8 +43,13 @@ final class ChainMounts: Sendable {
 
     /// - Parameter directory: where the kernel's mounts go; made when missing. What an earlier process mounted there is kept; only trees that
     ///   need the FUSE mount are unmounted when that is another one now, or has lost a layer.
-    init(store: LayerStore, mount: LazyMount, fetcher: ChunkFetcher, directory: String, mode: ServingMode, log: Logger) throws {
+    /// - Parameter predictions: of the thread that predicts what programs read.
+    init(
+        store: LayerStore, mount: LazyMount, fetcher: ChunkFetcher, directory: String, mode: ServingMode,
+        predictions: WorkQueue<@Sendable () -> Void>, log: Logger
+    ) throws {
         (self.store, self.mount, self.fetcher, self.directory, self.mode, self.log) = (store, mount, fetcher, directory, mode, log)
+        self.predictions = predictions
         var inherited: Set<String> = []
         for point in try Mounts.mountPoints() where point.path.hasPrefix(directory + "/") {
             if point.path.hasSuffix(ChainMounts.whole) || mount.hasInheritedAll {
@@ -63,7 +70,7 @@ final class ChainMounts: Sendable {
         }
         var chains: [Digest: Entry] = [:]
         while let slot = mount.claim(where: ChainMounts.isChain) {
-            guard let entry = ChainMounts.entry(slot, store, fetcher, directory, &inherited) else {
+            guard let entry = ChainMounts.entry(slot, store, fetcher, predictions, directory, &inherited) else {
                 mount.remove(slot.mounted)
                 continue
             }
@@ -78,14 +85,16 @@ final class ChainMounts: Sendable {
 
     /// A chain that an earlier process has mounted.
     private static func entry(
-        _ slot: LazyMount.Inherited, _ store: LayerStore, _ fetcher: ChunkFetcher, _ directory: String, _ inherited: inout Set<String>
+        _ slot: LazyMount.Inherited, _ store: LayerStore, _ fetcher: ChunkFetcher, _ predictions: WorkQueue<@Sendable () -> Void>,
+        _ directory: String, _ inherited: inout Set<String>
     ) -> Entry? {
         guard case .chain(_, let keepsWhiteouts, _) = SlotWords(slot.contents.key),
             let chain = try? store.chain(of: slot.tree.layers.map(\.stored), keepsWhiteouts: keepsWhiteouts)
         else { return nil }
         let points = [whole, lazy].map { "\(directory)/\(chain.digest.hex)\($0)" }
         return Entry(
-            chain: chain, mounted: slot.mounted, prediction: StartPrediction(chain.tree, layers: slot.tree.layers, fetcher: fetcher),
+            chain: chain, mounted: slot.mounted,
+            prediction: StartPrediction(chain.tree, layers: slot.tree.layers, fetcher: fetcher, work: predictions),
             kernelMounts: Set(points.compactMap { inherited.remove($0) }))
     }
 
@@ -111,7 +120,7 @@ final class ChainMounts: Sendable {
                     chain: chain,
                     mounted: try mount.add(
                         SlotTree(chain.tree, layers: contents), as: SlotContents(chain, keepsWhiteouts: keepsWhiteouts)),
-                    prediction: StartPrediction(chain.tree, layers: contents, fetcher: fetcher))
+                    prediction: StartPrediction(chain.tree, layers: contents, fetcher: fetcher, work: predictions))
                 state.chains[chain.digest] = entry
             }
             guard state.serving == .native else { return [entry.mounted.directory] }
@@ -152,6 +161,15 @@ final class ChainMounts: Sendable {
         let digests = layers.map(\.layer.digest)
         let found = state.withLock { state in state.chains.values.filter { $0.chain.layers == digests }.map(\.prediction) }
         for prediction in found { prediction.expect(start) }
+    }
+
+    /// A read of a layer waits: what is read there tells what will be read next.
+    func missed(_ layer: LazyLayer, at contentOffset: UInt64) {
+        // Never while a chain is merged or mounted: reads do not wait for that.
+        let found = state.withLockIfAvailable { state in
+            state.chains.values.filter { $0.chain.layers.contains(layer.digest) }.map(\.prediction)
+        }
+        for prediction in found ?? [] { prediction.missed(layer, at: contentOffset) }
     }
 
     /// Unmounts every chain that has the layer.

@@ -182,6 +182,9 @@ public final class LazyMount: Sendable {
         keeping?.erase(mounted.slot)
     }
 
+    /// Lets somebody know of every read that has to wait: of which layer, and from which place of its content file on. Not to be blocked.
+    func observeMisses(_ observer: @escaping @Sendable (LazyLayer, UInt64) -> Void) { server.observeMisses(observer) }
+
     /// Unmounts and frees everything; harmless when repeated. Reads that wait for the network are waited for, so shut the fetcher down before.
     public func unmount() {
         guard isFirstEnd() else { return }

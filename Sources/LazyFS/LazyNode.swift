@@ -5,6 +5,7 @@ public import Logging
 public import OCI
 public import Registry
 internal import Synchronization
+internal import Threads
 internal import TreeImage
 
 /// Everything lazy of one process: the store, the engine, the mount. What the daemon and a daemonless run have in common.
@@ -18,6 +19,8 @@ public final class LazyNode: Sendable {
     private let mount: LazyMount
     private let chains: ChainMounts
     private let prefetches: Bool
+    private let predictions = WorkQueue<@Sendable () -> Void>()
+    private let predictor: NativeThread
     private let ended = Mutex(false)
 
     /// A layer that is mounted.
@@ -56,8 +59,12 @@ public final class LazyNode: Sendable {
             throw error
         }
         do {
-            chains = try ChainMounts(
-                store: store, mount: mount, fetcher: fetcher, directory: directory + "/trees", mode: mode, log: log)
+            let chains = try ChainMounts(
+                store: store, mount: mount, fetcher: fetcher, directory: directory + "/trees", mode: mode, predictions: predictions,
+                log: log)
+            self.chains = chains
+            predictor = try NativeThread.start(name: "predict") { [predictions] in while let work = predictions.next() { work() } }
+            mount.observeMisses { [weak chains] in chains?.missed($0, at: $1) }
         } catch {
             // The mount of an earlier process is no worse for it.
             if mount.isTakenOver { mount.silence() }
@@ -135,6 +142,7 @@ public final class LazyNode: Sendable {
     public func shutdown() {
         guard isFirstEnd() else { return }
         fetcher.shutdown()
+        endPredictions()
         chains.closeAll()
         mount.unmount()
     }
@@ -145,7 +153,13 @@ public final class LazyNode: Sendable {
         guard isFirstEnd() else { return }
         mount.silence()
         fetcher.shutdown()
+        endPredictions()
         mount.leave()
+    }
+
+    private func endPredictions() {
+        predictions.close()
+        predictor.join()
     }
 
     private func isFirstEnd() -> Bool {

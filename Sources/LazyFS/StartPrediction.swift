@@ -1,26 +1,71 @@
 internal import ChunkStore
 internal import FetchEngine
 internal import Synchronization
+internal import Threads
 internal import TreeImage
 
-/// Asks early for what a program is about to read: the program itself, its loader, the libraries that it names, and theirs.
+/// Asks early for what a program is about to read: the program itself, its loader, the libraries that it names, and theirs; of a Python file
+/// the modules that it imports, and theirs.
+///
+///     a start that is announced, a read that misses ─▶ file ─▶ its bytes ─▶ names in it ─▶ files ─▶ expected of the engine ─▶ their bytes …
 ///
 /// Without it each of these is a miss of its own, one round trip after the other. A guess, and bounded: at worst something is fetched that
-/// nobody reads.
+/// nobody reads. It works on a thread apart, so that no read waits for it.
 final class StartPrediction: Sendable {
     private let tree: LayerTree
     private let layers: [LazyLayer]
     private let fetcher: ChunkFetcher
-    /// Files that were looked at, by layer and place; bounded by `maximumFiles`.
-    private let seen = Mutex<Set<Place>>([])
+    private let work: WorkQueue<@Sendable () -> Void>
+    private let inbox = Mutex(Inbox())
+    /// Touched by the thread only.
+    private let memory: Mutex<Memory>
 
-    private struct Place: Hashable {
-        let layer: Int
-        let contentOffset: UInt64
+    private enum Event: Sendable {
+        case start(ProgramStart)
+        case missed(ContentPlace)
+        case arrived(File)
     }
 
-    /// Files that are looked at at most; the largest programs name some hundred libraries.
-    private static let maximumFiles = 512
+    private struct Inbox {
+        var events: [Event] = []
+        var isRunning = false
+    }
+
+    /// A file that is expected to be read.
+    private struct File: Sendable {
+        enum Kind: Sendable {
+            case program
+            case compiled(tag: String), source(tag: String)
+            case other
+        }
+
+        let place: ContentPlace
+        let size: UInt64
+        let kind: Kind
+        /// What names in it are relative to.
+        let directory: TreeNode?
+    }
+
+    private struct Memory {
+        var modules: PythonModules
+        var index: FileIndex?
+        /// Files that were looked at.
+        var seen: Set<ContentPlace> = []
+        /// Files to be read, and files whose bytes are to be asked for.
+        var pending: [File] = []
+        var expected: [(file: File, chunks: ClosedRange<Int>)] = []
+    }
+
+    /// Files that are looked at at most, and events that wait: the largest programs start with some thousand files.
+    private static let mostFiles = 8192
+    private static let mostEvents = 16384
+    /// Programs and libraries up to this size are fetched whole; of larger ones, what names their needs.
+    private static let largestWhole: UInt64 = 4 << 20
+    /// What most programs of glibc look at before anything else, and the client for its user.
+    private static let commonFiles = [
+        "/etc/ld.so.cache", "/usr/lib/locale/C.utf8/LC_CTYPE", "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache", "/etc/localtime",
+        "/etc/passwd", "/etc/group",
+    ]
     /// Where the loader looks (ld.so(8)).
     private static let libraryDirectories: [String] = {
         #if arch(arm64)
@@ -31,66 +76,223 @@ final class StartPrediction: Sendable {
         return ["/lib/" + triplet, "/usr/lib/" + triplet, "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"]
     }()
 
-    init(_ tree: LayerTree, layers: [LazyLayer], fetcher: ChunkFetcher) {
+    /// - Parameter work: of the thread that it works on.
+    init(_ tree: LayerTree, layers: [LazyLayer], fetcher: ChunkFetcher, work: WorkQueue<@Sendable () -> Void>) {
         self.tree = tree
         self.layers = layers
         self.fetcher = fetcher
+        self.work = work
+        memory = Mutex(Memory(modules: PythonModules(tree)))
     }
 
     /// A program that is about to be started.
     func expect(_ start: ProgramStart) {
-        expect(anyOf: start.program.contains("/") ? [start.program] : start.directories.map { $0 + "/" + start.program })
-        for file in start.files { expect(anyOf: [file]) }
+        if !layers.allSatisfy(\.isComplete) { add(.start(start)) }
     }
 
-    /// The front of a program or library has arrived, whoever asked for it.
-    func arrived(_ layer: LazyLayer, contentOffset: UInt64) {
+    /// A read waits for bytes of a layer, from a place of its content file on.
+    func missed(_ layer: LazyLayer, at contentOffset: UInt64) {
         guard let index = layers.firstIndex(where: { $0 === layer }) else { return }
-        look(at: Place(layer: index, contentOffset: contentOffset))
+        add(.missed(ContentPlace(layer: index, offset: contentOffset)))
     }
 
-    private func expect(anyOf paths: [String]) {
-        for path in paths {
-            guard let node = tree.resolve(path), let file = tree.attributes(of: node), file.contentDevice > 0, file.size > 0,
-                layers.indices.contains(Int(file.contentDevice) - 1)
-            else { continue }
-            return look(at: Place(layer: Int(file.contentDevice) - 1, contentOffset: file.contentOffset))
+    private func add(_ event: Event) {
+        let starts = inbox.withLock { inbox -> Bool in
+            guard inbox.events.count < StartPrediction.mostEvents else { return false }
+            inbox.events.append(event)
+            defer { inbox.isRunning = true }
+            return !inbox.isRunning
         }
+        // A closed queue belongs to a node that ends.
+        if starts { _ = work.add { self.run() } }
     }
 
-    private func look(at place: Place) {
-        if seen.withLock({ $0.count < StartPrediction.maximumFiles && $0.insert(place).inserted }) { follow(place) }
-    }
-
-    /// Reads what a file names; what is missing for that is demanded, and then it is read on.
-    private func follow(_ place: Place) {
-        let layer = layers[place.layer]
-        switch ELFNeeds.read({ self.bytes(of: layer, at: place.contentOffset, $0) }) {
-        case .nothing: return
-        case .wants(let range):
-            guard let chunks = chunks(of: layer, at: place.contentOffset, range) else { return }
-            fetcher.demand(chunks, of: layer) { [self] result in
-                // Nobody waits: a read that needs it asks again, and says what is wrong.
-                if case .success = result { follow(place) }
+    private func run() {
+        memory.withLock { memory in
+            while let events = next() {
+                for event in events { handle(event, &memory) }
+                // What is here leads on at once.
+                while !memory.pending.isEmpty {
+                    let files = memory.pending
+                    memory.pending = []
+                    for file in files { follow(file, &memory) }
+                }
+                flush(&memory)
             }
-        case .needs(let needs):
-            if let interpreter = needs.interpreter { expect(anyOf: [interpreter]) }
-            for library in needs.libraries { expect(anyOf: StartPrediction.libraryDirectories.map { $0 + "/" + library }) }
         }
     }
 
-    private func bytes(of layer: LazyLayer, at contentOffset: UInt64, _ range: Range<UInt64>) -> [UInt8]? {
-        guard let chunks = chunks(of: layer, at: contentOffset, range), chunks.allSatisfy(layer.stored.isPresent) else { return nil }
+    private func next() -> [Event]? {
+        inbox.withLock { inbox in
+            if inbox.events.isEmpty { inbox.isRunning = false }
+            defer { inbox.events = [] }
+            return inbox.isRunning ? inbox.events : nil
+        }
+    }
+
+    private func handle(_ event: Event, _ memory: inout Memory) {
+        switch event {
+        case .start(let start):
+            look(atAnyOf: start.program.contains("/") ? [start.program] : start.directories.map { $0 + "/" + start.program }, &memory)
+            expectScript(start, &memory)
+        case .missed(let place): look(atMissed: place, &memory)
+        case .arrived(let file): memory.pending.append(file)
+        }
+    }
+
+    // MARK: Which files
+
+    private func look(atAnyOf paths: [String], _ memory: inout Memory) {
+        for path in paths {
+            guard let node = tree.resolve(path), let place = ContentPlace(tree, node) else { continue }
+            return look(at: node, place, .program, nil, &memory)
+        }
+    }
+
+    // What a read misses is on its way already; what matters is what it names.
+    private func look(atMissed place: ContentPlace, _ memory: inout Memory) {
+        guard memory.seen.count < StartPrediction.mostFiles, !memory.seen.contains(place) else { return }
+        if memory.index == nil { memory.index = FileIndex(tree) }
+        guard let file = memory.index?.file(at: place), let name = name(of: file) else { return }
+        if let tag = PythonModules.tag(ofCompiled: name) {
+            look(at: file.node, place, .compiled(tag: tag), memory.modules.parent(of: file.directory), &memory)
+        } else if name.hasSuffix(".py"), let tag = memory.modules.tags().last {
+            look(at: file.node, place, .source(tag: tag), file.directory, &memory)
+        } else {
+            look(at: file.node, place, .program, file.directory, &memory)
+            if let tag = PythonModules.tag(ofVersioned: name) { expect(PythonModules.startNames(tag), tag, nil, &memory) }
+        }
+    }
+
+    private func name(of file: FileIndex.File) -> String? {
+        var found: String?
+        _ = tree.forEachEntry(in: file.directory, from: 0) { name, node, _, _ in
+            if node == file.node { found = String(decoding: name, as: UTF8.self) }
+            return found == nil
+        }
+        return found
+    }
+
+    private func look(at node: TreeNode, _ place: ContentPlace, _ kind: File.Kind, _ directory: TreeNode?, _ memory: inout Memory) {
+        guard layers.indices.contains(place.layer), memory.seen.count < StartPrediction.mostFiles, memory.seen.insert(place).inserted,
+            let size = tree.attributes(of: node)?.size
+        else { return }
+        memory.pending.append(File(place: place, size: size, kind: kind, directory: directory))
+    }
+
+    private func expectScript(_ start: ProgramStart, _ memory: inout Memory) {
+        guard (start.program.split(separator: "/").last ?? "").hasPrefix("python3"), let tag = memory.modules.tags().last else { return }
+        var names = PythonModules.startNames(tag)
+        switch start.arguments.first {
+        case "-c": names += PythonImports.names(source: Array(start.arguments.dropFirst().joined(separator: "\n").utf8))
+        case "-m": names += start.arguments.dropFirst().prefix(1).flatMap { [$0, $0 + ".__main__"] }
+        case let path? where !path.hasPrefix("-"):
+            if let node = tree.resolve(path), let place = ContentPlace(tree, node) {
+                look(at: node, place, .source(tag: tag), nil, &memory)
+            }
+        default: break
+        }
+        expect(names, tag, nil, &memory)
+    }
+
+    private func expect(_ names: [String], _ tag: String, _ directory: TreeNode?, _ memory: inout Memory) {
+        for module in memory.modules.files(named: names, tag: tag, from: directory) {
+            guard let place = ContentPlace(tree, module.node) else { continue }
+            let kind: File.Kind =
+                switch module.kind {
+                case .compiled: .compiled(tag: tag)
+                case .source: .source(tag: tag)
+                case .extension: .program
+                }
+            look(at: module.node, place, kind, module.directory, &memory)
+        }
+    }
+
+    // MARK: What they name
+
+    /// Reads what a file names; what is missing for that is expected, and then it is read on.
+    private func follow(_ file: File, _ memory: inout Memory) {
+        switch file.kind {
+        case .other: break
+        case .program:
+            switch ELFNeeds.read({ self.bytes(of: file, $0) }) {
+            case .nothing: break
+            case .wants(let range):
+                // Most of a library that is loaded is read, and soon.
+                expect(file, file.size <= StartPrediction.largestWhole ? 0..<file.size : range, &memory)
+            case .needs(let needs): expect(needs, file, &memory)
+            }
+        case .compiled(let tag), .source(let tag):
+            guard file.size <= PythonImports.largestFile else { return }
+            guard let bytes = bytes(of: file, 0..<file.size) else { return expect(file, 0..<file.size, &memory) }
+            let names =
+                if case .compiled = file.kind { PythonImports.names(compiled: bytes) } else { PythonImports.names(source: bytes) }
+            expect(names, tag, file.directory, &memory)
+        }
+    }
+
+    private func expect(_ needs: ELFNeeds, _ file: File, _ memory: inout Memory) {
+        if let interpreter = needs.interpreter {
+            look(atAnyOf: [interpreter], &memory)
+            for path in StartPrediction.commonFiles {
+                guard let node = tree.resolve(path), let place = ContentPlace(tree, node), memory.seen.insert(place).inserted,
+                    let size = tree.attributes(of: node)?.size
+                else { continue }
+                expect(File(place: place, size: size, kind: .other, directory: nil), 0..<size, &memory)
+            }
+        }
+        for library in needs.libraries {
+            let beside = file.directory.flatMap { sibling(library, needs.searchPath, of: $0) }
+            if let beside, let place = ContentPlace(tree, beside) {
+                look(at: beside, place, .program, file.directory, &memory)
+            } else {
+                let directories = needs.searchPath.filter { $0.hasPrefix("/") } + StartPrediction.libraryDirectories
+                look(atAnyOf: directories.map { $0 + "/" + library }, &memory)
+            }
+        }
+    }
+
+    /// A library in a directory that is named relative to the file's own.
+    private func sibling(_ library: String, _ searchPath: [String], of directory: TreeNode) -> TreeNode? {
+        for path in searchPath where path.hasPrefix("$ORIGIN") {
+            if let node = tree.resolve(String(path.dropFirst("$ORIGIN".count)) + "/" + library, from: directory) { return node }
+        }
+        return nil
+    }
+
+    private func expect(_ file: File, _ range: Range<UInt64>, _ memory: inout Memory) {
+        guard let chunks = chunks(of: file, range) else { return }
+        memory.expected.append((file, chunks))
+    }
+
+    // MARK: Bytes
+
+    private func flush(_ memory: inout Memory) {
+        let byLayer = Dictionary(grouping: memory.expected) { $0.file.place.layer }
+        memory.expected = []
+        for (layer, files) in byLayer {
+            let expected = files.map { file, chunks in
+                ExpectedChunks(chunks) { [weak self] isHere in
+                    if isHere { self?.add(.arrived(file)) }
+                }
+            }
+            fetcher.expect(expected, of: layers[layer])
+        }
+    }
+
+    private func bytes(of file: File, _ range: Range<UInt64>) -> [UInt8]? {
+        let stored = layers[file.place.layer].stored
+        guard let chunks = chunks(of: file, range), chunks.allSatisfy(stored.isPresent) else { return nil }
         var bytes = [UInt8](repeating: 0, count: range.count)
-        let count = try? bytes.withUnsafeMutableBytes { try layer.stored.content.read(at: contentOffset + range.lowerBound, into: $0) }
+        let count = try? bytes.withUnsafeMutableBytes { try stored.content.read(at: file.place.offset + range.lowerBound, into: $0) }
         return count == bytes.count ? bytes : nil
     }
 
-    private func chunks(of layer: LazyLayer, at contentOffset: UInt64, _ range: Range<UInt64>) -> ClosedRange<Int>? {
-        let (end, overflow) = contentOffset.addingReportingOverflow(range.upperBound)
-        guard !overflow, end <= layer.stored.chunks.contentSize,
-            let first = layer.stored.chunks.index(containing: contentOffset + range.lowerBound),
-            let last = layer.stored.chunks.index(containing: end - 1), last >= first
+    private func chunks(of file: File, _ range: Range<UInt64>) -> ClosedRange<Int>? {
+        let map = layers[file.place.layer].stored.chunks
+        let (end, overflow) = file.place.offset.addingReportingOverflow(range.upperBound)
+        guard !overflow, !range.isEmpty, end <= map.contentSize, let first = map.index(containing: file.place.offset + range.lowerBound),
+            let last = map.index(containing: end - 1), last >= first
         else { return nil }
         return first...last
     }
@@ -100,15 +302,15 @@ final class StartPrediction: Sendable {
 public struct ProgramStart: Equatable, Sendable {
     /// A path, or a name that is looked for in `directories`.
     public var program: String
+    /// What follows it on the command line.
+    public var arguments: [String]
     /// The directories of PATH.
     public var directories: [String]
-    /// Other files that will be read, absolute paths.
-    public var files: [String]
 
     /// A start.
-    public init(program: String, directories: [String], files: [String] = []) {
+    public init(program: String, arguments: [String] = [], directories: [String]) {
         self.program = program
+        self.arguments = arguments
         self.directories = directories
-        self.files = files
     }
 }

@@ -22,7 +22,7 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
     }
 
     /// Connections kept to one host; more requests wait for one of them.
-    private static let connectionsPerHost = 16
+    private static let connectionsPerHost = 24
     /// Idle connections kept in all.
     private static let idleConnections = 32
     /// Milliseconds without news after which the thread looks again.

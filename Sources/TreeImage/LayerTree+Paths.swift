@@ -2,9 +2,11 @@ extension LayerTree {
     /// Symbolic links that are followed on one path, as in path_resolution(7).
     private static let maximumLinks = 40
 
-    /// The file that an absolute path leads to, symbolic links followed within the tree; nil when there is none.
-    public func resolve(_ path: String) -> TreeNode? {
-        var stack: [TreeNode] = [root]
+    /// The file that a path leads to, symbolic links followed within the tree; nil when there is none.
+    ///
+    /// - Parameter directory: where a path begins; nil for the root, where absolute ones do.
+    public func resolve(_ path: String, from directory: TreeNode? = nil) -> TreeNode? {
+        var stack: [TreeNode] = directory.map { ancestors(of: $0) } ?? [root]
         // Names still to be walked, the next last.
         var names = Array(path.utf8.split(separator: UInt8(ascii: "/")).map(Array.init).reversed())
         var links = 0
@@ -26,4 +28,19 @@ extension LayerTree {
         }
         return stack.last
     }
+
+    /// A directory and those above it, the root first.
+    private func ancestors(of directory: TreeNode) -> [TreeNode] {
+        var found = [directory]
+        let dots: [UInt8] = [UInt8(ascii: "."), UInt8(ascii: ".")]
+        while let last = found.last, last != root, found.count < LayerTree.deepest,
+            let parent = dots.withUnsafeBytes({ lookup($0, in: last) })
+        {
+            found.append(parent)
+        }
+        return found.reversed()
+    }
+
+    /// Directories above each other that are believed; a damaged tree may have circles.
+    private static let deepest = 4096
 }

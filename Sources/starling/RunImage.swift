@@ -76,8 +76,7 @@ struct RunImage: Sendable {
         let path =
             execution?.environment?.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count) ?? Substring(ContainerRunner.defaultPath)
         return ProgramStart(
-            program: program, directories: path.split(separator: ":").map(String.init),
-            files: ["/etc/passwd", "/etc/group", "/etc/ld.so.cache"])
+            program: program, arguments: Array(arguments.dropFirst()), directories: path.split(separator: ":").map(String.init))
     }
 
     /// The layers of an image, from the lowest on: lazy ones that follow each other become one directory.

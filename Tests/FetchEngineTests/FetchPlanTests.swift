@@ -47,6 +47,18 @@ struct FetchPlanTests {
         #expect(plan.extent(ofMissAt: 4, in: test.map) { _ in true } == 4...5)
     }
 
+    @Test("expected chunks become runs of whole members, joined across small gaps of what is not here")
+    func runs() throws {
+        let test = try TestMap(members: Array(repeating: 16 * kib, count: 80))
+        #expect(FetchPlan.runs(of: [7, 3, 4], in: test.map) { _ in true } == [3...7])
+        #expect(FetchPlan.runs(of: [3, 4, 8], in: test.map) { _ in true } == [3...4, 8...8])
+        #expect(FetchPlan.runs(of: [3, 5], in: test.map) { $0 != 4 } == [3...3, 5...5])
+        #expect(FetchPlan.runs(of: [3, 5], in: test.map) { $0 != 5 } == [3...3])
+        #expect(FetchPlan.runs(of: 0..<80, in: test.map) { _ in true }.map(\.count) == [32, 32, 16])
+        let shared = try TestMap(members: [200 * kib, 200 * kib], chunksPerMember: 5)
+        #expect(FetchPlan.runs(of: [2, 3], in: shared.map) { _ in true } == [0...4])
+    }
+
     @Test("what is here or on its way ends the extent")
     func present() throws {
         let test = try TestMap(members: Array(repeating: 16 * kib, count: 20))

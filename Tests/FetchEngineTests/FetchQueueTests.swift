@@ -15,6 +15,9 @@ struct FetchQueueTests {
         }
     }
 
+    /// Too large to be a small prefetch beside others.
+    private static let large: UInt64 = 4 << 20
+
     private func started(_ queue: inout Queue) -> [Job] {
         var jobs: [Job] = []
         while let job = queue.start() { jobs.append(job) }
@@ -37,7 +40,7 @@ struct FetchQueueTests {
     @Test("patient ranges leave places free for demands, and their end makes room for the next")
     func places() {
         var queue = Queue()
-        _ = add(20, .prefetch, to: &queue)
+        _ = add(20, .prefetch, to: &queue, size: FetchQueueTests.large)
         let first = started(&queue)
         #expect(first.count == queue.limits.prefetch)
         let demand = add(1, .demand, to: &queue)[0]
@@ -63,10 +66,26 @@ struct FetchQueueTests {
         #expect(second.contains { $0 === background })
     }
 
+    @Test("small prefetches are many at a time, as long as they are few bytes together, and leave places for demands")
+    func small() {
+        var queue = Queue()
+        _ = add(50, .prefetch, to: &queue, size: 1000)
+        let jobs = started(&queue)
+        #expect(jobs.count == queue.limits.smallPrefetches)
+        _ = add(1, .demand, to: &queue)
+        #expect(started(&queue).count == 1)
+        for job in jobs { queue.finish(job) }
+        _ = queue.remove { _ in true }
+
+        queue = Queue()
+        _ = add(50, .prefetch, to: &queue, size: queue.limits.smallPrefetchBytes / 4)
+        #expect(started(&queue).count == 4)
+    }
+
     @Test("a read that joins a patient range under way frees its place for another")
     func promotedUnderWay() {
         var queue = Queue()
-        let jobs = add(20, .prefetch, to: &queue)
+        let jobs = add(20, .prefetch, to: &queue, size: FetchQueueTests.large)
         _ = started(&queue)
         queue.promote(jobs[0])
         #expect(!queue.isPatient(jobs[0]) && queue.isPatient(jobs[1]))

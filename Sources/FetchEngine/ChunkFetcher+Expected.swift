@@ -1,0 +1,61 @@
+internal import ChunkStore
+internal import Synchronization
+internal import TreeImage
+
+/// Chunks that somebody expects to be read soon.
+public struct ExpectedChunks: Sendable {
+    /// Of one file.
+    public var chunks: ClosedRange<Int>
+    /// Called once: true when they are here, false when they will not come this way. From any thread, and at once for what is here.
+    public var arrival: @Sendable (Bool) -> Void
+
+    /// Expects chunks.
+    public init(_ chunks: ClosedRange<Int>, arrival: @escaping @Sendable (Bool) -> Void) {
+        self.chunks = chunks
+        self.arrival = arrival
+    }
+}
+
+// What is guessed: nobody waits for it yet, and much of it is small.
+extension ChunkFetcher {
+    /// Fetches chunks that are expected to be read soon, as prefetches. Those that lie close together come together.
+    public func expect(_ expected: [ExpectedChunks], of layer: LazyLayer) {
+        var missing: [(Int, [Int])] = []
+        for (number, wanted) in expected.enumerated() {
+            let chunks = wanted.chunks.filter { !layer.stored.isPresent($0) && !takeFromOtherLayer($0, layer) }
+            if !chunks.isEmpty { missing.append((number, chunks)) } else { wanted.arrival(true) }
+        }
+        guard !missing.isEmpty else { return }
+        let (jobs, here) = layer.flights.withLock { flights -> ([FetchJob], [Int]) in
+            let underWay = flights.underWay
+            let runs = FetchPlan.runs(of: missing.flatMap(\.1), in: layer.stored.chunks) {
+                !layer.stored.isPresent($0) && underWay[$0] == nil
+            }
+            let jobs = runs.map { launch(FetchJob(layer: layer, extent: $0, cause: .prefetch), &flights) }
+            var here: [Int] = []
+            for (number, chunks) in missing where !wait(for: chunks, of: layer, &flights, expected[number].arrival) { here.append(number) }
+            return (jobs, here)
+        }
+        watchDeadlines()
+        for number in here { expected[number].arrival(true) }
+        let refused = state.withLock { state in jobs.filter { !state.add($0, at: .now) } }
+        for job in refused { fail(job, with: FetchError.shutDown) }
+        pump()
+    }
+
+    /// Under the layer's lock: lets somebody know when chunks that are on their way have come; false when all have come meanwhile.
+    private func wait(
+        for chunks: [Int], of layer: LazyLayer, _ flights: inout LazyLayer.Flights, _ arrival: @escaping @Sendable (Bool) -> Void
+    ) -> Bool {
+        let coming = chunks.filter { flights.underWay[$0] != nil }
+        guard !coming.isEmpty else { return false }
+        let id = reads.nextID()
+        let read = PendingRead(coming.count, of: layer, deadline: .now + options.readTimeout, isDemand: false) { [reads] result in
+            reads.remove(id)
+            if case .success = result { arrival(true) } else { arrival(false) }
+        }
+        reads.add(read, id)
+        for chunk in coming { flights.underWay[chunk]?.waiters.append(read) }
+        return true
+    }
+}

@@ -1,0 +1,79 @@
+internal import TreeImage
+
+/// Finds the file that a place in a content file belongs to: the tree itself only knows the other way.
+struct FileIndex {
+    /// A regular file of a tree.
+    struct File {
+        var node: TreeNode
+        /// A directory that has a name of it.
+        var directory: TreeNode
+    }
+
+    private struct Entry {
+        let place: ContentPlace
+        let file: File
+    }
+
+    private let entries: [Entry]
+
+    /// Files at most; of a larger tree the index knows nothing, rather than take memory without bound.
+    private static let mostFiles = 200_000
+
+    /// Walks the tree once: a millisecond for a thousand files or two.
+    init(_ tree: LayerTree) {
+        var entries: [Entry] = []
+        var directories = [tree.root]
+        // Directories are visited once, also in a damaged tree that has circles.
+        var visited: Set<TreeNode> = [tree.root]
+        while let directory = directories.popLast(), entries.count <= FileIndex.mostFiles {
+            _ = tree.forEachEntry(in: directory, from: 0) { name, node, type, _ in
+                if type == FileIndex.directoryType, !FileIndex.isDots(name), visited.insert(node).inserted { directories.append(node) }
+                if type == FileIndex.regularType, let place = ContentPlace(tree, node) {
+                    entries.append(Entry(place: place, file: File(node: node, directory: directory)))
+                }
+                return true
+            }
+        }
+        if entries.count > FileIndex.mostFiles { entries = [] }
+        entries.sort { $0.place < $1.place }
+        self.entries = entries
+    }
+
+    // DT_DIR and DT_REG of dirent.h.
+    static let directoryType: UInt8 = 4
+    static let regularType: UInt8 = 8
+
+    static func isDots(_ name: UnsafeRawBufferPointer) -> Bool {
+        (name.count == 1 || name.count == 2) && name.allSatisfy { $0 == UInt8(ascii: ".") }
+    }
+
+    /// The file whose bytes begin at a place; nil when none does.
+    func file(at place: ContentPlace) -> File? {
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].place < place { low = middle + 1 } else { high = middle }
+        }
+        return low < entries.count && entries[low].place == place ? entries[low].file : nil
+    }
+}
+
+/// Where the bytes of a file begin: in the content file of which layer, and how far in it.
+struct ContentPlace: Hashable, Comparable, Sendable {
+    /// Index of the layer in its chain.
+    let layer: Int
+    let offset: UInt64
+
+    init(layer: Int, offset: UInt64) {
+        self.layer = layer
+        self.offset = offset
+    }
+
+    /// The place of a regular file; nil for what has no bytes.
+    init?(_ tree: LayerTree, _ node: TreeNode) {
+        guard let file = tree.attributes(of: node), file.contentDevice > 0, file.size > 0 else { return nil }
+        self.init(layer: Int(file.contentDevice) - 1, offset: file.contentOffset)
+    }
+
+    static func < (left: ContentPlace, right: ContentPlace) -> Bool { (left.layer, left.offset) < (right.layer, right.offset) }
+}

@@ -1,0 +1,171 @@
+internal import TreeImage
+
+/// Where Python finds modules in a tree: directories, looked at once each. One thread.
+struct PythonModules {
+    /// A file that is a module, or a package's own.
+    struct Module {
+        var node: TreeNode
+        var kind: Kind
+        /// The package, or the root, that names in it are relative to.
+        var directory: TreeNode
+    }
+
+    enum Kind {
+        case compiled, source, `extension`
+    }
+
+    /// What a directory has of modules, by name.
+    private struct Listing {
+        var packages: [String: TreeNode] = [:]
+        var sources: [String: TreeNode] = [:]
+        var extensions: [String: TreeNode] = [:]
+        /// What `__pycache__` has, by name and tag.
+        var compiled: [String: TreeNode] = [:]
+
+        func module(_ name: String, _ tag: String, in directory: TreeNode) -> Module? {
+            if let node = extensions[name] { return Module(node: node, kind: .extension, directory: directory) }
+            if let node = compiled["\(name).\(tag)"] { return Module(node: node, kind: .compiled, directory: directory) }
+            return sources[name].map { Module(node: $0, kind: .source, directory: directory) }
+        }
+    }
+
+    private let tree: LayerTree
+    private var listings: [TreeNode: Listing] = [:]
+    /// Directories of modules that belong to no package, the standard library's among them, by tag.
+    private var roots: [String: [TreeNode]] = [:]
+
+    /// Directories that are looked at; the largest collections have some thousand.
+    private static let mostDirectories = 4096
+    private static let deepestPackage = 16
+    /// What is imported from a module is named right behind it, so only the last packages are looked into.
+    private static let mostPackages = 4
+
+    init(_ tree: LayerTree) { self.tree = tree }
+
+    /// The tag of a version in names of compiled files: `cpython-311`.
+    static func tag(ofCompiled name: String) -> String? {
+        let parts = name.split(separator: ".")
+        return parts.count == 3 && parts[1].hasPrefix("cpython-") && parts[2] == "pyc" ? String(parts[1]) : nil
+    }
+
+    /// What the interpreter of a tag loads before the program; from 3.11 on most of it is in the interpreter itself.
+    static func startNames(_ tag: String) -> [String] {
+        let always = ["encodings.aliases", "encodings.utf_8", "sitecustomize", "usercustomize"]
+        guard let minor = tag.split(separator: "-").last.flatMap({ Int($0.dropFirst()) }), minor < 11 else { return always }
+        return always + [
+            "codecs", "io", "abc", "site", "os", "stat", "posixpath", "genericpath", "_collections_abc", "_sitebuiltins", "_bootlocale",
+        ]
+    }
+
+    /// Tag of a version in names of directories and programs (`python3.11`); nil for what names no minor version.
+    static func tag(ofVersioned name: String) -> String? {
+        guard name.hasPrefix("python3."), let minor = Int(name.dropFirst("python3.".count)) else { return nil }
+        return "cpython-3\(minor)"
+    }
+
+    /// Tags of the standard libraries in the tree.
+    func tags() -> [String] {
+        var tags: Set<String> = []
+        for path in PythonModules.prefixes {
+            guard let directory = tree.resolve(path) else { continue }
+            _ = tree.forEachEntry(in: directory, from: 0) { name, _, _, _ in
+                if let tag = PythonModules.tag(ofVersioned: String(decoding: name, as: UTF8.self)) { tags.insert(tag) }
+                return true
+            }
+        }
+        return tags.sorted()
+    }
+
+    private static let prefixes = ["/usr/lib", "/usr/local/lib"]
+
+    /// Files of the modules that names may mean, with the packages around them.
+    ///
+    /// - Parameter directory: of the file that has the names; nil for none.
+    mutating func files(named names: [String], tag: String, from directory: TreeNode?) -> [Module] {
+        var places = standardRoots(tag)
+        var package = directory
+        for _ in 0..<PythonModules.deepestPackage {
+            guard let here = package else { break }
+            places.append(here)
+            // The directory that is no package holds the outermost one.
+            guard listing(here).sources["__init__"] != nil || listing(here).compiled["__init__." + tag] != nil else { break }
+            package = parent(of: here)
+        }
+        var found: [Module] = []
+        // Names that follow may be of what is in these.
+        var packages: [TreeNode] = []
+        for name in names {
+            let parts = name.split(separator: ".").map(String.init)
+            for place in places + packages { resolve(parts, in: place, tag, &found, &packages) }
+        }
+        return found
+    }
+
+    private mutating func resolve(
+        _ parts: [String], in place: TreeNode, _ tag: String, _ found: inout [Module], _ packages: inout [TreeNode]
+    ) {
+        var directory = place
+        for (index, part) in parts.enumerated() {
+            let here = listing(directory)
+            if let package = here.packages[part] {
+                if let module = listing(package).module("__init__", tag, in: package) { found.append(module) }
+                directory = package
+                guard index == parts.count - 1, !packages.contains(package) else { continue }
+                packages.append(package)
+                if packages.count > PythonModules.mostPackages { packages.removeFirst() }
+            } else {
+                guard index == parts.count - 1 else { return }
+                if let module = here.module(part, tag, in: directory) { found.append(module) }
+            }
+        }
+    }
+
+    private mutating func standardRoots(_ tag: String) -> [TreeNode] {
+        if let known = roots[tag] { return known }
+        let version = "python3." + tag.dropFirst("cpython-3".count)
+        var found: [TreeNode] = []
+        for prefix in PythonModules.prefixes {
+            for path in [
+                "\(version)", "\(version)/lib-dynload", "\(version)/site-packages", "\(version)/dist-packages", "python3/dist-packages",
+            ] {
+                if let node = tree.resolve("\(prefix)/\(path)"), !found.contains(node) { found.append(node) }
+            }
+        }
+        roots[tag] = found
+        return found
+    }
+
+    /// The directory above; nil for the root.
+    func parent(of directory: TreeNode) -> TreeNode? {
+        let dots = [UInt8](repeating: UInt8(ascii: "."), count: 2)
+        guard let parent = dots.withUnsafeBytes({ tree.lookup($0, in: directory) }), parent != directory else { return nil }
+        return parent
+    }
+
+    private mutating func listing(_ directory: TreeNode) -> Listing {
+        if let known = listings[directory] { return known }
+        guard listings.count < PythonModules.mostDirectories else { return Listing() }
+        var listing = Listing()
+        var cache: TreeNode?
+        _ = tree.forEachEntry(in: directory, from: 0) { bytes, node, type, _ in
+            let name = String(decoding: bytes, as: UTF8.self)
+            if type == FileIndex.directoryType {
+                if name == "__pycache__" { cache = node } else { listing.packages[name] = node }
+            } else if name.hasSuffix(".py") {
+                listing.sources[String(name.dropLast(3))] = node
+            } else if name.hasSuffix(".so"), let base = name.split(separator: ".").first {
+                listing.extensions[String(base)] = node
+            }
+            return true
+        }
+        if let cache {
+            _ = tree.forEachEntry(in: cache, from: 0) { bytes, node, _, _ in
+                let name = String(decoding: bytes, as: UTF8.self)
+                if PythonModules.tag(ofCompiled: name) != nil { listing.compiled[String(name.dropLast(4))] = node }
+                return true
+            }
+        }
+        listings[directory] = listing
+        return listing
+    }
+}

@@ -1,0 +1,112 @@
+import ChunkStore
+import Conversion
+import Digests
+import FetchEngine
+import HostSystem
+import LazyFS
+import Logging
+import OCI
+import Registry
+import Tar
+import TestSupport
+import Testing
+import Threads
+import TreeImage
+
+/// What a read that misses brings along because of what is in the file.
+@Suite("predictions", .serialized)
+struct PredictionTests {
+    private let registry: RegistryServer
+    private let directory: TemporaryDirectory
+    private let client = RegistryClient()
+    private let reference: Reference
+    private let layer: Descriptor
+
+    /// Files in the order of the archive; between them lies more than a miss brings along.
+    private static func files() throws -> [(name: String, content: [UInt8])] {
+        let library = "usr/lib/python3.11"
+        return [
+            ("usr/bin/tool", try Files.read("/usr/bin/skopeo", limit: 1 << 30)),
+            ("lib64/ld-linux-x86-64.so.2", noise(60_000)),
+            ("usr/lib/x86_64-linux-gnu/libc.so.6", noise(60_000)),
+            ("\(library)/first.py", Array("import second\ndef later():\n    import never\n".utf8)),
+            ("\(library)/pack/__init__.py", Array("# a package\n".utf8)),
+            ("\(library)/second.py", Array("from pack import third\n".utf8)),
+            ("\(library)/pack/third.py", Array("x = 1\n".utf8)),
+            ("\(library)/never.py", Array("y = 1\n".utf8)),
+        ]
+    }
+
+    /// Bytes that do not compress.
+    private static func noise(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255) } }
+
+    init() async throws {
+        try requireRoot()
+        try requireFuse()
+        registry = try RegistryServer()
+        directory = try TemporaryDirectory(in: "/var/tmp")
+        var archive: [UInt8] = []
+        for (number, file) in try PredictionTests.files().enumerated() {
+            for (name, content) in [file, ("filler-\(number)", PredictionTests.noise(600_000))] {
+                let size = Int64(content.count)
+                archive += TarWriter.header(name: name, size: size) + content + TarWriter.padding(afterSize: size)
+            }
+        }
+        let path = directory.path + "/image.tar"
+        try AtomicFile.write(archive + TarWriter.end, to: path)
+        try run("gzip", ["-n", "-1", path])
+        let layout = try TestImages.oneLayer(path + ".gz", in: directory.path)
+        reference = try Reference(parsing: "\(registry.address)/predicted:1")
+        _ = try await ImageConverter(options: ConversionOptions()).convert(
+            from: OCILayoutSource(directory: layout, tag: nil), to: RegistryDestination(client: client, reference: reference))
+        layer = try Documents.decode(Manifest.self, from: try await client.resolve(reference).1, what: "manifest").layers[0]
+    }
+
+    private func withRoot(_ mode: ServingMode, _ body: @escaping @Sendable (String, StoredLayer) async throws -> Void) async throws {
+        var fetching = FetchOptions()
+        fetching.completesLayers = false
+        var opening = LayerOpener.Options()
+        opening.prefixSize = 0
+        let node = try LazyNode(
+            root: directory.path + "/store", directory: directory.path + "/mounts", mode: mode, client: client, prefetches: false,
+            fetching: fetching, opening: opening, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let opened = try await node.open(layer, of: reference)
+        let lowers = try await BlockingTask.run { try node.lowerDirectories(of: [opened]) }
+        try await body(lowers[0], opened.layer.stored)
+        try await BlockingTask.run { node.shutdown() }
+    }
+
+    private static func isHere(_ path: String, _ stored: StoredLayer) throws -> Bool {
+        let node = try #require(stored.tree.resolve(path))
+        let place = try #require(stored.tree.attributes(of: node)).contentOffset
+        return stored.isPresent(try #require(stored.chunks.index(containing: place)))
+    }
+
+    private static func waitUntilHere(_ path: String, _ stored: StoredLayer) async throws {
+        for _ in 0..<2000 where try !isHere(path, stored) { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(try isHere(path, stored), "\(path)")
+    }
+
+    @Test(
+        "a Python file brings the modules that it imports, and theirs, and not what only its functions import", arguments: ChainTests.modes)
+    func modules(mode: ServingMode) async throws {
+        try await withRoot(mode) { root, stored in
+            _ = try await BlockingTask.run { try Files.read(root + "/usr/lib/python3.11/first.py", limit: 1 << 20) }
+            try await PredictionTests.waitUntilHere("/usr/lib/python3.11/pack/third.py", stored)
+            #expect(try PredictionTests.isHere("/usr/lib/python3.11/pack/__init__.py", stored))
+            #expect(try PredictionTests.isHere("/usr/lib/python3.11/second.py", stored))
+            #expect(try !PredictionTests.isHere("/usr/lib/python3.11/never.py", stored))
+            #expect(try !PredictionTests.isHere("/filler-6", stored))
+        }
+    }
+
+    @Test("a program brings its loader and libraries", arguments: ChainTests.modes)
+    func program(mode: ServingMode) async throws {
+        try await withRoot(mode) { root, stored in
+            _ = try await BlockingTask.run { try run("head", ["-c", "4096", root + "/usr/bin/tool"]).outputText.isEmpty }
+            try await PredictionTests.waitUntilHere("/lib64/ld-linux-x86-64.so.2", stored)
+            try await PredictionTests.waitUntilHere("/usr/lib/x86_64-linux-gnu/libc.so.6", stored)
+            #expect(try !PredictionTests.isHere("/filler-4", stored))
+        }
+    }
+}
