@@ -5,6 +5,8 @@ struct PythonCode {
 
     private let bytes: [UInt8]
     private let layout: Layout
+    /// Whether the numbers of instructions are known: 3.8 to 3.12.
+    private let isKnown: Bool
     private var position = headerSize
     /// Values that later ones refer to, in the order of their beginnings.
     private var references: [Value] = []
@@ -13,6 +15,7 @@ struct PythonCode {
     private enum Value {
         case text(String)
         case texts([String])
+        case bytes(Range<Int>)
         case other
     }
 
@@ -26,21 +29,44 @@ struct PythonCode {
     /// First magic numbers of 3.8 and of 3.11.
     private static let oldest = 3400
     private static let joined = 3450
+    /// First magic number of 3.13, which counts its instructions anew.
+    private static let renumbered = 3550
+    private enum Instruction {
+        static let importName: UInt8 = 108
+        static let importFrom: UInt8 = 109
+        static let extendedArgument: UInt8 = 144
+    }
     /// How deep values may be nested: code in code, tuples in tuples.
     private static let deepest = 64
 
     init(_ bytes: [UInt8], magic: Int) {
         self.bytes = bytes
+        isKnown = magic < PythonCode.renumbered
         layout = magic < PythonCode.joined ? .separateVariables : .joinedVariables
         if magic < PythonCode.oldest { position = bytes.count }
     }
 
-    /// The names that the module's own code uses: of what it imports, defines and looks up.
+    /// The names that the module's own code imports, modules and what is taken from them, in their order. Of versions whose instructions are not
+    /// known, all names that it uses.
     mutating func moduleNames() -> [String]? {
         guard let kind = byte(), kind & 0x7f == UInt8(ascii: "c") else { return nil }
         if kind & 0x80 != 0 { references.append(.other) }
-        guard skip(4 * integers), value(0) != nil, value(0) != nil, case .texts(let names)? = value(0) else { return nil }
-        return names
+        guard skip(4 * integers), let code = value(0), value(0) != nil, case .texts(let names)? = value(0) else { return nil }
+        guard isKnown, case .bytes(let range) = code else { return names }
+        return imported(range, names)
+    }
+
+    // Two bytes an instruction; what instructions remember is zeros in a file.
+    private func imported(_ code: Range<Int>, _ names: [String]) -> [String] {
+        var found: [String] = []
+        var prefix = 0
+        for position in stride(from: code.lowerBound, to: code.upperBound - 1, by: 2) {
+            let argument = prefix << 8 | Int(bytes[position + 1])
+            prefix = bytes[position] == Instruction.extendedArgument ? argument & 0xff_ffff : 0
+            let isImport = bytes[position] == Instruction.importName || bytes[position] == Instruction.importFrom
+            if isImport, argument < names.count { found.append(names[argument]) }
+        }
+        return found
     }
 
     /// Numbers at the beginning of a code object.
@@ -88,8 +114,8 @@ struct PythonCode {
             guard let digits = number() else { return nil }
             return skip(2 * abs(Int(Int32(truncatingIfNeeded: digits)))) ? .other : nil
         case UInt8(ascii: "s"):
-            guard let count = number() else { return nil }
-            return skip(count) ? .other : nil
+            guard let count = number(), skip(count) else { return nil }
+            return .bytes(position - count..<position)
         case UInt8(ascii: "u"), UInt8(ascii: "t"), UInt8(ascii: "a"), UInt8(ascii: "A"): return text(number())
         case UInt8(ascii: "z"), UInt8(ascii: "Z"): return text(byte().map(Int.init))
         case UInt8(ascii: "r"):

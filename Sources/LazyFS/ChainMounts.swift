@@ -29,6 +29,8 @@ final class ChainMounts: Sendable {
     private struct State {
         var serving: Serving
         var chains: [Digest: Entry] = [:]
+        /// Of chains that nobody has asked for yet; the newest last.
+        var announced: [(chain: StoredChain, prediction: StartPrediction)] = []
         /// Mount points of an earlier process that are as good as new.
         var inherited: Set<String> = []
     }
@@ -120,7 +122,8 @@ final class ChainMounts: Sendable {
                     chain: chain,
                     mounted: try mount.add(
                         SlotTree(chain.tree, layers: contents), as: SlotContents(chain, keepsWhiteouts: keepsWhiteouts)),
-                    prediction: StartPrediction(chain.tree, layers: contents, fetcher: fetcher, work: predictions))
+                    prediction: prediction(of: chain, contents, state.announced))
+                state.announced.removeAll { $0.chain.digest == chain.digest }
                 state.chains[chain.digest] = entry
             }
             guard state.serving == .native else { return [entry.mounted.directory] }
@@ -156,10 +159,32 @@ final class ChainMounts: Sendable {
         return point
     }
 
-    /// A program of the chain is about to be started: what it will read first is asked for.
-    func expect(_ start: ProgramStart, of layers: [LazyNode.Opened]) {
+    private func prediction(
+        of chain: StoredChain, _ layers: [LazyLayer], _ announced: [(chain: StoredChain, prediction: StartPrediction)]
+    ) -> StartPrediction {
+        announced.first { $0.chain.digest == chain.digest }?.prediction
+            ?? StartPrediction(chain.tree, layers: layers, fetcher: fetcher, work: predictions)
+    }
+
+    /// Chains that are announced and not asked for, at most.
+    private static let mostAnnounced = 8
+
+    /// A program of a chain is about to be started: what it will read first is asked for. The chain need not be mounted yet. Blocks for some
+    /// milliseconds.
+    ///
+    /// - Throws: `StoreError` or `TreeImageError` for a chain that cannot be merged.
+    func expect(_ start: ProgramStart, of layers: [LazyNode.Opened]) throws {
         let digests = layers.map(\.layer.digest)
-        let found = state.withLock { state in state.chains.values.filter { $0.chain.layers == digests }.map(\.prediction) }
+        let found = try state.withLock { state -> [StartPrediction] in
+            let mounted = state.chains.values.filter { $0.chain.layers == digests }.map(\.prediction)
+            guard mounted.isEmpty else { return mounted }
+            let chain = try store.chain(of: layers.map(\.layer.stored), keepsWhiteouts: false)
+            let prediction = prediction(of: chain, layers.map(\.layer), state.announced)
+            state.announced.removeAll { $0.chain.digest == chain.digest }
+            state.announced.append((chain, prediction))
+            if state.announced.count > ChainMounts.mostAnnounced { state.announced.removeFirst() }
+            return [prediction]
+        }
         for prediction in found { prediction.expect(start) }
     }
 
@@ -175,6 +200,7 @@ final class ChainMounts: Sendable {
     /// Unmounts every chain that has the layer.
     func close(_ layer: Digest) {
         state.withLock { state in
+            state.announced.removeAll { $0.chain.layers.contains(layer) }
             for (digest, entry) in state.chains where entry.chain.layers.contains(layer) {
                 state.chains[digest] = nil
                 end(entry)
@@ -187,7 +213,7 @@ final class ChainMounts: Sendable {
         state.withLock { state in
             for entry in state.chains.values { end(entry) }
             for point in state.inherited { end(point) }
-            (state.chains, state.inherited) = ([:], [])
+            (state.chains, state.announced, state.inherited) = ([:], [], [])
         }
     }
 

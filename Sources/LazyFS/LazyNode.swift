@@ -113,11 +113,12 @@ public final class LazyNode: Sendable {
         try chains.directories(of: layers, keepsWhiteouts: keepsWhiteouts)
     }
 
-    /// A program is about to be started from a chain that `lowerDirectories` was asked for: it, its loader and its libraries are asked for at
-    /// once. Returns without waiting for them.
+    /// A program is about to be started from a chain: it, its loader and its libraries are asked for at once. Blocks for some milliseconds, and
+    /// does not wait for them.
     ///
-    /// - Parameter layers: of the chain, lowest first.
-    public func expect(_ start: ProgramStart, of layers: [Opened]) { chains.expect(start, of: layers) }
+    /// - Parameter layers: of the chain, lowest first, each open.
+    /// - Throws: `StoreError` or `TreeImageError` for a chain that cannot be merged.
+    public func expect(_ start: ProgramStart, of layers: [Opened]) throws { try chains.expect(start, of: layers) }
 
     /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Reads that wait for the registry fail; blocks until
     /// they have.

@@ -48,13 +48,20 @@ struct PythonModules {
         return parts.count == 3 && parts[1].hasPrefix("cpython-") && parts[2] == "pyc" ? String(parts[1]) : nil
     }
 
-    /// What the interpreter of a tag loads before the program; from 3.11 on most of it is in the interpreter itself.
+    /// What the interpreter of a tag loads before the program.
     static func startNames(_ tag: String) -> [String] {
-        let always = ["encodings.aliases", "encodings.utf_8", "sitecustomize", "usercustomize"]
-        guard let minor = tag.split(separator: "-").last.flatMap({ Int($0.dropFirst()) }), minor < 11 else { return always }
-        return always + [
-            "codecs", "io", "abc", "site", "os", "stat", "posixpath", "genericpath", "_collections_abc", "_sitebuiltins", "_bootlocale",
-        ]
+        let late = ["encodings", "encodings.aliases", "encodings.utf_8", "sitecustomize", "usercustomize"]
+        return hasFrozen(tag) ? late : frozen.sorted() + ["_bootlocale"] + late
+    }
+
+    /// Modules that the interpreter itself holds from 3.11 on.
+    private static let frozen: Set<String> = [
+        "abc", "codecs", "io", "_collections_abc", "_sitebuiltins", "genericpath", "ntpath", "posixpath", "os", "site", "stat", "runpy",
+        "zipimport", "importlib.util", "importlib.machinery",
+    ]
+
+    private static func hasFrozen(_ tag: String) -> Bool {
+        tag.split(separator: "-").last.flatMap { Int($0.dropFirst()) }.map { $0 >= 11 } ?? false
     }
 
     /// Tag of a version in names of directories and programs (`python3.11`); nil for what names no minor version.
@@ -94,7 +101,8 @@ struct PythonModules {
         var found: [Module] = []
         // Names that follow may be of what is in these.
         var packages: [TreeNode] = []
-        for name in names {
+        let isFrozen: (String) -> Bool = PythonModules.hasFrozen(tag) ? PythonModules.frozen.contains : { _ in false }
+        for name in names where !isFrozen(name) {
             let parts = name.split(separator: ".").map(String.init)
             for place in places + packages { resolve(parts, in: place, tag, &found, &packages) }
         }

@@ -297,20 +297,3 @@ final class StartPrediction: Sendable {
         return first...last
     }
 }
-
-/// What is known of a program that is about to be started.
-public struct ProgramStart: Equatable, Sendable {
-    /// A path, or a name that is looked for in `directories`.
-    public var program: String
-    /// What follows it on the command line.
-    public var arguments: [String]
-    /// The directories of PATH.
-    public var directories: [String]
-
-    /// A start.
-    public init(program: String, arguments: [String] = [], directories: [String]) {
-        self.program = program
-        self.arguments = arguments
-        self.directories = directories
-    }
-}

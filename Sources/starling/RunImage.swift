@@ -63,20 +63,9 @@ struct RunImage: Sendable {
             }
         }
         let all = lowers
-        let start = programStart(config)
+        let start = ProgramStart(config.config, command: command, path: ContainerRunner.defaultPath)
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
         return Prepared(config: config, lowerDirectories: directories, lazy: all.lazy)
-    }
-
-    /// What the container will start, as far as the configuration and the command line tell; nil when they tell nothing.
-    private func programStart(_ config: ImageConfig) -> ProgramStart? {
-        let execution = config.config
-        let arguments = (execution?.entrypoint ?? []) + (command.isEmpty ? execution?.command ?? [] : command)
-        guard let program = arguments.first else { return nil }
-        let path =
-            execution?.environment?.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count) ?? Substring(ContainerRunner.defaultPath)
-        return ProgramStart(
-            program: program, arguments: Array(arguments.dropFirst()), directories: path.split(separator: ":").map(String.init))
     }
 
     /// The layers of an image, from the lowest on: lazy ones that follow each other become one directory.
@@ -104,7 +93,7 @@ struct RunImage: Sendable {
                 case .lazy(let run):
                     directories = try node.lowerDirectories(of: run, keepsWhiteouts: index > 0) + directories
                     // While the runtime prepares the container, what it will read first is on its way.
-                    if let start { node.expect(start, of: run) }
+                    if let start { try node.expect(start, of: run) }
                 case .unpacked(let directory): directories.insert(directory, at: 0)
                 }
             }

@@ -46,7 +46,7 @@ func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfigur
         prefetches: !configuration.noPrefetch, fetching: configuration.fetching, opening: configuration.opening,
         keeping: MountKeeping(directory: root, program: keeper, log: log), log: log)
     log.info("lazy layers", metadata: ["mode": "\(node.serving)"])
-    let layers = NodeLayers(node: node)
+    let layers = NodeLayers(node: node, starts: configuration.noPrefetch ? nil : ImageStarts(client: client), log: log)
     let limit = CacheLimit(store: node.store, bytes: UInt64(configuration.starling.cacheMaxBytes), log: log)
     return WiredLayers(layers: layers, report: { layers.report(root: root) }) {
         do {
@@ -56,6 +56,7 @@ func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfigur
         }
     } stop: { end in
         limit.end()
+        await layers.end()
         do {
             let mayStay = end == .leave || end == .failedStart && node.isTakenOver
             try await BlockingTask.run { mayStay ? node.leave() : node.shutdown() }

@@ -13,14 +13,23 @@ internal import TreeImage
 /// The snapshotter's lazy layers, served by this node's mounts.
 final class NodeLayers: LazyLayers {
     private let node: LazyNode
+    private let starts: ImageStarts?
+    private let log: Logger
     private let state = Mutex(State())
 
     private struct State {
         var opened: [Digest: (layer: LazyNode.Opened, image: Reference)] = [:]
         var refused: [RefusedLayer] = []
+        /// Whether layers are opened for clients now, and not for the snapshots of an earlier daemon.
+        var isRestored = false
+        /// What runs for no call: asked to end with the daemon, and waited for.
+        var expecting: [Int: Task<Void, Never>] = [:]
+        var lastExpecting = 0
+        var isOver = false
     }
 
-    init(node: LazyNode) { self.node = node }
+    /// - Parameter starts: tells what images start; nil when nothing is to be fetched before it is asked for.
+    init(node: LazyNode, starts: ImageStarts?, log: Logger) { (self.node, self.starts, self.log) = (node, starts, log) }
 
     func mount(_ request: LazyLayerRequest) async throws {
         // Snapshot labels do not say the media type, and the size only of some clients: the blob's end tells both.
@@ -29,10 +38,49 @@ final class NodeLayers: LazyLayers {
         do throws(LayerRefusal) {
             let layer = try await node.open(descriptor, of: request.reference, siblings: request.siblings)
             state.withLock { $0.opened[request.digest] = (layer, request.reference) }
+            expectStart(of: request.reference, after: layer)
         } catch {
             remember(error, of: request)
             throw error
         }
+    }
+
+    /// With the last layer of an image, what it starts is asked for, before anybody says so: most containers run what their image is for. A
+    /// layer with a landmark knows better.
+    private func expectStart(of image: Reference, after layer: LazyNode.Opened) {
+        guard let starts, layer.layer.stored.chunks.prefetchEnd == 0, !layer.layer.isComplete else { return }
+        state.withLock { state in
+            guard state.isRestored, !state.isOver, state.expecting.count < NodeLayers.mostExpecting else { return }
+            state.lastExpecting += 1
+            let number = state.lastExpecting
+            state.expecting[number] = Task { [self] in
+                await expectStart(of: image, starts)
+                self.state.withLock { $0.expecting[number] = nil }
+            }
+        }
+    }
+
+    private static let mostExpecting = 64
+
+    private func expectStart(of image: Reference, _ starts: ImageStarts) async {
+        guard let (digests, start) = await starts.start(of: image) else { return }
+        let opened = state.withLock { state in digests.compactMap { state.opened[$0]?.layer } }
+        guard opened.count == digests.count, !Task.isCancelled else { return }
+        do {
+            try await BlockingTask.run { [node] in try node.expect(start, of: opened) }
+        } catch {
+            log.debug("nothing is fetched ahead of a start", metadata: ["image": "\(image)", "reason": "\(error)"])
+        }
+    }
+
+    /// Ends what runs for no call.
+    func end() async {
+        let tasks = state.withLock { state in
+            state.isOver = true
+            return Array(state.expecting.values)
+        }
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
     }
 
     private func remember(_ refusal: LayerRefusal, of request: LazyLayerRequest) {
@@ -62,6 +110,7 @@ final class NodeLayers: LazyLayers {
 
     /// Gives up what the last daemon served and no snapshot wants any more.
     func unmountUnclaimed() async throws {
+        state.withLock { $0.isRestored = true }
         try await BlockingTask.run { [node] in node.closeUnclaimed() }
     }
 

@@ -56,13 +56,14 @@ struct PythonImportsTests {
         #expect(!names.contains { $0.hasPrefix("hidden") })
     }
 
-    @Test("all of the standard library is understood: every module that is imported in it by its top level is among the names")
+    @Test("all of the standard library is understood as its disassembler does")
     func library() throws {
-        // What Python itself says of its compiled files: names of the module's code object, for as many as there are.
+        // What Python itself says of its compiled files.
         let script = """
-            import marshal, pathlib, sys
+            import dis, marshal, pathlib
             for path in sorted(pathlib.Path('/usr/lib/python3.11').rglob('*.pyc'))[:400]:
-                names = marshal.loads(path.read_bytes()[16:]).co_names
+                code = marshal.loads(path.read_bytes()[16:])
+                names = [i.argval for i in dis.get_instructions(code) if i.opname in ('IMPORT_NAME', 'IMPORT_FROM') and i.argval]
                 if all(name.isascii() for name in names): print(path, *names)
             """
         let lines = try Program.run("/usr/bin/python3", ["-c", script]).outputText.split(separator: "\n")

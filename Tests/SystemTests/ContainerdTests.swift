@@ -1,3 +1,4 @@
+import Glibc
 import HostSystem
 import TestSupport
 import Testing
@@ -28,6 +29,15 @@ struct ContainerdTests {
         try containerd.ctr(["image", "rm", "--sync", reference])
         let snapshots = try containerd.ctr(["snapshot", "--snapshotter", "stargz", "ls"])
         #expect(snapshots.outputText.split(separator: "\n").count == 1, "\(snapshots.outputText)")
+    }
+
+    @Test("of an image that was pulled, what it starts comes before anybody starts it, and little else")
+    func announced() throws {
+        // The image's program is python3, whose file is some MB alone.
+        try Starling.succeed(["pull", "--containerd", containerd.socket, "--plain-http", reference("lazy")])
+        let wanted = 4_000_000
+        for _ in 0..<2000 where proxy.bytesDown < wanted { usleep(10_000) }
+        #expect(proxy.bytesDown >= wanted && proxy.bytesDown < (try fixture.layerSize("lazy")) / 3, "\(proxy.bytesDown) bytes")
     }
 
     @Test("an eStargz image is mounted lazily: its container prints its output with less than a third of the layer fetched")

@@ -1,0 +1,33 @@
+public import OCI
+
+/// What is known of a program that is about to be started.
+public struct ProgramStart: Equatable, Sendable {
+    /// A path, or a name that is looked for in `directories`.
+    public var program: String
+    /// What follows it on the command line.
+    public var arguments: [String]
+    /// The directories of PATH.
+    public var directories: [String]
+
+    /// A start.
+    public init(program: String, arguments: [String] = [], directories: [String]) {
+        self.program = program
+        self.arguments = arguments
+        self.directories = directories
+    }
+
+    /// The start that an image's configuration and a command line amount to; nil when they name no program.
+    ///
+    /// - Parameters:
+    ///   - command: in place of the image's; empty for the image's.
+    ///   - path: PATH where the configuration has none.
+    public init?(_ execution: ImageConfig.Execution?, command: [String] = [], path: String = usualPath) {
+        let arguments = (execution?.entrypoint ?? []) + (command.isEmpty ? execution?.command ?? [] : command)
+        guard let program = arguments.first else { return nil }
+        let path = execution?.environment?.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count) ?? path[...]
+        self.init(program: program, arguments: Array(arguments.dropFirst()), directories: path.split(separator: ":").map(String.init))
+    }
+
+    /// PATH where nobody says another.
+    public static let usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+}
