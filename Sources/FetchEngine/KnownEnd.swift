@@ -16,7 +16,7 @@ struct KnownEnd: Sendable {
     }
 
     /// Bytes that are asked for of a layer that nothing is known of, and what is fetched of its TOC at most before anybody wants it.
-    private static let guess = 256 << 10
+    private static let guess = 512 << 10
     private static let mostOfTOC: UInt64 = 16 << 20
 
     /// Reads the end of a blob as far as its footer says that the TOC goes; nil when it is no lazy format, and of no use.

@@ -54,7 +54,8 @@ final class Transfer: @unchecked Sendable {
         _ = starling_curl_set_string(handle, CURLOPT_USERAGENT, "starling/0.1")
         _ = starling_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
         _ = starling_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-        _ = starling_curl_set_long(handle, CURLOPT_PIPEWAIT, 1)
+        // One connection for all, once the first has said whether it speaks HTTP/2; without TLS none does, and waiting costs a round trip.
+        _ = starling_curl_set_long(handle, CURLOPT_PIPEWAIT, request.url.hasPrefix("https:") ? 1 : 0)
         setConnection(handle)
         _ = starling_curl_set_long(handle, CURLOPT_BUFFERSIZE, 256 << 10)
         if request.method == "HEAD" { _ = starling_curl_set_long(handle, CURLOPT_NOBODY, 1) }
