@@ -33,12 +33,16 @@ public final class LayerStore: Sendable {
 
     /// A layer that is in the store and was compiled from the TOC of that digest; nil when it is not there (or damaged: then it is removed).
     public func layer(_ digest: Digest, tocDigest: Digest?) throws -> StoredLayer? {
+        try layer(digest, tocDigest: tocDigest, isNew: false)
+    }
+
+    private func layer(_ digest: Digest, tocDigest: Digest?, isNew: Bool) throws -> StoredLayer? {
         let found = try open.withLock { layers -> StoredLayer? in
             if let layer = layers[digest]?.layer { return layer }
             let directory = layersDirectory + "/" + digest.hex
             guard access(directory, F_OK) == 0 else { return nil }
             do {
-                let layer = try StoredLayer(directory: directory, digest: digest, overflow: overflow)
+                let layer = try StoredLayer(directory: directory, digest: digest, isNew: isNew, overflow: overflow)
                 layers[digest] = Open(layer: layer)
                 return layer
             } catch StoreError.system(_, _, ESTALE) {
@@ -83,7 +87,7 @@ public final class LayerStore: Sendable {
             try Files.remove(temporary)
             throw error
         }
-        guard let layer = try layer(digest, tocDigest: facts.tocDigest) else {
+        guard let layer = try layer(digest, tocDigest: facts.tocDigest, isNew: true) else {
             throw StoreError.damaged(path: directory, reason: "cannot be read back")
         }
         return layer
@@ -110,11 +114,10 @@ public final class LayerStore: Sendable {
     }
 
     private func writeFiles(of compiled: CompiledLayer, facts: LayerFacts, in directory: String) throws {
+        // Nobody waits for the disk: what a power cut takes from a file shows when the layer is opened, and it is compiled again.
         func write(_ name: String, _ bytes: [UInt8]) throws {
             let file = try OpenFile(directory + "/" + name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
             try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-            // The directory becomes visible by a rename and is trusted afterwards, so its files must be on the disk before that.
-            guard fdatasync(file.descriptor) == 0 else { throw StoreError.last("sync", file.path) }
         }
         try write("tree.erofs", compiled.erofs)
         try write("chunks", compiled.chunkMap)

@@ -37,7 +37,8 @@ public final class StoredLayer: Sendable {
     private let use: UseLock
     private let overflow: ChunkOverflow
 
-    init(directory: String, digest: Digest, overflow: ChunkOverflow) throws {
+    /// - Parameter isNew: whether this process has just written it: then the tree's digest is not computed again.
+    init(directory: String, digest: Digest, isNew: Bool = false, overflow: ChunkOverflow) throws {
         self.digest = digest
         self.overflow = overflow
         use = try UseLock(directory + "/" + LayerStore.lockedFile)
@@ -49,7 +50,7 @@ public final class StoredLayer: Sendable {
         self.treeDigest = treeDigest
         treePath = directory + "/tree.erofs"
         contentPath = directory + "/content"
-        tree = try LayerTree(path: treePath, digest: treeDigest)
+        tree = try LayerTree(path: treePath, digest: isNew ? nil : treeDigest)
         chunks = try ChunkMap(path: directory + "/chunks")
         guard facts.blobSize == chunks.blobSize else {
             throw StoreError.damaged(path: factsPath, reason: "of a blob of \(facts.blobSize) bytes instead of \(chunks.blobSize)")

@@ -28,6 +28,16 @@ public final class GzipDecompressor {
         return produced
     }
 
+    /// The size of a member's content as its last four bytes say; nil when the member cannot hold that much.
+    ///
+    /// Only a claim, and of a size beyond 4 GiB the low half.
+    public static func claimedSize(of member: UnsafeRawBufferPointer) -> Int? {
+        // Header and trailer without anything between. Deflate makes at most 1,032 bytes of one.
+        guard member.count >= 18 else { return nil }
+        let size = Int(UInt32(littleEndian: member.loadUnaligned(fromByteOffset: member.count - 4, as: UInt32.self)))
+        return size / 1_032 <= member.count ? size : nil
+    }
+
     /// Decompresses the front of a run of members until `output` is full: how a chunk is read, whose member goes on with tar headers.
     ///
     /// - Parameters:
@@ -41,8 +51,7 @@ public final class GzipDecompressor {
         guard output.count > 0 else { return }
         // One member that ends with the span says its size in its last four bytes. Only a little surplus (padding, a few
         // headers) is worth decompressing; the bound also keeps a lying size from being believed.
-        if span.count >= 18 {
-            let size = Int(UInt32(littleEndian: span.loadUnaligned(fromByteOffset: span.count - 4, as: UInt32.self)))
+        if let size = GzipDecompressor.claimedSize(of: span) {
             // A failure here only means that the span is not one member; the stream below finds out and reports.
             if size == output.count, let (_, produced) = try? step(span, into: output), produced == size { return }
             if size > output.count, size - output.count <= GzipDecompressor.surplusLimit {

@@ -44,7 +44,10 @@ public struct Digest: Hashable, Sendable {
     /// Parses the bytes of `sha256:<64 hexadecimal digits>`; nil for anything else. For whoever has bytes, and many of them.
     public init?(utf8: UnsafeRawBufferPointer) {
         let digits = 7
-        guard utf8.count == digits + 64, utf8[..<digits].elementsEqual("sha256:".utf8) else { return nil }
+        guard utf8.count == digits + 64 else { return nil }
+        // The prefix as the low seven bytes of a word: a table of contents has it twice for each file.
+        let start = UInt64(littleEndian: utf8.loadUnaligned(as: UInt64.self))
+        guard start & 0x00ff_ffff_ffff_ffff == 0x003a_3635_3261_6873 else { return nil }
         self.init(hexDigits: UnsafeRawBufferPointer(rebasing: utf8[digits...]))
     }
 
@@ -95,6 +98,9 @@ public struct Digest: Hashable, Sendable {
             return 64
         }
     }
+
+    /// The first eight bytes: digests whose words differ are in their order.
+    public var leadingWord: UInt64 { a }
 
     /// Copies the 32 raw bytes to `target`.
     public func copyBytes(to target: UnsafeMutableRawBufferPointer) {

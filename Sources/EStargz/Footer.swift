@@ -15,6 +15,15 @@ public enum Footer: Equatable, Sendable {
     /// The TOC is in another image.
     case externalTOC
 
+    /// Its size in bytes.
+    var size: Int {
+        switch self {
+        case .estargz: Footer.maximumSize
+        case .legacyStargz: Footer.legacySize
+        case .externalTOC: Footer.externalSize
+        }
+    }
+
     /// Size of the largest footer, in bytes.
     public static let maximumSize = 51
     private static let legacySize = 47

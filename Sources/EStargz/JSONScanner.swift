@@ -16,6 +16,7 @@ struct JSONScanner {
 
     private var isAtEnd: Bool { position >= bytes.count }
 
+    @inline(__always)
     private mutating func skipSpace() {
         while position < bytes.count {
             switch bytes[position] {
@@ -26,17 +27,20 @@ struct JSONScanner {
     }
 
     /// The next significant byte, not consumed.
+    @inline(__always)
     mutating func peek() throws(FormatError) -> UInt8 {
         skipSpace()
         guard position < bytes.count else { throw failure("unexpected end") }
         return bytes[position]
     }
 
+    @inline(__always)
     mutating func expect(_ character: UInt8) throws(FormatError) {
         guard try peek() == character else { throw failure("expected \"\(UnicodeScalar(character))\"") }
         position += 1
     }
 
+    @inline(__always)
     private mutating func accept(_ character: UInt8) throws(FormatError) -> Bool {
         guard try peek() == character else { return false }
         position += 1
@@ -74,6 +78,7 @@ struct JSONScanner {
         try expect(UInt8(ascii: "]"))
     }
 
+    @inline(__always)
     mutating func acceptNull() throws(FormatError) -> Bool {
         guard try peek() == UInt8(ascii: "n") else { return false }
         try literal("null")
@@ -95,7 +100,9 @@ struct JSONScanner {
         try expect(UInt8(ascii: "\""))
         let start = position
         var hasEscapes = false
-        while position < bytes.count {
+        while true {
+            skipPlain()
+            guard position < bytes.count else { break }
             switch bytes[position] {
             case UInt8(ascii: "\""):
                 position += 1
@@ -103,12 +110,32 @@ struct JSONScanner {
             case UInt8(ascii: "\\"):
                 hasEscapes = true
                 position += 2
-            case 0..<0x20: throw failure("control character in a text")
-            default: position += 1
+            default: throw failure("control character in a text")
             }
         }
         position = bytes.count
         throw failure("a text does not end")
+    }
+
+    /// Passes over bytes of a text that mean nothing to a scanner, eight at a time: all but quotes, backslashes and control characters.
+    private mutating func skipPlain() {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        while position + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+            let (quotes, backslashes) = (word ^ ones &* 0x22, word ^ ones &* 0x5c)
+            // The high bit of each byte that is below zero after the subtraction and was not before. A borrow may set that of a byte behind it,
+            // too; the first one is right.
+            let found = (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes | (word &- ones &* 0x20) & ~word
+            let first = (found & (ones &* 0x80)).trailingZeroBitCount / 8
+            guard first == 8 else { return position += first }
+            position += 8
+        }
+        while position < bytes.count {
+            switch bytes[position] {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), 0..<0x20: return
+            default: position += 1
+            }
+        }
     }
 
     mutating func string() throws(FormatError) -> String {
@@ -133,10 +160,11 @@ struct JSONScanner {
             position += 1
         }
         guard position > start else { throw failure("expected a number") }
-        if position < bytes.count, [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(bytes[position]) {
-            throw failure("expected a whole number")
+        guard position < bytes.count else { return value }
+        switch bytes[position] {
+        case UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"): throw failure("expected a whole number")
+        default: return value
         }
-        return value
     }
 
     /// Passes over any value.

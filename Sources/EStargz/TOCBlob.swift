@@ -40,6 +40,7 @@ public enum TOCBlob {
     /// - Throws: `FormatError.tocMember`, `FormatError.tooLarge`.
     public static func extract(tocMember: UnsafeRawBufferPointer, limit: Int = TOCParser.maximumSize) throws(FormatError) -> [UInt8] {
         do {
+            if let json = extractAtOnce(tocMember, limit: limit) { return json }
             let input = try InflatedMember(tocMember, limit: limit + surplusLimit)
             let reader = TarReader(input)
             while let entry = try reader.next() {
@@ -59,6 +60,48 @@ public enum TOCBlob {
             throw .tocMember("\(error)")
         }
         throw .tocMember("no entry \"\(TOC.entryName)\"")
+    }
+
+    /// The JSON of a member with at most a footer behind it, as writers make them: inflated as a whole, which takes less than half of the
+    /// time that a stream takes. Nil for anything else, so that the stream judges it.
+    private static func extractAtOnce(_ tocMember: UnsafeRawBufferPointer, limit: Int) -> [UInt8]? {
+        let footerSize = (try? Footer.parse(suffix: tocMember))?.size ?? 0
+        let member = UnsafeRawBufferPointer(rebasing: tocMember.dropLast(footerSize))
+        guard let size = GzipDecompressor.claimedSize(of: member), size <= limit + surplusLimit else { return nil }
+        let inflated = try? [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            count = try GzipDecompressor().decompress(member, into: UnsafeMutableRawBufferPointer(buffer))
+        }
+        guard var archive = inflated, let place = try? archive.withUnsafeBytes({ try placeOfJSON(in: $0) }), place.count <= limit else {
+            return nil
+        }
+        archive.removeSubrange(place.upperBound...)
+        archive.removeSubrange(..<place.lowerBound)
+        return archive
+    }
+
+    /// Where in its archive the JSON is; nil when it is not there or cut short.
+    private static func placeOfJSON(in archive: UnsafeRawBufferPointer) throws -> Range<Int>? {
+        let reader = TarReader(ArchiveInMemory(archive))
+        while let entry = try reader.next() {
+            guard entry.name == TOC.entryName else { continue }
+            let start = Int(reader.offset)
+            return entry.size <= archive.count - start ? start..<start + Int(entry.size) : nil
+        }
+        return nil
+    }
+}
+
+/// An archive in memory, for the tar reader. Used only while the memory is borrowed.
+private final class ArchiveInMemory: TarInput {
+    private var rest: UnsafeRawBufferPointer
+
+    init(_ archive: UnsafeRawBufferPointer) { rest = archive }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let count = min(buffer.count, rest.count)
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: rest[..<count]))
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        return count
     }
 }
 

@@ -7,7 +7,9 @@ public struct TOCEntry: Equatable, Sendable {
         case directory, regular, symlink, hardlink, character, block, fifo, chunk
 
         /// The spelling in JSON.
-        public var name: String {
+        public var name: String { spelling.description }
+
+        var spelling: StaticString {
             switch self {
             case .directory: "dir"
             case .regular: "reg"

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A member of a TOC or of one of its entries.
 enum TOCField: UInt32 {
     case version, entries
@@ -61,6 +63,12 @@ struct TOCFieldSet {
 }
 
 extension UnsafeRawBufferPointer {
+    /// Whether it is a word, byte for byte.
+    func isSpelled(_ word: StaticString) -> Bool {
+        guard let baseAddress, count == word.utf8CodeUnitCount else { return false }
+        return memcmp(baseAddress, word.utf8Start, count) == 0
+    }
+
     /// Whether it is a word of ASCII letters, whatever their case.
     fileprivate func spells(_ word: StaticString) -> Bool {
         guard count == word.utf8CodeUnitCount else { return false }

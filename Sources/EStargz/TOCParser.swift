@@ -87,7 +87,7 @@ public enum TOCParser {
 
     private static func kind(_ scanner: inout JSONScanner) throws(FormatError) -> TOCEntry.Kind {
         let raw = try scanner.rawString()
-        for kind in TOCEntry.Kind.allCases where raw.elementsEqual(kind.name.utf8) { return kind }
+        for kind in TOCEntry.Kind.allCases where raw.isSpelled(kind.spelling) { return kind }
         throw scanner.failure("unknown entry type \"\(String(decoding: raw.prefix(40), as: UTF8.self))\"")
     }
 

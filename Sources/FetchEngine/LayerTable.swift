@@ -49,11 +49,15 @@ public struct LayerTable: Sendable {
         _ descriptor: Descriptor, _ expected: ExpectedTOC?, _ source: any ImageSource, _ blob: any BlobRanges, known: KnownEnd? = nil
     ) async throws(LayerRefusal) -> LayerTable {
         let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
-        let digest = Digest.sha256(found.json)
+        let json = found.json
+        // The digest and the parser take as long as each other, so each gets a processor. What was parsed counts once the digest is right.
+        async let hashed = Digest.sha256(json)
+        let parsed = json.withUnsafeBytes { json in Result { () throws(FormatError) in try TOCParser.parse(json) } }
+        let digest = await hashed
         // Where it is the compressed TOC whose digest is promised, that was checked when it was fetched.
         if case .json(let wanted)? = expected, digest != wanted { throw .tocDigestMismatch(expected: wanted, actual: digest) }
         do {
-            let toc = try found.json.withUnsafeBytes { json throws(FormatError) in try TOCParser.parse(json) }
+            let toc = try parsed.get()
             return LayerTable(
                 toc: toc, digest: digest, jsonSize: found.json.count, blobSize: found.blobSize, payloadEnd: found.payloadEnd,
                 compression: found.compression, format: found.format)

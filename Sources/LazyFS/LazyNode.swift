@@ -1,6 +1,7 @@
 public import ChunkStore
 public import Digests
 public import FetchEngine
+internal import HostSystem
 public import Logging
 public import OCI
 public import Registry
@@ -45,6 +46,7 @@ public final class LazyNode: Sendable {
         fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
         log: Logger
     ) throws {
+        ProcessMemory.bound()
         let store = try LayerStore(root: root)
         self.store = store
         opener = LayerOpener(store: store, client: client, options: opening)
@@ -85,6 +87,8 @@ public final class LazyNode: Sendable {
     public func open(_ descriptor: Descriptor, of reference: Reference, siblings: [Digest] = []) async throws(LayerRefusal) -> Opened {
         opener.expect(siblings.filter { $0 != descriptor.digest }, of: reference)
         let layer = try await opener.open(descriptor, of: reference)
+        // Compiling takes some hundred bytes a file for a moment.
+        ProcessMemory.returnUnused()
         do {
             let opened =
                 try inherited(layer) ?? Opened(layer: layer, mounted: mount.add(layer, as: SlotContents(layer.stored, of: reference)))

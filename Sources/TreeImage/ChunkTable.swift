@@ -29,8 +29,8 @@ struct ChunkTable {
     static let largestSpan: UInt64 = 80 << 20
 
     private(set) var chunks: [Chunk] = []
-    /// Where each file's bytes begin, by the index of its TOC entry.
-    private(set) var contentOffsets: [Int: UInt64] = [:]
+    /// Where each file's bytes begin, by the index of its TOC entry; 0 for all other entries.
+    private(set) var contentOffsets: [UInt64]
     private(set) var contentSize: UInt64 = 0
     /// Blob offset of the prefetch landmark; 0 for none.
     let prefetchEnd: UInt64
@@ -38,6 +38,8 @@ struct ChunkTable {
     private let toc: TOC
     /// Offsets of all members with a payload, sorted, and the payloads' end.
     private let members: [UInt64]
+    /// The first of the members behind the last chunk's: files are added in the order of their members.
+    private var nextMember = 0
 
     init(_ toc: TOC, files: [Int], blobSize: UInt64, payloadEnd: UInt64) throws(TreeImageError) {
         guard payloadEnd <= blobSize, blobSize <= UInt64(Int64.max) else { throw .tree("the TOC lies beyond the end of the blob") }
@@ -45,7 +47,7 @@ struct ChunkTable {
         members = try ChunkTable.members(toc, payloadEnd)
         prefetchEnd = try ChunkTable.prefetchEnd(toc, payloadEnd)
         chunks.reserveCapacity(members.count)
-        contentOffsets.reserveCapacity(files.count)
+        contentOffsets = Array(repeating: 0, count: toc.entries.count)
         let order = files.sorted {
             (toc.entries[$0].offset, toc.entries[$0].innerOffset) < (toc.entries[$1].offset, toc.entries[$1].innerOffset)
         }
@@ -78,62 +80,55 @@ struct ChunkTable {
         return offsets
     }
 
-    private func memberEnd(_ offset: UInt64) -> UInt64 {
-        var (low, high) = (0, members.count - 1)
-        while low < high {
-            let middle = (low + high) / 2
-            if members[middle] > offset { high = middle } else { low = middle + 1 }
-        }
-        return members[low]
+    /// Where the next member begins behind one at an offset, which is not smaller than the last one that was asked for.
+    private mutating func memberEnd(_ offset: UInt64) -> UInt64 {
+        while nextMember < members.count - 1, members[nextMember] <= offset { nextMember += 1 }
+        return members[nextMember]
     }
 
+    // Entries are looked at where they are: a copy of one counts the references of all its texts.
     private mutating func add(_ index: Int) throws(TreeImageError) {
-        let file = toc.entries[index]
+        func failure(_ reason: String) -> TreeImageError { .entry(path: toc.entries[index].name, reason) }
+        let fileSize = toc.entries[index].size
         let start = ChunkTable.aligned(contentSize)
-        guard UInt64(file.size) <= EROFSTree.maximumContent - min(start, EROFSTree.maximumContent) else {
-            throw .entry(path: file.name, "the files make more than the \(EROFSTree.maximumContent) bytes that a layer can hold")
+        guard UInt64(fileSize) <= EROFSTree.maximumContent - min(start, EROFSTree.maximumContent) else {
+            throw failure("the files make more than the \(EROFSTree.maximumContent) bytes that a layer can hold")
         }
         contentOffsets[index] = start
         var last = index
         while last + 1 < toc.entries.count, toc.entries[last + 1].kind == .chunk { last += 1 }
         var position: Int64 = 0
         for current in index...last {
-            let entry = toc.entries[current]
-            guard current == index || entry.name == file.name else { throw .entry(path: entry.name, "a chunk that follows another file") }
-            guard entry.chunkOffset == position else {
-                throw .entry(path: file.name, "a chunk begins at \(entry.chunkOffset) where \(position) was expected")
+            guard current == index || toc.entries[current].name == toc.entries[index].name else {
+                throw .entry(path: toc.entries[current].name, "a chunk that follows another file")
             }
-            let following = current < last ? toc.entries[current + 1].chunkOffset : file.size
+            guard toc.entries[current].chunkOffset == position else {
+                throw failure("a chunk begins at \(toc.entries[current].chunkOffset) where \(position) was expected")
+            }
+            let following = current < last ? toc.entries[current + 1].chunkOffset : fileSize
             // An offset below zero is refused as that of the next chunk; here it must only not overflow.
-            let size = entry.chunkSize == 0 ? max(following, 0) - position : entry.chunkSize
-            guard size > 0, size <= file.size - position else {
-                throw .entry(path: file.name, "a chunk of \(size) bytes does not fit the file")
+            let size = toc.entries[current].chunkSize == 0 ? max(following, 0) - position : toc.entries[current].chunkSize
+            guard size > 0, size <= fileSize - position else { throw failure("a chunk of \(size) bytes does not fit the file") }
+            guard let digest = toc.entries[current].chunkDigest ?? (last == index ? toc.entries[index].digest : nil) else {
+                throw failure("a chunk has no digest, so it could not be verified")
             }
-            guard let digest = entry.chunkDigest ?? (last == index ? file.digest : nil) else {
-                throw .entry(path: file.name, "a chunk has no digest, so it could not be verified")
-            }
-            try append(entry, file.name, size: UInt64(size), contentOffset: start + UInt64(position), digest)
+            let (offset, innerOffset) = (UInt64(toc.entries[current].offset), toc.entries[current].innerOffset)
+            guard innerOffset >= 0 else { throw failure("a negative inner offset") }
+            guard follows(offset, UInt64(innerOffset)) else { throw failure("its data at blob offset \(offset) overlaps another file's") }
+            chunks.append(
+                Chunk(
+                    contentOffset: start + UInt64(position), size: UInt64(size), blobOffset: offset,
+                    blobLength: min(memberEnd(offset) - offset, ChunkTable.largestSpan), innerOffset: UInt64(innerOffset), digest: digest))
             position += size
         }
-        guard position == file.size else { throw .entry(path: file.name, "its chunks make \(position) of \(file.size) bytes") }
-        contentSize = start + UInt64(file.size)
+        guard position == fileSize else { throw failure("its chunks make \(position) of \(fileSize) bytes") }
+        contentSize = start + UInt64(fileSize)
     }
 
-    private mutating func append(
-        _ entry: TOCEntry, _ path: String, size: UInt64, contentOffset: UInt64, _ digest: Digest
-    ) throws(TreeImageError) {
-        guard entry.innerOffset >= 0 else { throw .entry(path: path, "a negative inner offset") }
-        let offset = UInt64(entry.offset)
-        let chunk = Chunk(
-            contentOffset: contentOffset, size: size, blobOffset: offset,
-            blobLength: min(memberEnd(offset) - offset, ChunkTable.largestSpan),
-            innerOffset: UInt64(entry.innerOffset), digest: digest)
-        if let previous = chunks.last {
-            let follows =
-                previous.blobOffset < offset || previous.blobOffset == offset && previous.innerOffset + previous.size <= chunk.innerOffset
-            guard follows else { throw .entry(path: path, "its data at blob offset \(offset) overlaps another file's") }
-        }
-        chunks.append(chunk)
+    /// Whether data at a place of the blob lies behind the last chunk's.
+    private func follows(_ offset: UInt64, _ innerOffset: UInt64) -> Bool {
+        guard let last = chunks.last else { return true }
+        return last.blobOffset < offset || last.blobOffset == offset && last.innerOffset + last.size <= innerOffset
     }
 }
 
@@ -141,8 +136,11 @@ struct ChunkTable {
 enum TOCName {
     /// Whether an entry's name is that of a file in the root directory.
     static func isRoot(_ name: String, _ wanted: String) -> Bool {
-        name == wanted
-            || name.hasSuffix(wanted) && name.dropLast(wanted.count).allSatisfy { $0 == "." || $0 == "/" }
-                && name.dropLast(wanted.count).last == "/"
+        let (name, wanted) = (name.utf8, wanted.utf8)
+        // Nearly no name ends with that byte.
+        guard name.last == wanted.last, name.count >= wanted.count, name.suffix(wanted.count).elementsEqual(wanted) else { return false }
+        let before = name.dropLast(wanted.count)
+        return before.isEmpty
+            || before.last == UInt8(ascii: "/") && before.allSatisfy { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }
     }
 }

@@ -10,6 +10,23 @@ struct NameTable {
         var count: Int32
     }
 
+    /// A name in a directory, and its hash. Borrows the name's bytes.
+    struct Key {
+        let name: UnsafeRawBufferPointer
+        let directory: Int32
+        fileprivate let hash: Int
+
+        // SipHash with the process' own random key, so that no layer can be made whose names collide. Nothing that is written depends on it:
+        // records keep the order in which they were added.
+        init(_ name: UnsafeRawBufferPointer, in directory: Int32) {
+            (self.name, self.directory) = (name, directory)
+            var hasher = Hasher()
+            hasher.combine(directory)
+            hasher.combine(bytes: name)
+            hash = hasher.finalize()
+        }
+    }
+
     private(set) var records: [Record] = []
     private(set) var bytes: [UInt8] = []
     private var slots: [Int32]
@@ -24,31 +41,33 @@ struct NameTable {
     }
 
     /// Index of the record of a name in a directory; nil when it has none.
-    func find(_ name: UnsafeBufferPointer<UInt8>, in directory: Int32) -> Int? {
-        var slot = NameTable.hash(name, directory) & (slots.count - 1)
+    func find(_ key: Key) -> Int? {
+        var slot = key.hash & (slots.count - 1)
         while slots[slot] >= 0 {
             let index = Int(slots[slot])
-            if matches(records[index], name, directory) { return index }
+            if matches(records[index], key) { return index }
             slot = (slot + 1) & (slots.count - 1)
         }
         return nil
     }
 
     /// Adds a name that is not there yet.
-    mutating func add(_ name: UnsafeBufferPointer<UInt8>, in directory: Int32, node: Int32) {
+    mutating func add(_ key: Key, node: Int32) {
         if records.count * 2 >= slots.count { grow() }
-        insert(Int32(records.count), hash: NameTable.hash(name, directory))
-        records.append(Record(directory: directory, node: node, start: Int32(bytes.count), count: Int32(name.count)))
-        bytes.append(contentsOf: name)
+        insert(Int32(records.count), hash: key.hash)
+        records.append(Record(directory: key.directory, node: node, start: Int32(bytes.count), count: Int32(key.name.count)))
+        bytes.append(contentsOf: key.name)
     }
 
     /// Lets a name lead to another node.
     mutating func replace(_ index: Int, node: Int32) { records[index].node = node }
 
-    private func matches(_ record: Record, _ name: UnsafeBufferPointer<UInt8>, _ directory: Int32) -> Bool {
-        guard record.directory == directory, Int(record.count) == name.count, let wanted = name.baseAddress else { return false }
+    private func matches(_ record: Record, _ key: Key) -> Bool {
+        guard record.directory == key.directory, Int(record.count) == key.name.count, let wanted = key.name.baseAddress else {
+            return false
+        }
         return bytes.withUnsafeBufferPointer { bytes in
-            bytes.baseAddress.map { memcmp($0 + Int(record.start), wanted, name.count) == 0 } ?? false
+            bytes.baseAddress.map { memcmp($0 + Int(record.start), wanted, key.name.count) == 0 } ?? false
         }
     }
 
@@ -61,19 +80,11 @@ struct NameTable {
     private mutating func grow() {
         slots = Array(repeating: -1, count: slots.count * 2)
         for (index, record) in records.enumerated() {
-            let hash = bytes.withUnsafeBufferPointer { bytes in
-                NameTable.hash(UnsafeBufferPointer(rebasing: bytes[Int(record.start)..<Int(record.start + record.count)]), record.directory)
+            let hash = bytes.withUnsafeBytes { bytes in
+                let name = UnsafeRawBufferPointer(rebasing: bytes[Int(record.start)..<Int(record.start + record.count)])
+                return Key(name, in: record.directory).hash
             }
             insert(Int32(index), hash: hash)
         }
-    }
-
-    // SipHash with the process' own random key, so that no layer can be made whose names collide. Nothing that is written depends on it:
-    // records keep the order in which they were added.
-    private static func hash(_ name: UnsafeBufferPointer<UInt8>, _ directory: Int32) -> Int {
-        var hasher = Hasher()
-        hasher.combine(directory)
-        hasher.combine(bytes: UnsafeRawBufferPointer(name))
-        return hasher.finalize()
     }
 }

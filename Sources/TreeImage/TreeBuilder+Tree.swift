@@ -4,12 +4,10 @@ internal import EStargz
 extension TreeBuilder {
     /// Entry indexes of the regular files with content that are part of the tree, each once.
     func regularFiles() -> [Int] {
-        var seen = Set<Int32>()
-        return reachable().compactMap { node in
-            let node = nodes[Int(node)]
-            guard node.kind == .regular, node.entry >= 0, toc.entries[Int(node.entry)].size > 0, seen.insert(node.entry).inserted else {
-                return nil
-            }
+        // Each node has an entry of its own.
+        reachable().compactMap { number in
+            let node = nodes[Int(number)]
+            guard node.kind == .regular, node.entry >= 0, toc.entries[Int(node.entry)].size > 0 else { return nil }
             return Int(node.entry)
         }
     }
@@ -17,7 +15,7 @@ extension TreeBuilder {
     /// The EROFS tree of what is reachable.
     ///
     /// - Parameter contentOffsets: where each regular file's bytes begin, by entry index.
-    func tree(contentOffsets: [Int: UInt64], contentSize: UInt64) throws(EROFSError) -> EROFSTree {
+    func tree(contentOffsets: [UInt64], contentSize: UInt64) throws(EROFSError) -> EROFSTree {
         let order = reachable()
         var numbers = [Int32](repeating: -1, count: nodes.count)
         for (number, node) in order.enumerated() { numbers[Int(node)] = Int32(number) }
@@ -45,7 +43,7 @@ extension TreeBuilder {
         return nodes.indices.filter { isReachable[$0] }.map(Int32.init)
     }
 
-    private func erofsNode(_ node: Node, _ contentOffsets: [Int: UInt64]) -> EROFSTree.Node {
+    private func erofsNode(_ node: Node, _ contentOffsets: [UInt64]) -> EROFSTree.Node {
         // A directory that is only implied: as tar and the reference make it.
         guard node.entry >= 0 else { return EROFSTree.Node(mode: 0o040755) }
         let entry = toc.entries[Int(node.entry)]
@@ -61,7 +59,7 @@ extension TreeBuilder {
         switch node.kind {
         case .regular:
             result.size = UInt64(entry.size)
-            result.contentOffset = contentOffsets[Int(node.entry)] ?? 0
+            result.contentOffset = contentOffsets[Int(node.entry)]
         case .character, .block:
             result.deviceMajor = UInt32(truncatingIfNeeded: entry.deviceMajor)
             result.deviceMinor = UInt32(truncatingIfNeeded: entry.deviceMinor)

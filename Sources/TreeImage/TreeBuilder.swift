@@ -1,5 +1,6 @@
 internal import EROFS
 internal import EStargz
+internal import Glibc
 
 /// Turns the entries of a TOC into a tree: names cleaned, parents found or made, links resolved, whiteouts as overlayfs wants them.
 ///
@@ -14,10 +15,6 @@ struct TreeBuilder {
         var isWhiteout = false
     }
 
-    /// Longest path that Linux opens, in bytes (PATH_MAX without its zero).
-    private static let longestPath = 4095
-    /// Longest name in a directory, in bytes (NAME_MAX).
-    private static let longestName = 255
     /// Most files of a layer, implied directories among them: twice the entries of the largest TOC. A path of 4 KiB can imply two
     /// thousand directories, each of which takes some hundred bytes until the image is written.
     static let maximumNodes = 2 * TOCParser.maximumEntries
@@ -29,8 +26,8 @@ struct TreeBuilder {
     private var laterLinks: [(record: Int, node: Int32)] = []
     /// Entries that hide paths in lower layers. A directory that has one of these paths in the end is opaque, wherever in the TOC it was.
     private var whiteouts: [Int] = []
-    // Entries of one directory follow each other: the last directory is remembered.
-    private var lastDirectory: (path: [ArraySlice<UInt8>], node: Int32) = ([], 0)
+    // Entries of one directory follow each other: the last directory is remembered, by its path as it was spelled.
+    private var lastDirectory: (path: [UInt8], node: Int32) = ([], 0)
 
     private let maximumNodes: Int
 
@@ -46,9 +43,12 @@ struct TreeBuilder {
         for index in toc.entries.indices where toc.entries[index].kind != .chunk { try add(index) }
         for link in laterLinks { try resolve(link) }
         for index in whiteouts {
-            var path = try TreeBuilder.components(toc.entries[index].name)
-            path.append(path.removeLast().dropFirst(TreeBuilder.whiteoutPrefix.count))
-            guard let record = find(path), case let node = Int(names.records[record].node), nodes[node].kind == .directory else { continue }
+            let hidden = try TreeBuilder.withPath(toc.entries[index].name) { path throws(TreeImageError) in
+                path.name.flatMap { name in
+                    find(EntryPath.Names(path.directory), and: UnsafeRawBufferPointer(rebasing: name[TreeBuilder.whiteoutPrefix.count...]))
+                }
+            }
+            guard let hidden, case let node = Int(names.records[hidden].node), nodes[node].kind == .directory else { continue }
             nodes[node].isOpaque = true
         }
     }
@@ -74,52 +74,59 @@ struct TreeBuilder {
 
     /// The record of the name that a hard link names; nil while there is none.
     private func target(of link: TOCEntry) throws(TreeImageError) -> Int? {
-        guard let record = find(try TreeBuilder.components(link.linkName)), case let node = nodes[Int(names.records[record].node)],
-            node.kind != .directory
-        else {
-            return nil
+        let found = try TreeBuilder.withPath(link.linkName) { path throws(TreeImageError) in
+            path.name.flatMap { find(EntryPath.Names(path.directory), and: $0) }
         }
+        guard let record = found, case let node = nodes[Int(names.records[record].node)], node.kind != .directory else { return nil }
         guard !node.isWhiteout else { throw .entry(path: link.name, "hard link to \"\(link.linkName)\", which the layer removes") }
         return record
     }
 
     private mutating func add(_ index: Int) throws(TreeImageError) {
-        let entry = toc.entries[index]
-        try EntryCheck.check(entry)
-        let path = try TreeBuilder.components(entry.name)
-        guard let name = path.last else {
-            guard entry.kind == .directory else { throw .entry(path: entry.name, "the root is not a directory") }
+        try EntryCheck.check(toc.entries[index])
+        try TreeBuilder.withPath(toc.entries[index].name) { path throws(TreeImageError) in try add(index, path) }
+    }
+
+    private mutating func add(_ index: Int, _ path: EntryPath) throws(TreeImageError) {
+        let kind = toc.entries[index].kind
+        guard let name = path.name else {
+            guard kind == .directory else { throw .entry(path: toc.entries[index].name, "the root is not a directory") }
             nodes[0].entry = Int32(index)
             return
         }
-        if path.count == 1 && TOC.isInternalName(String(decoding: name, as: UTF8.self)) || TreeBuilder.isNote(name) { return }
-        let parent = try directory(path.dropLast(), of: entry.name)
+        if TreeBuilder.isInternal(name, path) || TreeBuilder.isNote(name) { return }
+        let parent = try directory(path.directory, of: index)
         if name.starts(with: TreeBuilder.whiteoutPrefix) {
-            let hidden = name.dropFirst(TreeBuilder.whiteoutPrefix.count)
+            let hidden = UnsafeRawBufferPointer(rebasing: name[TreeBuilder.whiteoutPrefix.count...])
             return try whiteout(hidden, parent, index)
         }
-        if entry.kind == .hardlink {
-            return try addLink(index, name, parent)
-        }
-        let existing = record(name, parent)
-        if let existing, entry.kind == .directory, case let node = Int(names.records[existing].node), nodes[node].kind == .directory {
+        let key = NameTable.Key(name, in: parent)
+        if kind == .hardlink { return try addLink(index, key) }
+        let existing = names.find(key)
+        if let existing, kind == .directory, case let node = Int(names.records[existing].node), nodes[node].kind == .directory {
             nodes[node].entry = Int32(index)
             return
         }
-        place(name, parent, try append(Node(entry: Int32(index), kind: entry.kind)))
+        place(key, over: existing, try append(Node(entry: Int32(index), kind: kind)))
     }
 
-    private mutating func addLink(_ index: Int, _ name: ArraySlice<UInt8>, _ parent: Int32) throws(TreeImageError) {
+    private mutating func addLink(_ index: Int, _ key: NameTable.Key) throws(TreeImageError) {
+        let existing = names.find(key)
         if let target = try target(of: toc.entries[index]), case let node = names.records[target].node, nodes[Int(node)].kind != .hardlink {
-            place(name, parent, node)
+            place(key, over: existing, node)
         } else {
             let node = try append(Node(entry: Int32(index), kind: .hardlink))
-            laterLinks.append((place(name, parent, node), node))
+            laterLinks.append((place(key, over: existing, node), node))
         }
     }
 
+    /// Whether a name is one that belongs to the format. All of these are in the root directory.
+    private static func isInternal(_ name: UnsafeRawBufferPointer, _ path: EntryPath) -> Bool {
+        path.isInRoot && TOC.isInternalName(String(decoding: name, as: UTF8.self))
+    }
+
     /// Whether a name is one of aufs' own notes in a layer, `.wh..wh.plnk` and its like, or a whiteout of nothing: neither means a file.
-    private static func isNote(_ name: ArraySlice<UInt8>) -> Bool {
+    private static func isNote(_ name: UnsafeRawBufferPointer) -> Bool {
         guard name.starts(with: whiteoutPrefix), case let hidden = name.dropFirst(whiteoutPrefix.count) else { return false }
         return hidden.isEmpty || hidden.starts(with: whiteoutPrefix) && !hidden.elementsEqual(opaqueSuffix)
     }
@@ -134,7 +141,7 @@ struct TreeBuilder {
     private static let opaqueSuffix = Array(".wh..opq".utf8)
 
     // `.wh..wh..opq` makes its directory opaque; over a whiteout a real entry of the name wins.
-    private mutating func whiteout(_ name: ArraySlice<UInt8>, _ parent: Int32, _ index: Int) throws(TreeImageError) {
+    private mutating func whiteout(_ name: UnsafeRawBufferPointer, _ parent: Int32, _ index: Int) throws(TreeImageError) {
         guard !name.elementsEqual(TreeBuilder.opaqueSuffix) else {
             nodes[Int(parent)].isOpaque = true
             return
@@ -143,45 +150,46 @@ struct TreeBuilder {
             throw .entry(path: toc.entries[index].name, "a whiteout of \".\" or \"..\"")
         }
         whiteouts.append(index)
-        if record(name, parent) == nil { place(name, parent, try append(Node(entry: Int32(index), kind: .character, isWhiteout: true))) }
+        let key = NameTable.Key(name, in: parent)
+        if names.find(key) == nil { names.add(key, node: try append(Node(entry: Int32(index), kind: .character, isWhiteout: true))) }
     }
 
     private static let dots = [[UInt8(ascii: ".")], [UInt8(ascii: "."), UInt8(ascii: ".")]]
 
     /// Gives a node a name, and the record of it.
+    ///
+    /// - Parameter existing: the record that the name has.
     @discardableResult
-    private mutating func place(_ name: ArraySlice<UInt8>, _ parent: Int32, _ node: Int32) -> Int {
-        if let existing = record(name, parent) {
-            names.replace(existing, node: node)
-            lastDirectory = ([], 0)
-            return existing
+    private mutating func place(_ key: NameTable.Key, over existing: Int?, _ node: Int32) -> Int {
+        guard let existing else {
+            names.add(key, node: node)
+            return names.records.count - 1
         }
-        name.withUnsafeBufferPointer { names.add($0, in: parent, node: node) }
-        return names.records.count - 1
-    }
-
-    private func record(_ name: ArraySlice<UInt8>, _ parent: Int32) -> Int? {
-        name.withUnsafeBufferPointer { names.find($0, in: parent) }
+        names.replace(existing, node: node)
+        lastDirectory = ([], 0)
+        return existing
     }
 
     /// The directory of a path, made where the TOC only implies it.
-    private mutating func directory(_ path: ArraySlice<ArraySlice<UInt8>>, of entry: String) throws(TreeImageError) -> Int32 {
-        if path.elementsEqual(lastDirectory.path, by: { $0.elementsEqual($1) }) { return lastDirectory.node }
+    private mutating func directory(_ path: UnsafeRawBufferPointer, of entry: Int) throws(TreeImageError) -> Int32 {
+        if isLast(path) { return lastDirectory.node }
         var node: Int32 = 0
-        for name in path {
-            if let found = record(name, node) {
+        for name in EntryPath.Names(path) {
+            let key = NameTable.Key(name, in: node)
+            if let found = names.find(key) {
                 let next = names.records[found].node
                 if nodes[Int(next)].isWhiteout {
                     // What this layer puts there is real.
                     nodes[Int(next)] = Node(entry: -1, kind: .directory)
                 }
                 guard nodes[Int(next)].kind == .directory else {
-                    throw .entry(path: entry, "its parent \"\(String(decoding: name, as: UTF8.self))\" is not a directory")
+                    let parent = String(decoding: name, as: UTF8.self)
+                    throw .entry(path: toc.entries[entry].name, "its parent \"\(parent)\" is not a directory")
                 }
                 node = next
             } else {
                 let made = try append(Node(entry: -1, kind: .directory))
-                name.withUnsafeBufferPointer { names.add($0, in: node, node: made) }
+                names.add(key, node: made)
                 node = made
             }
         }
@@ -189,37 +197,29 @@ struct TreeBuilder {
         return node
     }
 
-    /// The record of a path's last name; nil for the root too.
-    private func find(_ path: [ArraySlice<UInt8>]) -> Int? {
-        var node: Int32 = 0
-        var last: Int?
-        for name in path {
-            guard let found = record(name, node) else { return nil }
-            node = names.records[found].node
-            last = found
-        }
-        return last
+    private func isLast(_ path: UnsafeRawBufferPointer) -> Bool {
+        guard path.count == lastDirectory.path.count else { return false }
+        guard let base = path.baseAddress else { return true }
+        return memcmp(base, lastDirectory.path, path.count) == 0
     }
 
-    /// The names of a path, without empty ones and `.`; leading and trailing slashes mean nothing.
-    private static func components(_ path: String) throws(TreeImageError) -> [ArraySlice<UInt8>] {
-        let bytes = Array(path.utf8)
-        guard bytes.count <= longestPath else { throw .entry(path: path, "the path is longer than \(longestPath) bytes") }
-        guard !bytes.contains(0) else { throw .entry(path: path, "the path has a zero byte") }
-        var names: [ArraySlice<UInt8>] = []
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let name = rest.prefix { $0 != UInt8(ascii: "/") }
-            rest = rest[name.endIndex...].dropFirst()
-            if name.isEmpty { continue }
-            let isDots = name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
-            if isDots, name.count == 1 { continue }
-            guard !isDots else {
-                throw .entry(path: path, "the path leads out of its directory (\"..\")")
-            }
-            guard name.count <= longestName else { throw .entry(path: path, "a name is longer than \(longestName) bytes") }
-            names.append(name)
+    /// The record of a name in a directory that is given by the names that lead to it.
+    private func find(_ directories: EntryPath.Names, and name: UnsafeRawBufferPointer) -> Int? {
+        var node: Int32 = 0
+        for directory in directories {
+            guard let found = names.find(NameTable.Key(directory, in: node)) else { return nil }
+            node = names.records[found].node
         }
-        return names
+        return names.find(NameTable.Key(name, in: node))
+    }
+
+    /// Calls `body` with the parts of a path, which is valid meanwhile.
+    private static func withPath<Value>(
+        _ text: String, _ body: (EntryPath) throws(TreeImageError) -> Value
+    ) throws(TreeImageError) -> Value {
+        var bytes = text
+        return try bytes.withUTF8 { bytes in
+            Result { () throws(TreeImageError) in try body(EntryPath(UnsafeRawBufferPointer(bytes), of: text)) }
+        }.get()
     }
 }
