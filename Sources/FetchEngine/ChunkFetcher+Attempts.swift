@@ -62,6 +62,7 @@ extension ChunkFetcher {
             do {
                 if !job.layer.stored.isPresent(index) {
                     try decoder.withChunk(index, of: member, in: job.layer.stored.chunks) { try job.layer.stored.store($0, chunk: index) }
+                    job.layer.brought(index, job.cause)
                 }
                 land(index...index, of: job, .success(()))
             } catch {

@@ -103,6 +103,7 @@ public final class ChunkFetcher: Sendable {
                 started.append(job)
             }
             flights.underWay[index]?.waiters.append(read)
+            if started.contains(where: { $0 === flights.underWay[index]?.job }) { flights.underWay[index]?.isAsked = true }
         }
         return (started, joined, read)
     }

@@ -18,8 +18,8 @@ public final class LayerStatistics: Sendable {
         public var backgroundBytes: UInt64 = 0
         /// Reads that had to wait for the registry.
         public var demandMisses: UInt64 = 0
-        /// Of these: reads that found all they missed under way already, by a prefetch or in the background. What was prefetched before its read
-        /// is a hit that nobody counts, so what was prefetched for nothing is not known.
+        /// Of these: reads that found all they missed under way already, by a prefetch or in the background. `ChunkUse` knows what was here before
+        /// its read.
         public var demandsJoined: UInt64 = 0
         /// Nanoseconds that reads waited, summed.
         public var demandWaitNanoseconds: UInt64 = 0

@@ -9,6 +9,8 @@ public final class LazyLayer: Sendable {
     public let stored: StoredLayer
     /// Counts for status and metrics.
     public let statistics = LayerStatistics()
+    /// What of it was fetched ahead, and read.
+    public let use: ChunkUse
     let source: any RangeSource
     let flights = Mutex(Flights())
     private let completion = Mutex(Completion())
@@ -46,6 +48,8 @@ public final class LazyLayer: Sendable {
     struct Flight {
         var job: FetchJob
         var waiters: [PendingRead]
+        /// Whether a read asked for it when its range was made up; else it comes ahead, whoever has joined since.
+        var isAsked = false
     }
 
     private struct Completion {
@@ -63,7 +67,14 @@ public final class LazyLayer: Sendable {
         self.stored = stored
         self.source = source
         self.prefix = Mutex(prefix)
+        use = ChunkUse(stored.chunks)
         noteIfComplete()
+    }
+
+    /// A range of that cause has brought a chunk.
+    func brought(_ index: Int, _ cause: FetchPriority) {
+        guard cause != .background, !flights.withLock({ $0.underWay[index]?.isAsked ?? false }) else { return }
+        use.cameUnasked(index)
     }
 
     func takePrefix() -> PrefixFetch? { prefix.withLock { $0.take() } }

@@ -9,6 +9,18 @@ public struct WaitHistogram: Sendable, Equatable {
     /// No reads yet.
     public init() {}
 
+    /// Milliseconds within which at least so many percent of the reads had their bytes: the upper bound of a class. Nil when that is beyond
+    /// the last bound, and when no read has waited.
+    public func milliseconds(ofPercent percent: UInt64) -> UInt64? {
+        let all = counts.reduce(0, +)
+        var below: UInt64 = 0
+        for (bound, count) in zip(WaitHistogram.bounds, counts) {
+            below += count
+            if all > 0, below * 100 >= all * percent { return bound }
+        }
+        return nil
+    }
+
     mutating func count(nanoseconds: UInt64) {
         let place = WaitHistogram.bounds.firstIndex { nanoseconds <= $0 * 1_000_000 } ?? WaitHistogram.bounds.count
         counts[place] += 1

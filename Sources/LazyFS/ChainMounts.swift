@@ -198,12 +198,14 @@ final class ChainMounts: Sendable {
     }
 
     /// Unmounts every chain that has the layer.
-    func close(_ layer: Digest) {
+    ///
+    /// - Parameter giveUp: makes reads of the layer fail that wait for the registry.
+    func close(_ layer: Digest, giveUp: () -> Void) {
         state.withLock { state in
             state.announced.removeAll { $0.chain.layers.contains(layer) }
             for (digest, entry) in state.chains where entry.chain.layers.contains(layer) {
                 state.chains[digest] = nil
-                end(entry)
+                end(entry, giveUp)
             }
         }
     }
@@ -217,9 +219,9 @@ final class ChainMounts: Sendable {
         }
     }
 
-    private func end(_ entry: Entry) {
+    private func end(_ entry: Entry, _ giveUp: () -> Void = {}) {
         for point in entry.kernelMounts { end(point) }
-        mount.remove(entry.mounted)
+        mount.remove(entry.mounted, giveUp: giveUp)
     }
 
     private func end(_ point: String) {

@@ -1,7 +1,7 @@
 internal import CFuse
-internal import ChunkStore
 internal import FetchEngine
 internal import Glibc
+internal import OCI
 internal import TreeImage
 
 /// The state directory `/.stargz-snapshotter/<layer digest>.json` of a tree: reached by path, in no listing (contracts.md 4).
@@ -9,7 +9,7 @@ enum FuseState {
     private static let directoryName: StaticString = ".stargz-snapshotter"
     private static let ending: StaticString = ".json"
     /// Bytes of a state file, always: filled up with spaces, so that its size is true whenever it is asked for.
-    private static let fileSize = 512
+    private static let fileSize = 1024
 
     /// Looks a name up in a tree's root, in the directory that stands for it, or in the state directory.
     static func lookup(_ request: FuseRequest, _ parent: NodeID, _ name: UnsafeRawBufferPointer, _ served: ServedTree) {
@@ -29,8 +29,8 @@ enum FuseState {
 
     static func read(_ request: FuseRequest, _ index: Int, _ served: ServedTree, offset: UInt64, size: Int) {
         guard served.layers.indices.contains(index) else { return request.fail(ENOENT) }
-        let bytes = text(of: served.layers[index]).utf8.dropFirst(Int(min(offset, UInt64(fileSize)))).prefix(size)
-        Array(bytes).withUnsafeBytes { request.reply(bytes: $0) }
+        guard let text = text(of: served.layers[index]) else { return request.fail(EIO) }
+        text.dropFirst(Int(min(offset, UInt64(fileSize)))).prefix(size).withUnsafeBytes { request.reply(bytes: $0) }
     }
 
     // A changed time makes the kernel read again what it has cached of the file.
@@ -40,12 +40,9 @@ enum FuseState {
         return NodeAttributes(mode: 0o100444, size: UInt64(fileSize), modified: (Int64(now.tv_sec), UInt32(now.tv_nsec)))
     }
 
-    private static func text(of layer: LazyLayer) -> String {
-        let (fetched, size) = (layer.stored.bytesPresent, layer.stored.chunks.contentBytes)
-        let percent = size == 0 ? 100 : Double(fetched) * 100 / Double(size)
-        let json =
-            "{\"digest\":\"\(layer.digest)\",\"size\":\(size),\"fetchedSize\":\(fetched),\"fetchedPercent\":\(percent)}"
-        return json + String(repeating: " ", count: max(0, fileSize - 1 - json.utf8.count)) + "\n"
+    private static func text(of layer: LazyLayer) -> [UInt8]? {
+        guard let json = try? Documents.encode(LayerState(layer)), json.count < fileSize else { return nil }
+        return json + [UInt8](repeating: UInt8(ascii: " "), count: fileSize - 1 - json.count) + [UInt8(ascii: "\n")]
     }
 }
 

@@ -176,8 +176,10 @@ public final class LazyMount: Sendable {
     public var hasInheritedAll: Bool { isTakenOver && slots.withLock(\.lost.isEmpty) }
 
     /// Takes a tree off the mount; waits for reads that are under way. Blocks: not for a cooperative thread.
-    public func remove(_ mounted: Mounted) {
-        server.slots.remove(mounted.slot)
+    ///
+    /// - Parameter giveUp: makes reads fail that wait for the registry; may be called several times.
+    public func remove(_ mounted: Mounted, giveUp: () -> Void = {}) {
+        server.slots.remove(mounted.slot, giveUp: giveUp)
         for ending in ["", SlotName.content, SlotName.state] { session.forget(String(mounted.slot) + ending, in: .root) }
         keeping?.erase(mounted.slot)
     }

@@ -127,9 +127,14 @@ public final class LazyNode: Sendable {
     /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Reads that wait for the registry fail; blocks until
     /// they have.
     public func close(_ opened: Opened) {
-        fetcher.release(opened.layer)
-        chains.close(opened.layer.digest)
-        mount.remove(opened.mounted)
+        close(opened.layer, opened.mounted)
+    }
+
+    private func close(_ layer: LazyLayer, _ mounted: LazyMount.Mounted) {
+        let giveUp = { [fetcher] in fetcher.release(layer) }
+        giveUp()
+        chains.close(layer.digest, giveUp: giveUp)
+        mount.remove(mounted, giveUp: giveUp)
     }
 
     /// Whether the mount was there, left by an earlier process.
@@ -138,8 +143,8 @@ public final class LazyNode: Sendable {
     /// Takes the layers off the mount that an earlier process had opened and nobody has opened since. Blocks as `close`.
     public func closeUnclaimed() {
         while let inherited = mount.claim(where: { _ in true }) {
-            for layer in inherited.tree.layers { chains.close(layer.digest) }
-            mount.remove(inherited.mounted)
+            // One layer: the chains were all claimed when the mounts were taken over.
+            for layer in inherited.tree.layers { close(layer, inherited.mounted) }
         }
     }
 

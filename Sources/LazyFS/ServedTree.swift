@@ -93,6 +93,7 @@ final class ServedTree: Sendable {
         } catch {
             throw Errno(EIO)
         }
+        layers[extent.layer].use.wereRead(chunks)
     }
 
     /// Reads an extent whose chunks are here.
@@ -106,6 +107,7 @@ final class ServedTree: Sendable {
         } catch {
             throw Errno(EIO)
         }
+        if let chunks = extent.chunks { layers[extent.layer].use.wereRead(chunks) }
     }
 }
 

@@ -56,11 +56,14 @@ final class SlotTable: @unchecked Sendable {
     func leave(_ slot: Int) { _ = starling_word_add(words + 2 * slot + 1, UInt64.max) }
 
     /// Takes a layer out and waits until nobody uses it; operations that wait for the network are part of that.
-    func remove(_ slot: Int) {
+    ///
+    /// - Parameter giveUp: ends the waiting for the network. Called only when the layer is out, and then again and again: the kernel repeats a
+    ///   read that failed, and finds nothing to wait for.
+    func remove(_ slot: Int, giveUp: () -> Void = {}) {
         let pointer = starling_word_load(words + 2 * slot)
         guard pointer != 0 else { return }
         starling_word_store(words + 2 * slot, 0)
-        waitUntilUnused(slot)
+        waitUntilUnused(slot, giveUp)
         release(pointer)
     }
 
@@ -69,8 +72,14 @@ final class SlotTable: @unchecked Sendable {
         for slot in 1..<SlotTable.capacity { waitUntilUnused(slot) }
     }
 
-    private func waitUntilUnused(_ slot: Int) {
-        while starling_word_load(words + 2 * slot + 1) != 0 { usleep(500) }
+    private func waitUntilUnused(_ slot: Int, _ giveUp: () -> Void = {}) {
+        var round = 0
+        while starling_word_load(words + 2 * slot + 1) != 0 {
+            // One that found the layer just before may begin to wait just after.
+            if round % 20 == 0 { giveUp() }
+            round += 1
+            usleep(500)
+        }
     }
 
     private func release(_ pointer: UInt64) {

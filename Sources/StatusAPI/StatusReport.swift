@@ -52,13 +52,20 @@ public struct LayerStatus: Codable, Equatable, Sendable {
     public var demandMisses: UInt64
     /// How long they waited, in all.
     public var demandWaitMilliseconds: UInt64
+    /// Milliseconds within which half of them had their bytes; nil when that is more than the longest that is told apart, a minute, or when none waited.
+    public var demandWaitMedianMilliseconds: UInt64?
+    /// The same for 95 of 100.
+    public var demandWait95Milliseconds: UInt64?
+    /// What was fetched ahead of reads; nil from a daemon that does not count it.
+    public var prefetch: PrefetchStatus?
     /// Ranges that failed.
     public var failures: UInt64
 
     /// A layer's state.
     public init(
         digest: String, image: String, format: String, blobSize: UInt64, contentSize: UInt64, presentSize: UInt64, fetchedBytes: UInt64,
-        requests: UInt64, demandMisses: UInt64, demandWaitMilliseconds: UInt64, failures: UInt64
+        requests: UInt64, demandMisses: UInt64, demandWaitMilliseconds: UInt64, demandWaitMedianMilliseconds: UInt64? = nil,
+        demandWait95Milliseconds: UInt64? = nil, prefetch: PrefetchStatus? = nil, failures: UInt64
     ) {
         self.digest = digest
         self.image = image
@@ -70,6 +77,9 @@ public struct LayerStatus: Codable, Equatable, Sendable {
         self.requests = requests
         self.demandMisses = demandMisses
         self.demandWaitMilliseconds = demandWaitMilliseconds
+        self.demandWaitMedianMilliseconds = demandWaitMedianMilliseconds
+        self.demandWait95Milliseconds = demandWait95Milliseconds
+        self.prefetch = prefetch
         self.failures = failures
     }
 }

@@ -10,6 +10,11 @@ struct Status: AsyncParsableCommand {
             Examples:
               starling status
               starling status --json | jq '.layers[] | {digest, presentSize, contentSize}'
+
+            Counts begin with the daemon. "waited" are reads that had to wait for the registry. "ahead" are bytes that came before a read asked
+            for them, by prefetch or along with what a read missed, and not those that complete a layer in the background. They count as read
+            when the kernel has asked for them, which it does ahead of programs, too; a read of what is complete and needs no daemon any more
+            is not seen.
             """)
 
     @Option(help: ArgumentHelp("Socket of starlingd.", valueName: "path"))
@@ -35,8 +40,18 @@ struct Status: AsyncParsableCommand {
         try Terminal.result("  here     \(layer.presentSize) of \(layer.contentSize) bytes of content\(share(layer))")
         try Terminal.result("  fetched  \(layer.fetchedBytes) of \(layer.blobSize) compressed bytes, in \(layer.requests) ranges")
         try Terminal.result(
-            "  waited   \(layer.demandMisses) reads, \(layer.demandWaitMilliseconds) ms in all"
+            "  waited   \(layer.demandMisses) reads, \(layer.demandWaitMilliseconds) ms in all\(shares(layer))"
                 + (layer.failures == 0 ? "" : "; \(layer.failures) ranges failed"))
+        if let prefetch = layer.prefetch {
+            try Terminal.result(
+                "  ahead    \(prefetch.size) bytes of content: \(prefetch.hitSize) read, \(prefetch.wasteSize) not read yet")
+        }
+    }
+
+    private func shares(_ layer: LayerStatus) -> String {
+        guard layer.demandMisses > 0 else { return "" }
+        func limit(_ milliseconds: UInt64?) -> String { milliseconds.map { "within \($0) ms" } ?? "in more than a minute" }
+        return ", half of them \(limit(layer.demandWaitMedianMilliseconds)), 95 % \(limit(layer.demandWait95Milliseconds))"
     }
 
     private func share(_ layer: LayerStatus) -> String {

@@ -140,11 +140,14 @@ final class NodeLayers: LazyLayers {
 
     private static func status(_ layer: LazyLayer, image: Reference) -> LayerStatus {
         let counts = layer.statistics.snapshot
-        let stored = layer.stored
+        let (stored, prefetched) = (layer.stored, layer.use.prefetched)
         return LayerStatus(
             digest: layer.digest.description, image: image.description, format: stored.facts.format, blobSize: stored.facts.blobSize,
             contentSize: stored.chunks.contentBytes, presentSize: stored.bytesPresent, fetchedBytes: counts.fetchedBytes,
             requests: counts.requests, demandMisses: counts.demandMisses,
-            demandWaitMilliseconds: counts.demandWaitNanoseconds / 1_000_000, failures: counts.failures)
+            demandWaitMilliseconds: counts.demandWaitNanoseconds / 1_000_000,
+            demandWaitMedianMilliseconds: counts.demandWaits.milliseconds(ofPercent: 50),
+            demandWait95Milliseconds: counts.demandWaits.milliseconds(ofPercent: 95),
+            prefetch: PrefetchStatus(hitSize: prefetched.hitBytes, wasteSize: prefetched.wasteBytes), failures: counts.failures)
     }
 }

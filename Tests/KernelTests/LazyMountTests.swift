@@ -81,6 +81,27 @@ struct LazyMountTests {
         #expect(served.layer.statistics.snapshot.demandMisses >= 1)
     }
 
+    @Test("what came along with a read is waste until it is read, and nothing is counted twice")
+    func ahead() throws {
+        let served = try Served()
+        defer { served.end() }
+        _ = try read(served.top + "/etc/conf")
+        let (use, stored) = (served.layer.use, served.layer.stored)
+        var here: UInt64 = 0
+        try waitUntil("all that came along is here") {
+            usleep(50_000)
+            defer { here = stored.bytesPresent }
+            return here == stored.bytesPresent
+        }
+        let before = use.prefetched
+        #expect(before.hitBytes == 0 && before.wasteBytes > 0 && before.bytes < stored.bytesPresent)
+        _ = try TreeListing(served.top)
+        let after = use.prefetched
+        #expect(after.wasteBytes == 0 && after.hitBytes >= before.bytes && after.bytes < stored.bytesPresent)
+        let state = try read("\(served.top)/.stargz-snapshotter/\(served.layer.digest).json")
+        #expect(String(decoding: state, as: UTF8.self).contains("\"hitSize\":\(after.hitBytes),\"size\":\(after.bytes),\"wasteSize\":0"))
+    }
+
     @Test("what was read once is read again without the registry, also by another process's store")
     func stored() throws {
         let root = try TemporaryDirectory()

@@ -57,6 +57,14 @@ struct ContainerdTests {
         let json = try Starling.succeed(["status", "--json", "--address", daemon.socket]).outputText
         let presentSize = json.firstMatch(of: #/"presentSize":\s*(\d+)/#).flatMap { Int($0.1) }
         #expect(try #require(presentSize) > 1_000_000, "\(json)")
+        func number(_ name: String) throws -> Int {
+            let match = try json.firstMatch(of: Regex("\"\(name)\":\\s*(\\d+)"))
+            return try #require(match?.output[1].substring.flatMap { Int($0) }, "\(json)")
+        }
+        #expect(try number("hitSize") > 0)
+        #expect(try number("hitSize") + number("wasteSize") == number("size"))
+        #expect(try number("demandWaitMedianMilliseconds") <= number("demandWait95Milliseconds"), "\(json)")
+        #expect(status.contains("  ahead    ") && status.contains(", half of them within "), "\(status)")
         // A second pull finds everything there.
         let before = proxy.bytesDown
         try Starling.succeed(["pull", "--containerd", containerd.socket, "--plain-http", reference])

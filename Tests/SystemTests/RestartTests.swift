@@ -13,8 +13,8 @@ struct RestartTests {
     private let daemon: StarlingDaemon
     private let containerd: ContainerdServer
 
-    /// How often the daemon is killed while a container reads; `STARLING_KILL_ROUNDS=60` for a minute or more of it.
-    private static let rounds = Paths.environment("STARLING_KILL_ROUNDS").flatMap { Int($0) } ?? 10
+    /// How often the daemon is killed, once a second, while a container reads; `STARLING_TEST_KILLS=60` for a minute of it.
+    private static let kills = Paths.environment("STARLING_TEST_KILLS").flatMap { Int($0) } ?? 15
 
     init() throws {
         fixture = try SystemFixture.shared()
@@ -24,29 +24,54 @@ struct RestartTests {
         containerd = try ContainerdServer(snapshotter: daemon.socket)
     }
 
-    /// Compares random pieces of files with the original's, again and again, each read anew; a line for each hundred. Any error ends it.
-    private static let reader = """
-        import os, random, sys
-        random.seed(int(sys.argv[1]))
+    /// Six processes compare random pieces of random files with the original's, again and again, each read anew; half of them by reading and
+    /// half by touching mapped pages. Prints how many pieces each has compared so far; any difference, error or signal ends it.
+    private static let readers = """
+        import mmap, os, random, struct, sys, time
         files = []
         for top, _, names in os.walk("/original/usr"):
             for name in names:
                 path = os.path.join(top, name)
                 if os.path.isfile(path) and not os.path.islink(path): files.append(path)
         files.sort()
-        done = 0
-        while not os.path.exists("/original/stop"):
-            path = random.choice(files)
-            lazy = path[len("/original"):]
-            with open(path, "rb") as a, open(lazy, "rb") as b:
-                size = os.fstat(a.fileno()).st_size
-                assert os.fstat(b.fileno()).st_size == size, lazy
-                place = random.randrange(size + 1)
-                count = random.choice([1, 4096, 100_000, 1_000_000])
-                assert os.pread(a.fileno(), count, place) == os.pread(b.fileno(), count, place), (lazy, place, count)
-                os.posix_fadvise(b.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            done += 1
-            if done % 100 == 0: print(done, flush=True)
+        done = mmap.mmap(-1, 8 * 6)
+        def piece(file, place, count, isMapped):
+            if not isMapped: return os.pread(file, count, place)
+            with mmap.mmap(file, 0, prot=mmap.PROT_READ) as memory: return memory[place:place + count]
+        def read(number):
+            random.seed(number)
+            compared = 0
+            while not os.path.exists("/original/stop"):
+                path = random.choice(files)
+                lazy = path[len("/original"):]
+                with open(path, "rb") as a, open(lazy, "rb") as b:
+                    size = os.fstat(a.fileno()).st_size
+                    assert os.fstat(b.fileno()).st_size == size, lazy
+                    place = random.randrange(size + 1)
+                    count = random.choice([1, 4096, 100_000, 1_000_000])
+                    right = os.pread(a.fileno(), count, place)
+                    found = piece(b.fileno(), place, count, number % 2 == 1 and size > 0)
+                    assert found == right, (lazy, place, count, len(right), len(found))
+                    os.posix_fadvise(b.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                compared += 1
+                struct.pack_into("Q", done, 8 * number, compared)
+        children = {}
+        for number in range(6):
+            child = os.fork()
+            if child == 0:
+                try: read(number)
+                except BaseException as error:
+                    print(f"reader {number}: {error!r}", file=sys.stderr, flush=True)
+                    os._exit(1)
+                os._exit(0)
+            children[child] = number
+        while children:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if child:
+                if status: sys.exit(f"reader {children[child]} ended with status {status}")
+                del children[child]
+            print(*struct.unpack("6Q", done), flush=True)
+            time.sleep(0.1)
         print("end", flush=True)
         """
 
@@ -62,28 +87,59 @@ struct RestartTests {
         return original.path + "/bundle/rootfs"
     }
 
-    @Test("not one wrong byte and not one error in a container while the daemon is killed and stopped again and again")
+    /// Everything that was fetched is as if it had never been, so that what comes after is cold again. Only while no daemon runs.
+    private func forgetContents() throws {
+        for layer in try Files.entries(daemon.root + "/layers") where !layer.hasPrefix(".") {
+            let directory = "\(daemon.root)/layers/\(layer)"
+            // `PresenceBitmap`: 64 bytes of header, in which the bytes that are present are counted at 32, and then a bit for each chunk.
+            var present = try Files.read(directory + "/present", limit: 64 << 20)
+            present.replaceSubrange(32..<40, with: repeatElement(0, count: 8))
+            present.replaceSubrange(64..., with: repeatElement(0, count: present.count - 64))
+            try AtomicFile.write(present, to: directory + "/present")
+            var status = stat()
+            guard stat(directory + "/content", &status) == 0, truncate(directory + "/content", 0) == 0,
+                truncate(directory + "/content", status.st_size) == 0
+            else { throw HostError.last("empty", directory + "/content") }
+        }
+    }
+
+    @Test("not one wrong byte and not one error in a container while the daemon is killed once a second, and then stopped")
     func killedWhileReading() throws {
         let reference = try pull()
         let original = try unpackOriginal()
-        let reader = try RunningProgram(
+        let readers = try RunningProgram(
             "ctr",
             [
                 "--address", containerd.socket, "run", "--rm", "--snapshotter", "stargz", "--mount",
-                "type=bind,src=\(original),dst=/original,options=rbind:ro", reference, "reader", "python3", "-c", Self.reader, "1",
+                "type=bind,src=\(original),dst=/original,options=rbind:ro", reference, "reader", "python3", "-c", Self.readers,
             ])
-        func progress() -> Int { reader.output.split(separator: "\n").last.flatMap { Int($0) } ?? 0 }
-        for round in 0..<Self.rounds {
-            let before = progress()
-            try waitUntil("the container reads on in round \(round): \(reader.error)", deadline: .seconds(120)) { progress() > before }
-            try daemon.end(round % 4 == 3 ? SIGTERM : SIGKILL)
-            try daemon.start()
+        func compared() -> [Int] { readers.output.split(separator: "\n").last?.split(separator: " ").compactMap { Int($0) } ?? [] }
+        /// Each of the readers has read something since.
+        func waitForReaders(_ moment: String) throws {
+            let before = compared()
+            try waitUntil("the container reads on \(moment)", deadline: .seconds(120)) {
+                guard !readers.hasEnded else { throw TestFailure("\(moment): \(readers.error)") }
+                let now = compared()
+                return now.count == 6 && now.indices.allSatisfy { now[$0] > (before.count == 6 ? before[$0] : 0) }
+            }
         }
-        let before = progress()
-        try waitUntil("the container reads on", deadline: .seconds(120)) { progress() > before }
+        try waitForReaders("before the first kill")
+        for round in 0..<Self.kills {
+            let next = ContinuousClock.now + .seconds(1)
+            try daemon.end(SIGKILL)
+            if round % 5 == 4 { try forgetContents() }
+            try daemon.start()
+            guard !readers.hasEnded else { throw TestFailure("after kill \(round): \(readers.error)") }
+            usleep(UInt32(max(0, ContinuousClock.now.duration(to: next) / .microseconds(1))))
+        }
+        try waitForReaders("after the last kill")
+        try daemon.end(SIGTERM)
+        try daemon.start()
+        try waitForReaders("after the daemon was stopped")
+        print("pieces compared by each reader over \(Self.kills) kills: \(compared()); \(proxy.bytesDown >> 20) MiB fetched")
         try AtomicFile.write([], to: original + "/stop")
-        #expect(try reader.wait(deadline: .seconds(120)) == 0, "\(reader.error)")
-        #expect(reader.output.hasSuffix("end\n"), "\(reader.error)")
+        #expect(try readers.wait(deadline: .seconds(120)) == 0, "\(readers.error)")
+        #expect(readers.output.hasSuffix("end\n"), "\(readers.error)")
         #expect(!daemon.log.contains(" is lost"), "\(daemon.log)")
     }
 

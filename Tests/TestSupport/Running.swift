@@ -49,6 +49,9 @@ public final class RunningProgram: Sendable {
     /// What it has printed on standard error so far.
     public var error: String { text("err") }
 
+    /// Whether it has ended.
+    public var hasEnded: Bool { process.hasEnded() }
+
     /// Sends a signal.
     public func kill(_ signal: Int32) { process.kill(signal) }
 

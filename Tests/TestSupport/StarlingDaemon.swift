@@ -32,6 +32,16 @@ public final class StarlingDaemon: Sendable {
         try? Mounts.unmountAll(below: directory.path)
     }
 
+    /// Id of its process.
+    ///
+    /// - Throws: `TestFailure` when it does not run.
+    public var processID: Int32 {
+        get throws {
+            guard let server = current.withLock({ $0 }) else { throw TestFailure("the daemon does not run") }
+            return server.processID
+        }
+    }
+
     /// Its state directory.
     public var root: String { directory.path + "/root" }
     /// What it has logged so far, all starts together.
