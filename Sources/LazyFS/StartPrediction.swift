@@ -217,6 +217,8 @@ final class StartPrediction: Sendable {
         case .program:
             switch ELFNeeds.read({ self.bytes(of: file, $0) }) {
             case .nothing: break
+            // It ends before that, as files shorter than a header do: asking for it would come to the same for ever.
+            case .wants(let range) where range.upperBound > file.size: break
             case .wants(let range):
                 // Most of a library that is loaded is read, and soon.
                 expect(file, file.size <= StartPrediction.largestWhole ? 0..<file.size : range, &memory)
