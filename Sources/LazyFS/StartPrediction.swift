@@ -44,6 +44,8 @@ final class StartPrediction: Sendable {
         let kind: Kind
         /// What names in it are relative to.
         let directory: TreeNode?
+        /// How often its bytes were asked for.
+        var rounds = 0
     }
 
     private struct Memory {
@@ -59,6 +61,8 @@ final class StartPrediction: Sendable {
     /// Files that are looked at at most, and events that wait: the largest programs start with some thousand files.
     private static let mostFiles = 8192
     private static let mostEvents = 16384
+    /// Headers, dynamic section, names, and one more.
+    private static let mostRounds = 4
     /// Programs and libraries up to this size are fetched whole; of larger ones, what names their needs.
     private static let largestWhole: UInt64 = 4 << 20
     /// What most programs of glibc look at before anything else, and the client for its user.
@@ -262,8 +266,11 @@ final class StartPrediction: Sendable {
         return nil
     }
 
+    // With a full disk bytes arrive and are not here: nobody asks for ever.
     private func expect(_ file: File, _ range: Range<UInt64>, _ memory: inout Memory) {
-        guard let chunks = chunks(of: file, range) else { return }
+        guard file.rounds < StartPrediction.mostRounds, let chunks = chunks(of: file, range) else { return }
+        var file = file
+        file.rounds += 1
         memory.expected.append((file, chunks))
     }
 

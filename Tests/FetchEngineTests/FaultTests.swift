@@ -243,8 +243,8 @@ struct FaultTests {
             return errors
         }
         #expect(errors.isEmpty)
-        #expect(engine.proxy.connections.open <= 16 && ProcessFacts.threads <= threads + 2 * 16 + 4)
-        #expect(engine.fetcher.state.withLock { $0.queue.limits.active } <= 16)
+        #expect(engine.proxy.connections.open <= 24 && ProcessFacts.threads <= threads + 2 * 24 + 4)
+        #expect(engine.fetcher.state.withLock { $0.queue.limits.active } <= 24)
         try engine.expectIdle()
         #expect(engine.layer.flights.withLock { $0.underWay.count } == 0)
         try await engine.end()
