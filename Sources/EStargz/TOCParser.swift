@@ -25,7 +25,9 @@ public enum TOCParser {
             case .entries:
                 try scanner.array { scanner throws(FormatError) in
                     guard toc.entries.count < maximumEntries else { throw scanner.failure("more than \(maximumEntries) entries") }
-                    toc.entries.append(try entry(&scanner))
+                    // Filled where it stays: an entry is too large to be moved about.
+                    toc.entries.append(TOCEntry(name: "", kind: .regular))
+                    try read(&scanner, into: &toc.entries[toc.entries.count - 1])
                 }
             default: try scanner.skipValue()
             }
@@ -52,11 +54,9 @@ public enum TOCParser {
         return seen
     }
 
-    private static func entry(_ scanner: inout JSONScanner) throws(FormatError) -> TOCEntry {
-        var entry = TOCEntry(name: "", kind: .regular)
+    private static func read(_ scanner: inout JSONScanner, into entry: inout TOCEntry) throws(FormatError) {
         let fields = try members(&scanner) { scanner, field throws(FormatError) in try set(field, of: &entry, &scanner) }
         guard fields.contains(.type) else { throw .entry(name: entry.name, "has no type") }
-        return entry
     }
 
     private static func set(_ field: TOCField, of entry: inout TOCEntry, _ scanner: inout JSONScanner) throws(FormatError) {

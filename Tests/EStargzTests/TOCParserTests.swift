@@ -92,6 +92,19 @@ struct TOCParserTests {
         #expect(Set(entry.xattrs.keys) == ["user.A", "user.a"])
     }
 
+    @Test("what ends a text, or must not be in it, is found wherever in a word of eight bytes it is", arguments: 0..<20)
+    func texts(length: Int) throws {
+        // Neighbours of the bytes that mean something, and bytes with the highest bit.
+        let plain = String(String(repeating: "#!][ \u{e9}\u{7f}", count: 4).prefix(length))
+        func name(_ text: String) throws -> String? {
+            try parse("{\"version\":1,\"entries\":[{\"name\":\"\(text)\",\"type\":\"reg\"}]}").entries.first?.name
+        }
+        #expect(try name(plain) == plain)
+        #expect(try name(plain + "\\\"" + plain) == plain + "\"" + plain)
+        #expect(try name(plain + "\\\\") == plain + "\\")
+        for control in ["\0", "\u{1f}", "\n"] { #expect(throws: FormatError.self) { try name(plain + control + plain) } }
+    }
+
     @Test("a TOC cut anywhere is refused and never crashes")
     func cut() throws {
         let whole = TOCSerializer.json(TOC(entries: [TOCEntry(name: "a", kind: .directory), TOCEntry(name: "a/b", kind: .fifo)]))
