@@ -87,7 +87,8 @@ let package = Package(
         room("HostSystem", ["EROFS", "CLinux", "Threads"]),
         room("Registry", ["Digests", "OCI", "HostSystem", "Threads", "CCurl"]),
         room("ChunkStore", ["Digests", "TreeImage", "HostSystem", "CAtomics"]),
-        room("FetchEngine", ["Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "Threads", "CAtomics", log]),
+        room(
+            "FetchEngine", ["Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "Threads", "CAtomics", log]),
         room(
             "LazyFS",
             [

@@ -64,8 +64,12 @@ struct ContainerdTests {
         }
         #expect(try number("hitSize") > 0)
         #expect(try number("hitSize") + number("wasteSize") == number("size"))
-        #expect(try number("demandWaitMedianMilliseconds") <= number("demandWait95Milliseconds"), "\(json)")
-        #expect(status.contains("  ahead    ") && status.contains(", half of them within "), "\(status)")
+        #expect(status.contains("  ahead    "), "\(status)")
+        // Where all comes ahead, no read waits.
+        if try number("demandMisses") > 0 {
+            #expect(try number("demandWaitMedianMilliseconds") <= number("demandWait95Milliseconds"), "\(json)")
+            #expect(status.contains(", half of them within "), "\(status)")
+        }
         // A second pull finds everything there.
         let before = proxy.bytesDown
         try Starling.succeed(["pull", "--containerd", containerd.socket, "--plain-http", reference])

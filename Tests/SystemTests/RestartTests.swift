@@ -20,7 +20,7 @@ struct RestartTests {
         fixture = try SystemFixture.shared()
         proxy = try CountingProxy(to: fixture.registry.port)
         original = try TemporaryDirectory()
-        daemon = try StarlingDaemon(configuration: "no_background_fetch = true\n")
+        daemon = try StarlingDaemon(configuration: "no_background_fetch = true\nnoprefetch = true\n")
         containerd = try ContainerdServer(snapshotter: daemon.socket)
     }
 
