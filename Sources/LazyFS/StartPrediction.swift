@@ -266,9 +266,12 @@ final class StartPrediction: Sendable {
         return nil
     }
 
-    // With a full disk bytes arrive and are not here: nobody asks for ever.
+    // With a full disk bytes arrive and are not here: nobody asks for ever. What lies before a landmark is on its way, in the order in which it
+    // will be read; small ranges in between would only hold that up.
     private func expect(_ file: File, _ range: Range<UInt64>, _ memory: inout Memory) {
-        guard file.rounds < StartPrediction.mostRounds, let chunks = chunks(of: file, range) else { return }
+        guard file.rounds < StartPrediction.mostRounds, let chunks = chunks(of: file, range),
+            case let map = layers[file.place.layer].stored.chunks, map.chunk(chunks.lowerBound).blobOffset >= map.prefetchEnd
+        else { return }
         var file = file
         file.rounds += 1
         memory.expected.append((file, chunks))
