@@ -88,7 +88,10 @@ let package = Package(
         room("Registry", ["Digests", "OCI", "HostSystem", "Threads", "CCurl"]),
         room("ChunkStore", ["Digests", "TreeImage", "HostSystem", "CAtomics"]),
         room(
-            "FetchEngine", ["Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "Threads", "CAtomics", log]),
+            "FetchEngine",
+            [
+                "Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "HostSystem", "Threads", "CAtomics", log,
+            ]),
         room(
             "LazyFS",
             [

@@ -29,9 +29,6 @@ public struct ContainerRunner: Sendable {
         }
     }
 
-    /// PATH of a container whose image sets none: docker's.
-    public static let defaultPath = ContainerSpec.defaultPath
-
     private let options: Options
     private let runtime: ContainerRuntime
 

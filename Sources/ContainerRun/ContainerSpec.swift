@@ -16,7 +16,7 @@ struct ContainerSpec {
     let terminal: Bool
     let containerID: String
 
-    static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    static let defaultPath = ImageConfig.Execution.usualPath
 
     init(
         image: ImageConfig, name: String, settings: ContainerSettings, root: RootedDirectory, hostname: String, containerID: String

@@ -49,12 +49,9 @@ extension ChunkFetcher {
     ) -> Bool {
         let coming = chunks.filter { flights.underWay[$0] != nil }
         guard !coming.isEmpty else { return false }
-        let id = reads.nextID()
-        let read = PendingRead(coming.count, of: layer, deadline: .now + options.readTimeout, isDemand: false) { [reads] result in
-            reads.remove(id)
+        let read = pendingRead(coming.count, of: layer, isDemand: false) { result in
             if case .success = result { arrival(true) } else { arrival(false) }
         }
-        reads.add(read, id)
         for chunk in coming { flights.underWay[chunk]?.waiters.append(read) }
         return true
     }

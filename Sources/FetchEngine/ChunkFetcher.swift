@@ -79,12 +79,7 @@ public final class ChunkFetcher: Sendable {
         // Looked at again under the lock: a chunk is marked present before its flight is removed.
         let missing = missing.filter { !layer.stored.isPresent($0) }
         guard !missing.isEmpty else { return ([], [], nil) }
-        let id = reads.nextID()
-        let read = PendingRead(missing.count, of: layer, deadline: .now + options.readTimeout) { [reads] result in
-            reads.remove(id)
-            completion(result)
-        }
-        reads.add(read, id)
+        let read = pendingRead(missing.count, of: layer, isDemand: true, completion)
         var started: [FetchJob] = []
         var joined: [FetchJob] = []
         for index in missing {
@@ -106,6 +101,19 @@ public final class ChunkFetcher: Sendable {
             if started.contains(where: { $0 === flights.underWay[index]?.job }) { flights.underWay[index]?.isAsked = true }
         }
         return (started, joined, read)
+    }
+
+    /// Somebody who waits for so many chunks of a layer from now on, no longer than a read may. `watchDeadlines` has to follow.
+    func pendingRead(
+        _ count: Int, of layer: LazyLayer, isDemand: Bool, _ completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+    ) -> PendingRead {
+        let id = reads.nextID()
+        let read = PendingRead(count, of: layer, deadline: .now + options.readTimeout, isDemand: isDemand) { [reads] result in
+            reads.remove(id)
+            completion(result)
+        }
+        reads.add(read, id)
+        return read
     }
 
     /// Under the layer's lock: puts the chunks of a job into the air.

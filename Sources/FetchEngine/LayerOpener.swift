@@ -1,6 +1,7 @@
 public import ChunkStore
 public import Digests
 internal import EStargz
+internal import HostSystem
 public import OCI
 public import Registry
 internal import TreeImage
@@ -58,6 +59,15 @@ public struct LayerOpener: Sendable {
         let blob = client.blob(descriptor, of: reference, mostUnwanted: LayerOpener.mostUnwanted)
         let expected = try ExpectedTOC(descriptor)
         if let stored = try stored(descriptor.digest, expected) { return LazyLayer(stored: stored, source: blob) }
+        let layer = try await compile(descriptor, expected, reference, blob)
+        // That takes some hundred bytes a file for a moment.
+        ProcessMemory.returnUnused()
+        return layer
+    }
+
+    private func compile(
+        _ descriptor: Descriptor, _ expected: ExpectedTOC, _ reference: Reference, _ blob: RemoteBlob
+    ) async throws(LayerRefusal) -> LazyLayer {
         let prefix = prefix(descriptor, blob)
         let known = await anticipation.take(descriptor.digest)
         let source = RegistrySource(client: client, reference: reference)

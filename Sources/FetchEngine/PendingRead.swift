@@ -17,7 +17,7 @@ final class PendingRead: Sendable {
 
     /// Waits for `missing` chunks, at least one.
     init(
-        _ missing: Int, of layer: LazyLayer, deadline: ContinuousClock.Instant, isDemand: Bool = true,
+        _ missing: Int, of layer: LazyLayer, deadline: ContinuousClock.Instant, isDemand: Bool,
         completion: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) {
         self.layer = layer

@@ -23,11 +23,11 @@ struct FileIndex {
     init(_ tree: LayerTree) {
         var entries: [Entry] = []
         var directories = [tree.root]
-        // Directories are visited once, also in a damaged tree that has circles.
+        // Directories are visited once: `.` and `..` were, and so was what closes a circle in a damaged tree.
         var visited: Set<TreeNode> = [tree.root]
         while let directory = directories.popLast(), entries.count <= FileIndex.mostFiles {
-            _ = tree.forEachEntry(in: directory, from: 0) { name, node, type, _ in
-                if type == FileIndex.directoryType, !FileIndex.isDots(name), visited.insert(node).inserted { directories.append(node) }
+            _ = tree.forEachEntry(in: directory, from: 0) { _, node, type, _ in
+                if type == FileIndex.directoryType, visited.insert(node).inserted { directories.append(node) }
                 if type == FileIndex.regularType, let place = ContentPlace(tree, node) {
                     entries.append(Entry(place: place, file: File(node: node, directory: directory)))
                 }
@@ -42,10 +42,6 @@ struct FileIndex {
     // DT_DIR and DT_REG of dirent.h.
     static let directoryType: UInt8 = 4
     static let regularType: UInt8 = 8
-
-    static func isDots(_ name: UnsafeRawBufferPointer) -> Bool {
-        (name.count == 1 || name.count == 2) && name.allSatisfy { $0 == UInt8(ascii: ".") }
-    }
 
     /// The file whose bytes begin at a place; nil when none does.
     func file(at place: ContentPlace) -> File? {

@@ -87,8 +87,6 @@ public final class LazyNode: Sendable {
     public func open(_ descriptor: Descriptor, of reference: Reference, siblings: [Digest] = []) async throws(LayerRefusal) -> Opened {
         opener.expect(siblings.filter { $0 != descriptor.digest }, of: reference)
         let layer = try await opener.open(descriptor, of: reference)
-        // Compiling takes some hundred bytes a file for a moment.
-        ProcessMemory.returnUnused()
         do {
             let opened =
                 try inherited(layer) ?? Opened(layer: layer, mounted: mount.add(layer, as: SlotContents(layer.stored, of: reference)))

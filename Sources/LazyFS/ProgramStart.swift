@@ -18,16 +18,11 @@ public struct ProgramStart: Equatable, Sendable {
 
     /// The start that an image's configuration and a command line amount to; nil when they name no program.
     ///
-    /// - Parameters:
-    ///   - command: in place of the image's; empty for the image's.
-    ///   - path: PATH where the configuration has none.
-    public init?(_ execution: ImageConfig.Execution?, command: [String] = [], path: String = usualPath) {
+    /// - Parameter command: in place of the image's; empty for the image's.
+    public init?(_ execution: ImageConfig.Execution?, command: [String] = []) {
         let arguments = (execution?.entrypoint ?? []) + (command.isEmpty ? execution?.command ?? [] : command)
         guard let program = arguments.first else { return nil }
-        let path = execution?.environment?.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count) ?? path[...]
+        let path = execution?.environment?.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count) ?? ImageConfig.Execution.usualPath[...]
         self.init(program: program, arguments: Array(arguments.dropFirst()), directories: path.split(separator: ":").map(String.init))
     }
-
-    /// PATH where nobody says another.
-    public static let usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 }

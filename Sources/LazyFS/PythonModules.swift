@@ -70,8 +70,10 @@ struct PythonModules {
         return "cpython-3\(minor)"
     }
 
-    /// Tags of the standard libraries in the tree.
-    func tags() -> [String] {
+    /// Tag of a standard library in the tree, the last one of several; nil when there is none. Looked for once.
+    private(set) lazy var standardTag: String? = tags().last
+
+    private func tags() -> [String] {
         var tags: Set<String> = []
         for path in PythonModules.prefixes {
             guard let directory = tree.resolve(path) else { continue }
@@ -96,7 +98,7 @@ struct PythonModules {
             places.append(here)
             // The directory that is no package holds the outermost one.
             guard listing(here).sources["__init__"] != nil || listing(here).compiled["__init__." + tag] != nil else { break }
-            package = parent(of: here)
+            package = tree.parent(of: here)
         }
         var found: [Module] = []
         // Names that follow may be of what is in these.
@@ -141,13 +143,6 @@ struct PythonModules {
         }
         roots[tag] = found
         return found
-    }
-
-    /// The directory above; nil for the root.
-    func parent(of directory: TreeNode) -> TreeNode? {
-        let dots = [UInt8](repeating: UInt8(ascii: "."), count: 2)
-        guard let parent = dots.withUnsafeBytes({ tree.lookup($0, in: directory) }), parent != directory else { return nil }
-        return parent
     }
 
     private mutating func listing(_ directory: TreeNode) -> Listing {

@@ -67,17 +67,20 @@ final class StartPrediction: Sendable {
     private static let largestWhole: UInt64 = 4 << 20
     /// What most programs of glibc look at before anything else, and the client for its user.
     private static let commonFiles = [
-        "/etc/ld.so.cache", "/usr/lib/locale/C.utf8/LC_CTYPE", "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache", "/etc/localtime",
+        "/etc/ld.so.cache", "/usr/lib/locale/C.utf8/LC_CTYPE", "/usr/lib/\(triplet)/gconv/gconv-modules.cache", "/etc/localtime",
         "/etc/passwd", "/etc/group",
     ]
     /// Where the loader looks (ld.so(8)).
-    private static let libraryDirectories: [String] = {
+    private static let libraryDirectories = [
+        "/lib/" + triplet, "/usr/lib/" + triplet, "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib",
+    ]
+    /// What Debian calls this architecture in paths.
+    private static let triplet: String = {
         #if arch(arm64)
-            let triplet = "aarch64-linux-gnu"
+            "aarch64-linux-gnu"
         #else
-            let triplet = "x86_64-linux-gnu"
+            "x86_64-linux-gnu"
         #endif
-        return ["/lib/" + triplet, "/usr/lib/" + triplet, "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"]
     }()
 
     /// - Parameter work: of the thread that it works on.
@@ -159,8 +162,8 @@ final class StartPrediction: Sendable {
         if memory.index == nil { memory.index = FileIndex(tree) }
         guard let file = memory.index?.file(at: place), let name = name(of: file) else { return }
         if let tag = PythonModules.tag(ofCompiled: name) {
-            look(at: file.node, place, .compiled(tag: tag), memory.modules.parent(of: file.directory), &memory)
-        } else if name.hasSuffix(".py"), let tag = memory.modules.tags().last {
+            look(at: file.node, place, .compiled(tag: tag), tree.parent(of: file.directory), &memory)
+        } else if name.hasSuffix(".py"), let tag = memory.modules.standardTag {
             look(at: file.node, place, .source(tag: tag), file.directory, &memory)
         } else {
             look(at: file.node, place, .program, file.directory, &memory)
@@ -185,7 +188,7 @@ final class StartPrediction: Sendable {
     }
 
     private func expectScript(_ start: ProgramStart, _ memory: inout Memory) {
-        guard (start.program.split(separator: "/").last ?? "").hasPrefix("python3"), let tag = memory.modules.tags().last else { return }
+        guard (start.program.split(separator: "/").last ?? "").hasPrefix("python3"), let tag = memory.modules.standardTag else { return }
         var names = PythonModules.startNames(tag)
         switch start.arguments.first {
         case "-c": names += PythonImports.names(source: Array(start.arguments.dropFirst().joined(separator: "\n").utf8))

@@ -57,6 +57,9 @@ public struct ImageConfig: Codable, Hashable, Sendable {
             case volumes = "Volumes"
         }
 
+        /// PATH where nobody says another, as docker and podman have it.
+        public static let usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
         /// No defaults at all.
         public init() {}
     }

@@ -29,15 +29,17 @@ extension LayerTree {
         return stack.last
     }
 
+    /// The directory above one; nil for the root.
+    public func parent(of directory: TreeNode) -> TreeNode? {
+        let dots: [UInt8] = [UInt8(ascii: "."), UInt8(ascii: ".")]
+        guard let parent = dots.withUnsafeBytes({ lookup($0, in: directory) }), parent != directory else { return nil }
+        return parent
+    }
+
     /// A directory and those above it, the root first.
     private func ancestors(of directory: TreeNode) -> [TreeNode] {
         var found = [directory]
-        let dots: [UInt8] = [UInt8(ascii: "."), UInt8(ascii: ".")]
-        while let last = found.last, last != root, found.count < LayerTree.deepest,
-            let parent = dots.withUnsafeBytes({ lookup($0, in: last) })
-        {
-            found.append(parent)
-        }
+        while let last = found.last, found.count < LayerTree.deepest, let parent = parent(of: last) { found.append(parent) }
         return found.reversed()
     }
 

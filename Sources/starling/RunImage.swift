@@ -63,7 +63,7 @@ struct RunImage: Sendable {
             }
         }
         let all = lowers
-        let start = ProgramStart(config.config, command: command, path: ContainerRunner.defaultPath)
+        let start = ProgramStart(config.config, command: command)
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
         return Prepared(config: config, lowerDirectories: directories, lazy: all.lazy)
     }
