@@ -131,7 +131,9 @@ struct LayerConverter: Sendable {
         }
         annotations[Annotation.tocDigest] = written.tocDigest.description
         annotations[Annotation.uncompressedSize] = String(written.uncompressedSize)
-        if written.externalTOC == nil { annotations[Annotation.openingHint] = "\(written.tocOffset):\(written.prefetchEnd)" }
+        if written.externalTOC == nil {
+            annotations[Annotation.openingHint] = "\(written.tocOffset):\(written.prefetchEnd):\(written.size)"
+        }
         if let manifest = written.zstdManifest {
             annotations[Annotation.zstdChunkedPosition] = manifest.position
             annotations[Annotation.zstdChunkedChecksum] = manifest.checksum.description

@@ -22,6 +22,8 @@ struct EntryOrder {
     private var inOrder: [String] = []
     private var count = 0
     private static let headerMemory: Int64 = 2048
+    /// What engines look up a container's user in before they start its program; no record of the program names it.
+    private static let readBeforeAnyProgram = ["etc/passwd", "etc/group"]
 
     /// Adds the next entry of the archive.
     mutating func add(_ entry: TarEntry) {
@@ -39,6 +41,8 @@ struct EntryOrder {
             from: inOrder.filter { !TOC.isInternalName($0) && !$0.isEmpty }, layer: layer.index, manifest: layer.manifest)
         var first: [WantedEntry] = []
         var placed: Set<String> = []
+        // A layer of which nothing is wanted stays one.
+        guard !wanted.isEmpty else { return [] }
         func place(_ name: String) {
             guard let entry = names[name], placed.insert(name).inserted else { return }
             if let slash = name.lastIndex(of: "/") { place(String(name[..<slash])) }
@@ -46,7 +50,7 @@ struct EntryOrder {
             if let target = entry.linkTarget { place(target) }
             first.append(entry.last)
         }
-        for name in wanted { place(name) }
+        for name in EntryOrder.readBeforeAnyProgram + wanted { place(name) }
         return first
     }
 

@@ -48,12 +48,14 @@ struct TOCFetch {
             return (known.bytes, known.blobSize)
         }
         do {
+            let hint = OpeningHint(descriptor)
             guard descriptor.size > 0 else {
-                let (suffix, size) = try await blob.readSuffix(Int(TOCFetch.suffixOfUnknown))
+                let count = hint.map { $0.blobSize - $0.tocOffset } ?? TOCFetch.suffixOfUnknown
+                let (suffix, size) = try await blob.readSuffix(Int(count))
                 return (suffix, size)
             }
             let size = UInt64(descriptor.size)
-            let start = OpeningHint(descriptor)?.tocOffset ?? size - TOCFetch.guessedSuffix(of: size)
+            let start = hint?.tocOffset ?? size - TOCFetch.guessedSuffix(of: size)
             return (try await blob.read(start..<size), size)
         } catch {
             throw .registry("\(error)")

@@ -10,8 +10,8 @@ public enum Annotation {
     public static let zstdChunkedChecksum = "io.containers.zstd-chunked.manifest-checksum"
     /// zstd:chunked: `offset:length:uncompressed:type`.
     public static let zstdChunkedPosition = "io.containers.zstd-chunked.manifest-position"
-    /// Ours, a hint that nobody has to trust: `tocOffset:prefetchEnd`, two places in an eStargz blob, so that whoever opens the layer asks for
-    /// what it needs and for nothing else. Below a prefix that containerd hands on to snapshotters.
+    /// Ours, a hint that nobody has to trust: `tocOffset:prefetchEnd:size`, two places in an eStargz blob and its end, so that whoever opens the
+    /// layer asks for what it needs and for nothing else. Below a prefix that containerd hands on to snapshotters.
     public static let openingHint = "containerd.io/snapshot/starling.opening"
     /// Name of a manifest in an OCI layout's index.json.
     public static let referenceName = "org.opencontainers.image.ref.name"

@@ -67,9 +67,11 @@ struct OpeningTests {
 
     @Test(
         "a hint of the manifest that is wrong costs a request, and nothing else",
-        arguments: ["99999999999:0", "0:0", "100:50", "x", "1:2:3", "5"])
-    func wrongHint(text: String) async throws {
+        arguments: ["99999999999:0:SIZE", "0:0:SIZE", "100:50:SIZE", "x", "1:2:3", "1:0:200", "5", "5:5"], [true, false])
+    func wrongHint(text: String, sizeIsKnown: Bool) async throws {
         var test = try layers(1)[0]
+        let text = text.replacing("SIZE", with: String(test.descriptor.size))
+        if !sizeIsKnown { test.descriptor.size = 0 }
         test.descriptor.annotations?[Annotation.openingHint] = text
         let engine = try await EngineFixture(test)
         #expect(await engine.readAll().isEmpty)

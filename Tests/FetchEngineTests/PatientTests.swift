@@ -65,6 +65,16 @@ struct PatientTests {
         try await engine.end()
     }
 
+    @Test("of a layer whose size nobody tells, as snapshot labels do not, the hint brings the TOC and the front, and no byte more")
+    func frontOfUnknownSize() async throws {
+        var test = try prioritized(10).hinted
+        test.descriptor.size = 0
+        let engine = try await EngineFixture(test)
+        #expect(engine.layer.stored.facts.blobSize == UInt64(test.blob.count))
+        #expect(engine.proxy.blobRequests.map { $0.headers["range"] } == ["bytes=-\(test.layer.size - test.layer.tocOffset)"])
+        try await engine.end()
+    }
+
     @Test("a front that fails is fetched again with the rest")
     func brokenFront() async throws {
         let test = try prioritized(10).hinted

@@ -13,7 +13,7 @@ struct TestLayer {
     /// The same with what our converter says of it in the manifest.
     var hinted: TestLayer {
         var hinted = self
-        hinted.descriptor.annotations?[Annotation.openingHint] = "\(layer.tocOffset):\(layer.prefetchEnd)"
+        hinted.descriptor.annotations?[Annotation.openingHint] = "\(layer.tocOffset):\(layer.prefetchEnd):\(layer.size)"
         return hinted
     }
 
