@@ -91,7 +91,7 @@ struct PythonModules {
     ///
     /// - Parameter directory: of the file that has the names; nil for none.
     mutating func files(named names: [String], tag: String, from directory: TreeNode?) -> [Module] {
-        var places = standardRoots(tag)
+        var places: [TreeNode] = []
         var package = directory
         for _ in 0..<PythonModules.deepestPackage {
             guard let here = package else { break }
@@ -106,9 +106,44 @@ struct PythonModules {
         let isFrozen: (String) -> Bool = PythonModules.hasFrozen(tag) ? PythonModules.frozen.contains : { _ in false }
         for name in names where !isFrozen(name) {
             let parts = name.split(separator: ".").map(String.init)
-            for place in places + packages { resolve(parts, in: place, tag, &found, &packages) }
+            guard !parts.isEmpty else { continue }
+            for place in places + packages + roots(having: parts[0], tag) { resolve(parts, in: place, tag, &found, &packages) }
         }
         return found
+    }
+
+    /// Files of all modules that lie in a package, those of its own packages not among them.
+    mutating func files(in directory: TreeNode, tag: String) -> [Module] {
+        let here = listing(directory)
+        let compiled = here.compiled.keys.filter { $0.hasSuffix("." + tag) }.map { String($0.dropLast(tag.count + 1)) }
+        return Set(here.sources.keys).union(here.extensions.keys).union(compiled).sorted().compactMap { here.module($0, tag, in: directory) }
+    }
+
+    /// Whether a directory is a root, or a package of the standard library: of either, few modules are read together.
+    mutating func isStandard(_ directory: TreeNode, _ tag: String) -> Bool {
+        let roots = standardRoots(tag)
+        if roots.contains(directory) { return true }
+        var here = tree.parent(of: directory)
+        for _ in 0..<PythonModules.deepestPackage {
+            guard let root = here else { return false }
+            if roots.contains(root) { return listing(root).sources["site"] != nil || listing(root).compiled["site." + tag] != nil }
+            here = tree.parent(of: root)
+        }
+        return false
+    }
+
+    /// Where Python takes a name from: the first root with a module or a package of it; else all that have a directory of it, as parts of a
+    /// package without a file of its own (PEP 420).
+    private mutating func roots(having name: String, _ tag: String) -> [TreeNode] {
+        var portions: [TreeNode] = []
+        for root in standardRoots(tag) {
+            let here = listing(root)
+            if here.module(name, tag, in: root) != nil { return [root] }
+            guard let package = here.packages[name] else { continue }
+            if listing(package).module("__init__", tag, in: package) != nil { return [root] }
+            portions.append(root)
+        }
+        return portions
     }
 
     private mutating func resolve(

@@ -23,7 +23,7 @@ final class StartPrediction: Sendable {
     private enum Event: Sendable {
         case start(ProgramStart)
         case missed(ContentPlace)
-        case arrived(File)
+        case ended(File, isHere: Bool)
     }
 
     private struct Inbox {
@@ -44,12 +44,16 @@ final class StartPrediction: Sendable {
         let kind: Kind
         /// What names in it are relative to.
         let directory: TreeNode?
-        /// How often its bytes were asked for.
+        /// Whether something named it; else it only lies beside what was.
+        var isNamed = true
+        /// How often its bytes were asked for, and how many compressed ones the last time.
         var rounds = 0
+        var asked: UInt64 = 0
     }
 
     private struct Memory {
         var modules: PythonModules
+        var neighbourhoods = Neighbourhoods()
         var index: FileIndex?
         /// Files that were looked at.
         var seen: Set<ContentPlace> = []
@@ -64,7 +68,7 @@ final class StartPrediction: Sendable {
     /// Headers, dynamic section, names, and one more.
     private static let mostRounds = 4
     /// Programs and libraries up to this size are fetched whole; of larger ones, what names their needs.
-    private static let largestWhole: UInt64 = 4 << 20
+    private static let largestWhole: UInt64 = 16 << 20
     /// What most programs of glibc look at before anything else, and the client for its user.
     private static let commonFiles = [
         "/etc/ld.so.cache", "/usr/lib/locale/C.utf8/LC_CTYPE", "/usr/lib/\(triplet)/gconv/gconv-modules.cache", "/etc/localtime",
@@ -118,14 +122,22 @@ final class StartPrediction: Sendable {
         memory.withLock { memory in
             while let events = next() {
                 for event in events { handle(event, &memory) }
-                // What is here leads on at once.
-                while !memory.pending.isEmpty {
-                    let files = memory.pending
-                    memory.pending = []
-                    for file in files { follow(file, &memory) }
+                followPending(&memory)
+                while let (module, tag) = memory.neighbourhoods.next(&memory.modules) {
+                    look(at: module, tag, isNamed: false, &memory)
+                    followPending(&memory)
                 }
                 flush(&memory)
             }
+        }
+    }
+
+    // What is here leads on at once.
+    private func followPending(_ memory: inout Memory) {
+        while !memory.pending.isEmpty {
+            let files = memory.pending
+            memory.pending = []
+            for file in files { follow(file, &memory) }
         }
     }
 
@@ -143,7 +155,9 @@ final class StartPrediction: Sendable {
             look(atAnyOf: start.program.contains("/") ? [start.program] : start.directories.map { $0 + "/" + start.program }, &memory)
             expectScript(start, &memory)
         case .missed(let place): look(atMissed: place, &memory)
-        case .arrived(let file): memory.pending.append(file)
+        case .ended(let file, let isHere):
+            memory.neighbourhoods.ended(file.asked)
+            if isHere { memory.pending.append(file) }
         }
     }
 
@@ -162,9 +176,12 @@ final class StartPrediction: Sendable {
         if memory.index == nil { memory.index = FileIndex(tree) }
         guard let file = memory.index?.file(at: place), let name = name(of: file) else { return }
         if let tag = PythonModules.tag(ofCompiled: name) {
-            look(at: file.node, place, .compiled(tag: tag), tree.parent(of: file.directory), &memory)
+            let package = tree.parent(of: file.directory)
+            look(at: file.node, place, .compiled(tag: tag), package, &memory)
+            if let package { memory.neighbourhoods.touch(package, tag, &memory.modules) }
         } else if name.hasSuffix(".py"), let tag = memory.modules.standardTag {
             look(at: file.node, place, .source(tag: tag), file.directory, &memory)
+            memory.neighbourhoods.touch(file.directory, tag, &memory.modules)
         } else {
             look(at: file.node, place, .program, file.directory, &memory)
             if let tag = PythonModules.tag(ofVersioned: name) { expect(PythonModules.startNames(tag), tag, nil, &memory) }
@@ -180,11 +197,13 @@ final class StartPrediction: Sendable {
         return found
     }
 
-    private func look(at node: TreeNode, _ place: ContentPlace, _ kind: File.Kind, _ directory: TreeNode?, _ memory: inout Memory) {
-        guard layers.indices.contains(place.layer), memory.seen.count < StartPrediction.mostFiles, memory.seen.insert(place).inserted,
-            let size = tree.attributes(of: node)?.size
+    private func look(
+        at node: TreeNode, _ place: ContentPlace, _ kind: File.Kind, _ directory: TreeNode?, isNamed: Bool = true, _ memory: inout Memory
+    ) {
+        guard layers.indices.contains(place.layer), memory.seen.count < StartPrediction.mostFiles,
+            isNamed ? memory.seen.insert(place).inserted : !memory.seen.contains(place), let size = tree.attributes(of: node)?.size
         else { return }
-        memory.pending.append(File(place: place, size: size, kind: kind, directory: directory))
+        memory.pending.append(File(place: place, size: size, kind: kind, directory: directory, isNamed: isNamed))
     }
 
     private func expectScript(_ start: ProgramStart, _ memory: inout Memory) {
@@ -204,21 +223,30 @@ final class StartPrediction: Sendable {
 
     private func expect(_ names: [String], _ tag: String, _ directory: TreeNode?, _ memory: inout Memory) {
         for module in memory.modules.files(named: names, tag: tag, from: directory) {
-            guard let place = ContentPlace(tree, module.node) else { continue }
-            let kind: File.Kind =
-                switch module.kind {
-                case .compiled: .compiled(tag: tag)
-                case .source: .source(tag: tag)
-                case .extension: .program
-                }
-            look(at: module.node, place, kind, module.directory, &memory)
+            look(at: module, tag, isNamed: true, &memory)
+            memory.neighbourhoods.touch(module.directory, tag, &memory.modules)
         }
+    }
+
+    private func look(at module: PythonModules.Module, _ tag: String, isNamed: Bool, _ memory: inout Memory) {
+        guard let place = ContentPlace(tree, module.node) else { return }
+        let kind: File.Kind =
+            switch module.kind {
+            case .compiled: .compiled(tag: tag)
+            case .source: .source(tag: tag)
+            case .extension: .program
+            }
+        look(at: module.node, place, kind, module.directory, isNamed: isNamed, &memory)
     }
 
     // MARK: What they name
 
-    /// Reads what a file names; what is missing for that is expected, and then it is read on.
+    /// Reads what a file names; what is missing for that is expected, and then it is read on. A guess leads to no further ones.
     private func follow(_ file: File, _ memory: inout Memory) {
+        guard file.isNamed else {
+            if bytes(of: file, 0..<file.size) == nil { expect(file, 0..<file.size, &memory) }
+            return
+        }
         switch file.kind {
         case .other: break
         case .program:
@@ -277,6 +305,8 @@ final class StartPrediction: Sendable {
         else { return }
         var file = file
         file.rounds += 1
+        file.asked = chunks.reduce(0) { $0 + (layers[file.place.layer].stored.isPresent($1) ? 0 : UInt64(map.chunk($1).blobLength)) }
+        memory.neighbourhoods.asked(file.asked, byName: file.isNamed)
         memory.expected.append((file, chunks))
     }
 
@@ -288,7 +318,7 @@ final class StartPrediction: Sendable {
         for (layer, files) in byLayer {
             let expected = files.map { file, chunks in
                 ExpectedChunks(chunks) { [weak self] isHere in
-                    if isHere { self?.add(.arrived(file)) }
+                    self?.add(.ended(file, isHere: isHere))
                 }
             }
             fetcher.expect(expected, of: layers[layer])

@@ -24,7 +24,7 @@ struct PredictionTests {
 
     /// Files in the order of the archive; between them lies more than a miss brings along.
     private static func files() throws -> [(name: String, content: [UInt8])] {
-        let library = "usr/lib/python3.11"
+        let (library, collection) = ("usr/lib/python3.11", "usr/lib/python3/dist-packages")
         return [
             ("usr/bin/tool", try Files.read("/usr/bin/skopeo", limit: 1 << 30)),
             ("lib64/ld-linux-x86-64.so.2", noise(60_000)),
@@ -34,11 +34,19 @@ struct PredictionTests {
             ("\(library)/second.py", Array("from pack import third\n".utf8)),
             ("\(library)/pack/third.py", Array("x = 1\n".utf8)),
             ("\(library)/never.py", Array("y = 1\n".utf8)),
+            ("\(collection)/top.py", Array("import wide.extra\n".utf8)),
+            ("\(library)/dist-packages/wide/extra.py", Array("z = 1\n".utf8)),
+            ("\(collection)/wide/__init__.py", Array("# a package\n".utf8)),
+            ("\(collection)/wide/extra.py", Array("z = 1\n".utf8 + noise(20))),
+            ("\(collection)/wide/aside.py", Array("import far\n".utf8)),
+            ("\(collection)/far.py", Array("z = 2\n".utf8)),
         ]
     }
 
     /// Bytes that do not compress.
-    private static func noise(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255) } }
+    private static func noise(_ count: Int) -> [UInt8] {
+        (0..<(count + 7) / 8).map { _ in UInt64.random(in: .min ... .max) }.withUnsafeBytes { Array($0.prefix(count)) }
+    }
 
     init() async throws {
         try requireRoot()
@@ -97,6 +105,21 @@ struct PredictionTests {
             #expect(try PredictionTests.isHere("/usr/lib/python3.11/second.py", stored))
             #expect(try !PredictionTests.isHere("/usr/lib/python3.11/never.py", stored))
             #expect(try !PredictionTests.isHere("/filler-6", stored))
+        }
+    }
+
+    @Test(
+        "an import brings the package that Python would take, and later the package's other modules, and nothing for those",
+        arguments: ChainTests.modes)
+    func packages(mode: ServingMode) async throws {
+        try await withRoot(mode) { root, stored in
+            let collection = "/usr/lib/python3/dist-packages"
+            _ = try await BlockingTask.run { try Files.read(root + collection + "/top.py", limit: 1 << 20) }
+            try await PredictionTests.waitUntilHere(collection + "/wide/extra.py", stored)
+            try await PredictionTests.waitUntilHere(collection + "/wide/aside.py", stored)
+            #expect(try !PredictionTests.isHere(collection + "/far.py", stored))
+            #expect(try !PredictionTests.isHere("/usr/lib/python3.11/dist-packages/wide/extra.py", stored))
+            #expect(try !PredictionTests.isHere("/usr/lib/python3.11/first.py", stored))
         }
     }
 
