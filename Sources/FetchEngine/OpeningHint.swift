@@ -16,8 +16,8 @@ struct OpeningHint: Equatable {
     /// Reads a descriptor's annotation; nil when there is none, or it cannot be true.
     init?(_ descriptor: Descriptor) {
         let parts = descriptor.annotations?[Annotation.openingHint]?.split(separator: ":", omittingEmptySubsequences: false)
-        guard let parts, parts.count == 3, let tocOffset = UInt64(parts[0]), let prefetchEnd = UInt64(parts[1]), let size = UInt64(parts[2]),
-            descriptor.size <= 0 || size == UInt64(descriptor.size), tocOffset < size,
+        guard let parts, parts.count == 3, let tocOffset = UInt64(parts[0]), let prefetchEnd = UInt64(parts[1]),
+            let size = UInt64(parts[2]), descriptor.size <= 0 || size == UInt64(descriptor.size), tocOffset < size,
             OpeningHint.tocSizes.contains(size - tocOffset), prefetchEnd <= tocOffset
         else { return nil }
         blobSize = size

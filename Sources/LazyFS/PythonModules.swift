@@ -66,23 +66,34 @@ struct PythonModules {
 
     /// Tag of a version in names of directories and programs (`python3.11`); nil for what names no minor version.
     static func tag(ofVersioned name: String) -> String? {
-        guard name.hasPrefix("python3."), let minor = Int(name.dropFirst("python3.".count)) else { return nil }
-        return "cpython-3\(minor)"
+        minorVersion(name).map { "cpython-3\($0)" }
     }
 
-    /// Tag of a standard library in the tree, the last one of several; nil when there is none. Looked for once.
-    private(set) lazy var standardTag: String? = tags().last
+    private static func minorVersion(_ name: String) -> Int? {
+        name.hasPrefix("python3.") ? Int(name.dropFirst("python3.".count)) : nil
+    }
 
-    private func tags() -> [String] {
-        var tags: Set<String> = []
+    /// Tag of a standard library in the tree: of several, that of the `python3` which PATH has first, or the latest; nil when there is none.
+    /// Looked for once.
+    private(set) lazy var standardTag: String? = {
+        let minors = minorVersions()
+        for directory in ["/usr/local/bin", "/usr/bin"] {
+            guard let program = tree.resolve(directory + "/python3") else { continue }
+            if let minor = minors.first(where: { tree.resolve("\(directory)/python3.\($0)") == program }) { return "cpython-3\(minor)" }
+        }
+        return minors.max().map { "cpython-3\($0)" }
+    }()
+
+    private func minorVersions() -> Set<Int> {
+        var minors: Set<Int> = []
         for path in PythonModules.prefixes {
             guard let directory = tree.resolve(path) else { continue }
             _ = tree.forEachEntry(in: directory, from: 0) { name, _, _, _ in
-                if let tag = PythonModules.tag(ofVersioned: String(decoding: name, as: UTF8.self)) { tags.insert(tag) }
+                if let minor = PythonModules.minorVersion(String(decoding: name, as: UTF8.self)) { minors.insert(minor) }
                 return true
             }
         }
-        return tags.sorted()
+        return minors
     }
 
     private static let prefixes = ["/usr/lib", "/usr/local/lib"]
@@ -116,7 +127,8 @@ struct PythonModules {
     mutating func files(in directory: TreeNode, tag: String) -> [Module] {
         let here = listing(directory)
         let compiled = here.compiled.keys.filter { $0.hasSuffix("." + tag) }.map { String($0.dropLast(tag.count + 1)) }
-        return Set(here.sources.keys).union(here.extensions.keys).union(compiled).sorted().compactMap { here.module($0, tag, in: directory) }
+        let names = Set(here.sources.keys).union(here.extensions.keys).union(compiled)
+        return names.sorted().compactMap { here.module($0, tag, in: directory) }
     }
 
     /// Whether a directory is a root, or a package of the standard library: of either, few modules are read together.

@@ -34,6 +34,7 @@ struct PredictionTests {
             ("\(library)/second.py", Array("from pack import third\n".utf8)),
             ("\(library)/pack/third.py", Array("x = 1\n".utf8)),
             ("\(library)/never.py", Array("y = 1\n".utf8)),
+            ("usr/lib/python3.9/os.py", Array("# another version\n".utf8)),
             ("\(collection)/top.py", Array("import wide.extra\n".utf8)),
             ("\(library)/dist-packages/wide/extra.py", Array("z = 1\n".utf8)),
             ("\(collection)/wide/__init__.py", Array("# a package\n".utf8)),
