@@ -48,7 +48,8 @@ int starling_umount(const char *target) { return umount2(target, 0); }
 int starling_rename_noreplace(const char *from, const char *to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE); }
 int starling_rename_exchange(const char *a, const char *b) { return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE); }
 int starling_open_unnamed(const char *dir, mode_t mode) { return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode); }
-void starling_bound_unused_memory(int threshold) {
+void starling_bound_unused_memory(int threshold, int arenas) {
+    mallopt(M_ARENA_MAX, arenas);
     mallopt(M_MMAP_THRESHOLD, threshold);
     mallopt(M_TRIM_THRESHOLD, threshold);
 }

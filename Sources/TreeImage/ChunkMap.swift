@@ -131,6 +131,7 @@ public final class ChunkMap: Sendable {
         guard prefetchEnd <= blobSize, records.fit(contentSize: contentSize, contentBytes: contentBytes, blobSize: blobSize) else {
             throw .damaged(path: path, "its chunks do not fit together")
         }
+        file.releasePages()
     }
 
     /// One chunk; `index` is below `count`.
