@@ -71,11 +71,15 @@ public struct LayerOpener: Sendable {
         let prefix = prefix(descriptor, blob)
         let known = await anticipation.take(descriptor.digest)
         let source = RegistrySource(client: client, reference: reference)
-        let table = try await LayerTable.read(descriptor, expected, source, blob, known: known)
-        let compiled = try table.compiled()
+        let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
+        // Compiled while the digest is computed, and nothing comes of it unless that is right.
+        async let hashed = found.digest()
+        let compiled = await found.compiled()
+        try expected.check(await hashed)
+        let layer = try compiled.get()
         do {
-            let facts = LayerFacts(tocDigest: expected.digest, blobSize: table.blobSize, format: table.format)
-            return LazyLayer(stored: try store.add(descriptor.digest, compiled, facts: facts), source: blob, prefix: prefix)
+            let facts = LayerFacts(tocDigest: expected.digest, blobSize: found.blobSize, format: found.format)
+            return LazyLayer(stored: try store.add(descriptor.digest, layer, facts: facts), source: blob, prefix: prefix)
         } catch {
             throw .store("\(error)")
         }
