@@ -87,7 +87,7 @@ let package = Package(
         room("Digests", ["CCrypto"]),
         room("Compression", ["CZlib", "CDeflate", "CZstd"]),
         room("Tar"),
-        room("EStargz", ["Digests", "Compression", "Tar", "Threads"]),
+        room("EStargz", ["Digests", "Compression", "Tar", "Threads", "CLinux"]),
         room("OCI", ["Digests", "Tar", "Threads", "HostSystem"]),
         room("EROFS"),
         room("TreeImage", ["Digests", "EStargz", "EROFS", "HostSystem"]),

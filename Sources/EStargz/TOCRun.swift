@@ -1,3 +1,5 @@
+internal import CLinux
+
 /// Entries of a TOC that follow each other, read before it is known that they are entries: how two threads share a TOC.
 ///
 ///     {"version":1,"entries":[{…},{…},{…},   {…},{…},{…}]}
@@ -25,6 +27,8 @@ struct TOCRun: Sendable {
         var scanner = JSONScanner(json, at: start)
         // The first run's list becomes the whole one.
         entries.reserveCapacity(TOCParser.likelyCount(json.count - start))
+        let room = entries.capacity * MemoryLayout<TOCEntry>.stride
+        entries.withUnsafeBufferPointer { starling_prefer_huge_pages($0.baseAddress, room) }
         do throws(FormatError) {
             repeat {
                 _ = try scanner.peek()

@@ -32,17 +32,13 @@ struct TOCFetch {
             }
         }
 
-        /// The tree and the chunk map that the table makes.
-        func compiled() async -> Result<CompiledLayer, LayerRefusal> {
+        /// The tree and the chunk map that a table makes.
+        func compiled(_ toc: TOC) async throws(LayerRefusal) -> CompiledLayer {
             do {
-                let toc = try await parsed().get()
-                return .success(
-                    try await LayerCompiler.compileOnTwoThreads(
-                        toc: toc, blobSize: blobSize, payloadEnd: payloadEnd, compression: compression))
-            } catch let refusal as LayerRefusal {
-                return .failure(refusal)
+                return try await LayerCompiler.compileOnTwoThreads(
+                    toc: toc, blobSize: blobSize, payloadEnd: payloadEnd, compression: compression)
             } catch {
-                return .failure(.badTOC("\(error)"))
+                throw .badTOC("\(error)")
             }
         }
     }

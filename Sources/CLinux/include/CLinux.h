@@ -45,6 +45,8 @@ static inline void starling_touch_pages(const void *buffer, size_t size) {
 }
 /// M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of mallopt(3), which no longer change by themselves then, and M_ARENA_MAX.
 void starling_bound_unused_memory(int threshold, int arenas);
+/// Asks for huge pages where whole ones lie within some memory that is about to be filled: MADV_HUGEPAGE of madvise(2), which may be refused.
+void starling_prefer_huge_pages(const void *address, size_t size);
 /// malloc_trim(3) without a pad.
 void starling_return_unused_memory(void);
 int starling_punch_hole(int fd, off_t offset, off_t length);
