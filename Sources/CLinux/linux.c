@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -48,9 +49,15 @@ int starling_umount(const char *target) { return umount2(target, 0); }
 int starling_rename_noreplace(const char *from, const char *to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE); }
 int starling_rename_exchange(const char *a, const char *b) { return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE); }
 int starling_open_unnamed(const char *dir, mode_t mode) { return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode); }
-void starling_bound_unused_memory(int threshold) {
+void starling_bound_unused_memory(int threshold, int arenas) {
+    mallopt(M_ARENA_MAX, arenas);
     mallopt(M_MMAP_THRESHOLD, threshold);
     mallopt(M_TRIM_THRESHOLD, threshold);
+}
+void starling_prefer_huge_pages(const void *address, size_t size) {
+    const uintptr_t huge = 2 << 20;
+    uintptr_t start = ((uintptr_t)address + huge - 1) / huge * huge, end = ((uintptr_t)address + size) / huge * huge;
+    if (start < end) madvise((void *)start, end - start, MADV_HUGEPAGE);
 }
 void starling_return_unused_memory(void) { malloc_trim(0); }
 int starling_punch_hole(int fd, off_t offset, off_t length) {

@@ -86,7 +86,10 @@ extension LayerStore {
             try Files.remove(temporary)
             throw error
         }
-        return try StoredChain(directory: directory, digest: digest)
+        let chain = try StoredChain(directory: directory, digest: digest)
+        // Merging takes some hundred bytes a file for a moment.
+        ProcessMemory.returnUnused()
+        return chain
     }
 
     private func stored(_ digest: Digest, _ directory: String) throws -> StoredChain? {

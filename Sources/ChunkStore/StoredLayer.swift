@@ -37,7 +37,7 @@ public final class StoredLayer: Sendable {
     private let use: UseLock
     private let overflow: ChunkOverflow
 
-    /// - Parameter isNew: whether this process has just written it: then the tree's digest is not computed again.
+    /// - Parameter isNew: whether this process has just written it: then tree and chunk map need not prove themselves.
     init(directory: String, digest: Digest, isNew: Bool = false, overflow: ChunkOverflow) throws {
         self.digest = digest
         self.overflow = overflow
@@ -51,7 +51,7 @@ public final class StoredLayer: Sendable {
         treePath = directory + "/tree.erofs"
         contentPath = directory + "/content"
         tree = try LayerTree(path: treePath, digest: isNew ? nil : treeDigest)
-        chunks = try ChunkMap(path: directory + "/chunks")
+        chunks = try ChunkMap(path: directory + "/chunks", isNew: isNew)
         guard facts.blobSize == chunks.blobSize else {
             throw StoreError.damaged(path: factsPath, reason: "of a blob of \(facts.blobSize) bytes instead of \(chunks.blobSize)")
         }

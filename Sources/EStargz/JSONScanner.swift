@@ -10,9 +10,15 @@ struct JSONScanner {
     /// Deepest nesting of a value that is skipped; a TOC needs none, and recursion must end.
     private static let maximumDepth = 32
 
-    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+    init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0) {
+        self.bytes = bytes
+        self.position = position
+    }
 
     func failure(_ reason: String) -> FormatError { .json(offset: position, reason) }
+
+    /// Goes on behind what was read already.
+    mutating func skip(to position: Int) { self.position = position }
 
     private var isAtEnd: Bool { position >= bytes.count }
 
@@ -40,8 +46,9 @@ struct JSONScanner {
         position += 1
     }
 
+    /// Consumes a character if it comes next.
     @inline(__always)
-    private mutating func accept(_ character: UInt8) throws(FormatError) -> Bool {
+    mutating func accept(_ character: UInt8) throws(FormatError) -> Bool {
         guard try peek() == character else { return false }
         position += 1
         return true

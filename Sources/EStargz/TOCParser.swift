@@ -14,20 +14,41 @@ public enum TOCParser {
 
     /// Parses the JSON bytes. Unknown fields are passed over; a field of the wrong type is an error with its byte offset.
     public static func parse(_ json: UnsafeRawBufferPointer, maximumEntries: Int = maximumEntries) throws(FormatError) -> TOC {
+        var runs: [TOCRun] = []
+        return try parse(json, &runs, maximumEntries: maximumEntries)
+    }
+
+    /// Parses the JSON bytes like `parse(_:)`, with the same result for whatever they are, on two threads.
+    public static func parse(sharing json: ArraySlice<UInt8>) async throws(FormatError) -> TOC {
+        guard let places = json.withUnsafeBytes({ TOCRun.places(in: $0) }) else {
+            return try json.withUnsafeBytes { json in Result { () throws(FormatError) in try parse(json) } }.get()
+        }
+        async let second = json.withUnsafeBytes { TOCRun($0, from: places.middle) }
+        let first = json.withUnsafeBytes { TOCRun($0, from: places.first, until: places.middle) }
+        var runs = [first, await second].compactMap(\.self)
+        let toc = json.withUnsafeBytes { json in
+            Result { () throws(FormatError) in try parse(json, &runs, maximumEntries: maximumEntries) }
+        }
+        return try toc.get()
+    }
+
+    /// - Parameter runs: parts of the list that may have been read already, in their order; taken from here when they are come to.
+    private static func parse(
+        _ json: UnsafeRawBufferPointer, _ runs: inout [TOCRun], maximumEntries: Int
+    ) throws(FormatError) -> TOC {
         guard json.count <= maximumSize else { throw .tooLarge(what: "TOC", size: UInt64(json.count), limit: UInt64(maximumSize)) }
         var toc = TOC(version: 0)
-        // An entry takes about 250 bytes of JSON; a wrong guess costs a reallocation, never memory beyond the input's size.
-        toc.entries.reserveCapacity(min(json.count / 250, maximumEntries))
+        if runs.isEmpty { toc.entries.reserveCapacity(min(likelyCount(json.count), maximumEntries)) }
         var scanner = JSONScanner(json)
         _ = try members(&scanner) { scanner, field throws(FormatError) in
             switch field {
             case .version: toc.version = Int(try scanner.integer())
             case .entries:
                 try scanner.array { scanner throws(FormatError) in
+                    _ = try scanner.peek()
+                    if takeRun(&runs, into: &toc.entries, atMost: maximumEntries, &scanner) { return }
                     guard toc.entries.count < maximumEntries else { throw scanner.failure("more than \(maximumEntries) entries") }
-                    // Filled where it stays: an entry is too large to be moved about.
-                    toc.entries.append(TOCEntry(name: "", kind: .regular))
-                    try read(&scanner, into: &toc.entries[toc.entries.count - 1])
+                    try appendEntry(&scanner, to: &toc.entries)
                 }
             default: try scanner.skipValue()
             }
@@ -35,6 +56,27 @@ public enum TOCParser {
         try scanner.expectEnd()
         guard toc.version == 1 else { throw .json(offset: 0, "version \(toc.version) is not supported") }
         return toc
+    }
+
+    /// An entry takes about 250 bytes of JSON; a wrong guess costs a reallocation, never memory beyond the input's size.
+    static func likelyCount(_ size: Int) -> Int { min(size / 250, maximumEntries) }
+
+    static func appendEntry(_ scanner: inout JSONScanner, to entries: inout [TOCEntry]) throws(FormatError) {
+        // Filled where it stays: an entry is too large to be moved about.
+        entries.append(TOCEntry(name: "", kind: .regular))
+        try read(&scanner, into: &entries[entries.count - 1])
+    }
+
+    /// Goes on behind the run that begins at the scanner's place; false when there is none, or more in it than is accepted.
+    private static func takeRun(
+        _ runs: inout [TOCRun], into entries: inout [TOCEntry], atMost limit: Int, _ scanner: inout JSONScanner
+    ) -> Bool {
+        guard let next = runs.firstIndex(where: { $0.start == scanner.position }) else { return false }
+        let run = runs.remove(at: next)
+        guard run.entries.count <= limit - entries.count else { return false }
+        scanner.skip(to: run.end)
+        if entries.isEmpty { entries = run.entries } else { entries.append(contentsOf: run.entries) }
+        return true
     }
 
     /// Walks an object's members; those that are not known are passed over.

@@ -1,4 +1,5 @@
 public import ChunkStore
+internal import HostSystem
 public import Logging
 internal import Synchronization
 internal import Threads
@@ -26,6 +27,9 @@ public final class ChunkFetcher: Sendable {
     let timer: TimerThread
     private let threads: [NativeThread]
 
+    /// How long a decoder without work keeps its buffers: much longer than a round trip, for the next member may be on its way.
+    private static let patience = Duration.seconds(2)
+
     /// Starts the engine.
     ///
     /// - Throws: `ThreadError`.
@@ -39,8 +43,17 @@ public final class ChunkFetcher: Sendable {
         timer = try TimerThread(name: "fetch-plan")
         threads = try (0..<max(1, options.decoders)).map { index in
             try NativeThread.start(name: "decode-\(index)") {
-                let decoder = MemberDecoder()
-                while let decode = work.next() { decode(decoder) }
+                var decoder = MemberDecoder()
+                while let decode = work.next(
+                    restingAfter: ChunkFetcher.patience,
+                    {
+                        // Its buffers, and what fetching has left free between what is in use.
+                        decoder = MemberDecoder()
+                        ProcessMemory.returnUnused()
+                    })
+                {
+                    decode(decoder)
+                }
             }
         }
     }

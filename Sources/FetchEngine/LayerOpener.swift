@@ -71,14 +71,29 @@ public struct LayerOpener: Sendable {
         let prefix = prefix(descriptor, blob)
         let known = await anticipation.take(descriptor.digest)
         let source = RegistrySource(client: client, reference: reference)
-        let table = try await LayerTable.read(descriptor, expected, source, blob, known: known)
-        let compiled = try table.compiled()
+        let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
+        let layer = try await compile(found, expected)
         do {
-            let facts = LayerFacts(tocDigest: expected.digest, blobSize: table.blobSize, format: table.format)
-            return LazyLayer(stored: try store.add(descriptor.digest, compiled, facts: facts), source: blob, prefix: prefix)
+            let facts = LayerFacts(tocDigest: expected.digest, blobSize: found.blobSize, format: found.format)
+            return LazyLayer(stored: try store.add(descriptor.digest, layer, facts: facts), source: blob, prefix: prefix)
         } catch {
             throw .store("\(error)")
         }
+    }
+
+    // Parsing keeps two threads busy, the beginning of compiling only one: so the digest is computed then. Nothing that was made of the TOC leaves
+    // here unless that is right, and what is wrong with the TOC is told only of the right one.
+    private func compile(_ found: TOCFetch.Found, _ expected: ExpectedTOC) async throws(LayerRefusal) -> CompiledLayer {
+        let parsed = await found.parsed()
+        async let hashed = found.digest()
+        let compiled: Result<CompiledLayer, LayerRefusal>
+        do throws(LayerRefusal) {
+            compiled = .success(try await found.compiled(try parsed.get()))
+        } catch {
+            compiled = .failure(error)
+        }
+        try expected.check(await hashed)
+        return try compiled.get()
     }
 
     /// Layers whose ends are kept or on their way.

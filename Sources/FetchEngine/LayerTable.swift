@@ -42,28 +42,15 @@ public struct LayerTable: Sendable {
         } catch {
             throw .registry("\(error)")
         }
-        return try await read(descriptor, expected, source, blob)
-    }
-
-    static func read(
-        _ descriptor: Descriptor, _ expected: ExpectedTOC?, _ source: any ImageSource, _ blob: any BlobRanges, known: KnownEnd? = nil
-    ) async throws(LayerRefusal) -> LayerTable {
-        let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
-        let json = found.json
-        // The digest and the parser take as long as each other, so each gets a processor. What was parsed counts once the digest is right.
-        async let hashed = Digest.sha256(json)
-        let parsed = json.withUnsafeBytes { json in Result { () throws(FormatError) in try TOCParser.parse(json) } }
+        let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: nil).find()
+        // The digest and the parser take as long as each other. What was parsed counts once the digest is right.
+        async let hashed = found.digest()
+        let parsed = await found.parsed()
         let digest = await hashed
-        // Where it is the compressed TOC whose digest is promised, that was checked when it was fetched.
-        if case .json(let wanted)? = expected, digest != wanted { throw .tocDigestMismatch(expected: wanted, actual: digest) }
-        do {
-            let toc = try parsed.get()
-            return LayerTable(
-                toc: toc, digest: digest, jsonSize: found.json.count, blobSize: found.blobSize, payloadEnd: found.payloadEnd,
-                compression: found.compression, format: found.format)
-        } catch {
-            throw .badTOC("\(error)")
-        }
+        try expected?.check(digest)
+        return LayerTable(
+            toc: try parsed.get(), digest: digest, jsonSize: found.json.count, blobSize: found.blobSize, payloadEnd: found.payloadEnd,
+            compression: found.compression, format: found.format)
     }
 
     /// The layer's tree and chunk map.
@@ -102,6 +89,11 @@ enum ExpectedTOC {
         } else {
             throw .notVerifiable
         }
+    }
+
+    /// Compares with what came. Where it is the compressed TOC whose digest is promised, that was done when it was fetched.
+    func check(_ actual: Digest) throws(LayerRefusal) {
+        if case .json(let wanted) = self, actual != wanted { throw .tocDigestMismatch(expected: wanted, actual: actual) }
     }
 
     var digest: Digest {

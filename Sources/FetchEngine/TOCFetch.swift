@@ -14,11 +14,33 @@ struct TOCFetch {
 
     /// A TOC's JSON, not yet verified, and what the chunk table must fit in.
     struct Found {
-        var json: [UInt8]
+        var json: ArraySlice<UInt8>
         var blobSize: UInt64
         var payloadEnd: UInt64
         var compression: ChunkCompression
         var format: String
+
+        /// Digest of the JSON.
+        func digest() async -> Digest { json.withUnsafeBytes { Digest.sha256($0) } }
+
+        /// The table that the JSON is.
+        func parsed() async -> Result<TOC, LayerRefusal> {
+            do {
+                return .success(try await TOCParser.parse(sharing: json))
+            } catch {
+                return .failure(.badTOC("\(error)"))
+            }
+        }
+
+        /// The tree and the chunk map that a table makes.
+        func compiled(_ toc: TOC) async throws(LayerRefusal) -> CompiledLayer {
+            do {
+                return try await LayerCompiler.compileOnTwoThreads(
+                    toc: toc, blobSize: blobSize, payloadEnd: payloadEnd, compression: compression)
+            } catch {
+                throw .badTOC("\(error)")
+            }
+        }
     }
 
     // TOCs take 0.5 to 1.5 percent of their blob. Too little costs a round trip; too much costs the time of its bytes, which on a slow link
@@ -115,10 +137,10 @@ struct TOCFetch {
         } catch {
             throw .badTOC("\(error)")
         }
-        return Found(json: json, blobSize: size, payloadEnd: footer.offset, compression: .zstd, format: "zstd:chunked")
+        return Found(json: json[...], blobSize: size, payloadEnd: footer.offset, compression: .zstd, format: "zstd:chunked")
     }
 
-    private func extract(_ member: [UInt8]) throws(LayerRefusal) -> [UInt8] {
+    private func extract(_ member: [UInt8]) throws(LayerRefusal) -> ArraySlice<UInt8> {
         do {
             return try member.withUnsafeBytes { bytes throws(FormatError) in try TOCBlob.extract(tocMember: bytes) }
         } catch {

@@ -35,6 +35,13 @@ public final class MappedFile: @unchecked Sendable {
         if let address = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: address), bytes.count) }
     }
 
+    /// Lets this process' memory have the file's pages no longer. The kernel keeps them cached, and what is touched again is there again: for
+    /// after a look at the whole of a file of which little is needed from then on.
+    public func releasePages() {
+        // Only advice: where it is refused the pages stay.
+        if let address = bytes.baseAddress { madvise(UnsafeMutableRawPointer(mutating: address), bytes.count, MADV_DONTNEED) }
+    }
+
     /// Runs `body` with the bytes, keeping the mapping meanwhile.
     public func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure) -> Result {
         defer { withExtendedLifetime(self) {} }

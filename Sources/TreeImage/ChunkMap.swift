@@ -108,8 +108,9 @@ public final class ChunkMap: Sendable {
     /// Maps a file that `LayerCompiler` made. Its checksum is verified and each record looked at once, so that whatever the bytes are,
     /// what is answered later lies within the content and the blob.
     ///
+    /// - Parameter isNew: whether this process has just written the file: then neither is done.
     /// - Throws: `TreeImageError.damaged`, `.unreadable`.
-    public init(path: String) throws(TreeImageError) {
+    public init(path: String, isNew: Bool = false) throws(TreeImageError) {
         let file = try MappedFile.compiled(path)
         let bytes = file.bytes
         func word(_ offset: Int) -> UInt64 { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
@@ -120,7 +121,7 @@ public final class ChunkMap: Sendable {
             let compression = ChunkCompression(rawValue: UInt32(truncatingIfNeeded: word(8))),
             word(8) >> 32 == UInt64(ChunkMapFormat.recordSize)
         else { throw .damaged(path: path, "a chunk map of the wrong size") }
-        guard word(ChunkMapFormat.checksumOffset) == ChunkMapFormat.checksum(bytes) else {
+        guard isNew || word(ChunkMapFormat.checksumOffset) == ChunkMapFormat.checksum(bytes) else {
             throw .damaged(path: path, "the checksum is wrong")
         }
         self.file = file
@@ -128,9 +129,11 @@ public final class ChunkMap: Sendable {
         count = Int(word(16))
         (contentSize, contentBytes, blobSize, prefetchEnd) = (word(24), word(32), word(40), word(48))
         records = ChunkRecords(bytes: bytes, count: count)
+        guard !isNew else { return }
         guard prefetchEnd <= blobSize, records.fit(contentSize: contentSize, contentBytes: contentBytes, blobSize: blobSize) else {
             throw .damaged(path: path, "its chunks do not fit together")
         }
+        file.releasePages()
     }
 
     /// One chunk; `index` is below `count`.

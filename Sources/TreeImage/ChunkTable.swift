@@ -1,5 +1,4 @@
 public import Digests
-internal import EROFS
 internal import EStargz
 
 /// One chunk: where its bytes are in the content file, and which part of the blob they come from.
@@ -18,20 +17,15 @@ public struct Chunk: Equatable, Sendable {
     public var digest: Digest
 }
 
-/// The chunks of all files of a tree, checked, in the blob's order, with content offsets assigned in that order.
+/// The chunks of all files of a tree, checked, in the blob's order, which is that of the content, too.
 ///
 /// A chunk table that leaves holes, overlaps, adds up wrong or runs past the blob is refused.
 struct ChunkTable {
-    /// Alignment of a file's bytes in the content file: the block size of EROFS.
-    static let alignment: UInt64 = 4096
     /// Most bytes of the blob that are read for one member. A chunk fetcher decodes at most 64 MiB of a member, and deflate and zstd add
     /// less than one percent to what they cannot compress; what lies between the member's end and the next one is not wanted.
     static let largestSpan: UInt64 = 80 << 20
 
     private(set) var chunks: [Chunk] = []
-    /// Where each file's bytes begin, by the index of its TOC entry; 0 for all other entries.
-    private(set) var contentOffsets: [UInt64]
-    private(set) var contentSize: UInt64 = 0
     /// Blob offset of the prefetch landmark; 0 for none.
     let prefetchEnd: UInt64
 
@@ -41,21 +35,14 @@ struct ChunkTable {
     /// The first of the members behind the last chunk's: files are added in the order of their members.
     private var nextMember = 0
 
-    init(_ toc: TOC, files: [Int], blobSize: UInt64, payloadEnd: UInt64) throws(TreeImageError) {
+    init(_ toc: TOC, _ placement: ContentPlacement, blobSize: UInt64, payloadEnd: UInt64) throws(TreeImageError) {
         guard payloadEnd <= blobSize, blobSize <= UInt64(Int64.max) else { throw .tree("the TOC lies beyond the end of the blob") }
         self.toc = toc
         members = try ChunkTable.members(toc, payloadEnd)
         prefetchEnd = try ChunkTable.prefetchEnd(toc, payloadEnd)
         chunks.reserveCapacity(members.count)
-        contentOffsets = Array(repeating: 0, count: toc.entries.count)
-        let order = files.sorted {
-            (toc.entries[$0].offset, toc.entries[$0].innerOffset) < (toc.entries[$1].offset, toc.entries[$1].innerOffset)
-        }
-        for file in order { try add(file) }
-        contentSize = ChunkTable.aligned(contentSize)
+        for file in placement.order { try add(file, at: placement.offsets[file]) }
     }
-
-    private static func aligned(_ offset: UInt64) -> UInt64 { (offset + alignment - 1) / alignment * alignment }
 
     private static func prefetchEnd(_ toc: TOC, _ payloadEnd: UInt64) throws(TreeImageError) -> UInt64 {
         guard let landmark = toc.entries.first(where: { TOCName.isRoot($0.name, TOC.prefetchLandmark) }) else { return 0 }
@@ -87,14 +74,9 @@ struct ChunkTable {
     }
 
     // Entries are looked at where they are: a copy of one counts the references of all its texts.
-    private mutating func add(_ index: Int) throws(TreeImageError) {
+    private mutating func add(_ index: Int, at start: UInt64) throws(TreeImageError) {
         func failure(_ reason: String) -> TreeImageError { .entry(path: toc.entries[index].name, reason) }
         let fileSize = toc.entries[index].size
-        let start = ChunkTable.aligned(contentSize)
-        guard UInt64(fileSize) <= EROFSTree.maximumContent - min(start, EROFSTree.maximumContent) else {
-            throw failure("the files make more than the \(EROFSTree.maximumContent) bytes that a layer can hold")
-        }
-        contentOffsets[index] = start
         var last = index
         while last + 1 < toc.entries.count, toc.entries[last + 1].kind == .chunk { last += 1 }
         var position: Int64 = 0
@@ -122,7 +104,6 @@ struct ChunkTable {
             position += size
         }
         guard position == fileSize else { throw failure("its chunks make \(position) of \(fileSize) bytes") }
-        contentSize = start + UInt64(fileSize)
     }
 
     /// Whether data at a place of the blob lies behind the last chunk's.

@@ -4,7 +4,8 @@ public import EStargz
 
 // TreeImage: a layer's TOC compiled once into two immutable files that are mapped and never parsed again.
 //
-//   TOC ─▶ TreeBuilder (names, parents, links, whiteouts) ─▶ ChunkTable (chunks checked, content offsets assigned) ─▶ EROFS image + chunk map
+//   TOC ─▶ LayerPlan: TreeBuilder (names, parents, links, whiteouts), ContentPlacement (where files' bytes go) ─┬▶ EROFS image
+//                                                                                 ChunkTable (chunks checked) └▶ chunk map
 //   trees of a chain, the lowest first ─▶ TreeMerger ─▶ one EROFS image, content device k = layer k
 //
 // Everything a hostile TOC could try is refused here, so that nothing that reads the result has to think about it: LayerTree and
@@ -45,19 +46,18 @@ public enum LayerCompiler {
     public static func compile(
         toc: TOC, blobSize: UInt64, payloadEnd: UInt64, compression: ChunkCompression
     ) throws(TreeImageError) -> CompiledLayer {
-        var builder = TreeBuilder(toc)
-        try builder.build()
-        let table = try ChunkTable(toc, files: builder.regularFiles(), blobSize: blobSize, payloadEnd: payloadEnd)
-        let (erofs, inodeCount): ([UInt8], Int)
-        do {
-            let tree = try builder.tree(contentOffsets: table.contentOffsets, contentSize: table.contentSize)
-            (erofs, inodeCount) = (try EROFSWriter.image(of: tree), tree.nodes.count)
-        } catch {
-            throw .tree(error.description)
-        }
-        let map = ChunkMapWriter.bytes(
-            table.chunks, contentSize: table.contentSize, blobSize: blobSize, prefetchEnd: table.prefetchEnd, compression: compression)
-        return CompiledLayer(
-            erofs: erofs, chunkMap: map, contentSize: table.contentSize, chunkCount: table.chunks.count, inodeCount: inodeCount)
+        let plan = try LayerPlan(toc, blobSize: blobSize, payloadEnd: payloadEnd, compression: compression)
+        return plan.layer(try plan.chunks(), try plan.tree())
+    }
+
+    /// Compiles one layer's TOC like `compile`, on two threads.
+    public static func compileOnTwoThreads(
+        toc: TOC, blobSize: UInt64, payloadEnd: UInt64, compression: ChunkCompression
+    ) async throws(TreeImageError) -> CompiledLayer {
+        let plan = try LayerPlan(toc, blobSize: blobSize, payloadEnd: payloadEnd, compression: compression)
+        async let chunks = Result { () throws(TreeImageError) in try plan.chunks() }
+        let tree = Result { () throws(TreeImageError) in try plan.tree() }
+        // What is wrong with both is told as `compile` tells it.
+        return plan.layer(try await chunks.get(), try tree.get())
     }
 }

@@ -62,13 +62,19 @@ public final class LayerTree: Sendable {
     /// - Throws: `TreeImageError.damaged`, `.unreadable`.
     public init(path: String, digest: Digest? = nil) throws(TreeImageError) {
         file = try .compiled(path)
-        if let digest, Digest.sha256(file.bytes) != digest { throw .damaged(path: path, "its digest is not \(digest)") }
+        if let digest {
+            guard Digest.sha256(file.bytes) == digest else { throw .damaged(path: path, "its digest is not \(digest)") }
+            file.releasePages()
+        }
         do {
             image = try EROFSImage(file.bytes)
         } catch {
             throw .damaged(path: path, error.description)
         }
     }
+
+    /// Lets the pages of the image be the kernel's alone, after a look at all of them.
+    func releasePages() { file.releasePages() }
 
     /// The image's file.
     var path: String { file.path }

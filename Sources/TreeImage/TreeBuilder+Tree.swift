@@ -3,9 +3,11 @@ internal import EStargz
 
 extension TreeBuilder {
     /// Entry indexes of the regular files with content that are part of the tree, each once.
-    func regularFiles() -> [Int] {
+    ///
+    /// - Parameter order: what is reachable.
+    func regularFiles(_ order: [Int32]) -> [Int] {
         // Each node has an entry of its own.
-        reachable().compactMap { number in
+        order.compactMap { number in
             let node = nodes[Int(number)]
             guard node.kind == .regular, node.entry >= 0, toc.entries[Int(node.entry)].size > 0 else { return nil }
             return Int(node.entry)
@@ -14,9 +16,10 @@ extension TreeBuilder {
 
     /// The EROFS tree of what is reachable.
     ///
-    /// - Parameter contentOffsets: where each regular file's bytes begin, by entry index.
-    func tree(contentOffsets: [UInt64], contentSize: UInt64) throws(EROFSError) -> EROFSTree {
-        let order = reachable()
+    /// - Parameters:
+    ///   - order: what is reachable.
+    ///   - contentOffsets: where each regular file's bytes begin, by entry index.
+    func tree(_ order: [Int32], contentOffsets: [UInt64], contentSize: UInt64) throws(EROFSError) -> EROFSTree {
         var numbers = [Int32](repeating: -1, count: nodes.count)
         for (number, node) in order.enumerated() { numbers[Int(node)] = Int32(number) }
         var tree = EROFSTree(root: erofsNode(nodes[0], contentOffsets))
@@ -33,8 +36,8 @@ extension TreeBuilder {
         return tree
     }
 
-    // Replaced entries and what was below them have no name any more; nodes are numbered in the TOC's order, directories before their entries.
-    private func reachable() -> [Int32] {
+    /// The nodes that have a name: replaced entries and what was below them have none any more. In the TOC's order, directories before their entries.
+    func reachable() -> [Int32] {
         var isReachable = [Bool](repeating: false, count: nodes.count)
         isReachable[0] = true
         // One pass is enough: a directory has exactly one record (hard links to directories are refused), it is made or taken over

@@ -30,7 +30,8 @@ public enum TreeMerger {
     /// - Throws: `TreeImageError` for a damaged tree, and for more files or layers than an image holds.
     public static func merge(_ layers: [LayerTree], keepsWhiteouts: Bool = false) throws(TreeImageError) -> MergedChain {
         precondition(!layers.isEmpty, "a chain has a layer")
-        defer { withExtendedLifetime(layers) {} }
+        // From here on it is the result that is read.
+        defer { for layer in layers { layer.releasePages() } }
         var merge = ChainMerge(layers, keepsWhiteouts: keepsWhiteouts)
         let tree = try merge.run()
         do {

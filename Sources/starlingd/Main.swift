@@ -37,7 +37,10 @@ struct Starlingd: AsyncParsableCommand {
 
     static func main() async {
         // Before anything has started a thread: the keeper goes on in a copy of this process.
-        guard CommandLine.arguments.dropFirst().first == keeperCommand else { return await main(nil) }
+        guard CommandLine.arguments.dropFirst().first == keeperCommand else {
+            ProcessMemory.bound()
+            return await main(nil)
+        }
         do {
             try DescriptorKeeper.run()
         } catch {

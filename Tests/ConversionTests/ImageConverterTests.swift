@@ -61,7 +61,7 @@ struct ImageConverterTests {
 
             let blob = try Files.read("\(target)\(compression)/blobs/sha256/\(layer.result.digest.hex)", limit: 1 << 28)
             guard case .estargz(let offset) = try Footer.parse(blobEnd: blob) else { throw TestFailure("not eStargz") }
-            let json = try Array(blob[Int(offset)...]).withUnsafeBytes { try TOCBlob.extract(tocMember: $0) }
+            let json = try Array(blob[Int(offset)...]).withUnsafeBytes { Array(try TOCBlob.extract(tocMember: $0)) }
             #expect(Digest.sha256(json).description == layer.result.annotations?[Annotation.tocDigest])
         }
         // The archives differ in nothing but their times, which busybox images take from the clock; so do the layers then.

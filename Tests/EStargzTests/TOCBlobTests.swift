@@ -26,7 +26,7 @@ struct TOCBlobTests {
     }
 
     private func extract(_ member: [UInt8], limit: Int = 1 << 20) throws -> [UInt8] {
-        try member.withUnsafeBytes { try TOCBlob.extract(tocMember: $0, limit: limit) }
+        Array(try member.withUnsafeBytes { try TOCBlob.extract(tocMember: $0, limit: limit) })
     }
 
     @Test("a TOC comes out of its member, with other small entries around it")

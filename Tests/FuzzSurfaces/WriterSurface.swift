@@ -119,12 +119,12 @@ enum WriterSurface {
         case .estargz:
             try promise(Footer.parse(blobEnd: blob) == .estargz(tocOffset: UInt64(layer.tocOffset)), "the footer leads to the TOC")
             let member = part(try TOCBlob.range(tocOffset: UInt64(layer.tocOffset), inBlobOf: UInt64(blob.count)))
-            return try member.withUnsafeBytes { try TOCBlob.extract(tocMember: $0) }
+            return try member.withUnsafeBytes { Array(try TOCBlob.extract(tocMember: $0)) }
         case .externalTOC:
             try promise(Footer.parse(blobEnd: blob) == .externalTOC, "the footer says that the TOC is elsewhere")
             guard let external = layer.externalTOC else { throw BrokenPromise(description: "an external TOC is told") }
             try promise(Digest.sha256(decompressed(external.blob, .gzip)) == external.diffID, "the TOC's layer has the digest that is told")
-            return try external.blob.withUnsafeBytes { try TOCBlob.extract(tocMember: $0) }
+            return try external.blob.withUnsafeBytes { Array(try TOCBlob.extract(tocMember: $0)) }
         case .zstdChunked:
             let footer = blob.withUnsafeBytes { ZstdChunkedFooter(suffix: $0) }
             guard let footer, let manifest = layer.zstdManifest else { throw BrokenPromise(description: "the footer is there, and told") }

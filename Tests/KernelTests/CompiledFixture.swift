@@ -37,10 +37,10 @@ struct CompiledFixture {
             return (try decompress(Array(frame), .zstd, size: Int(footer.uncompressedLength)), footer.offset, .zstd)
         }
         if case .estargz(let offset) = try blob.withUnsafeBytes({ try Footer.parse(suffix: $0) }) {
-            return (try Array(blob[Int(offset)...]).withUnsafeBytes { try TOCBlob.extract(tocMember: $0) }, offset, .gzip)
+            return (try Array(blob[Int(offset)...]).withUnsafeBytes { Array(try TOCBlob.extract(tocMember: $0)) }, offset, .gzip)
         }
         let image = try FixtureImage(archive: Fixtures.path(external ?? "no TOC image given"))
-        return (try image.blob.withUnsafeBytes { try TOCBlob.extract(tocMember: $0) }, UInt64(blob.count), .gzip)
+        return (try image.blob.withUnsafeBytes { Array(try TOCBlob.extract(tocMember: $0)) }, UInt64(blob.count), .gzip)
     }
 
     /// The first `size` bytes of the content of some members or frames.

@@ -12,6 +12,11 @@ struct HostileTOCTests {
         try LayerCompiler.compile(toc: TOC(entries: entries), blobSize: blobSize, payloadEnd: blobSize, compression: .gzip)
     }
 
+    private func compileOnTwoThreads(_ entries: [TOCEntry], blobSize: UInt64 = 1 << 50) async throws -> CompiledLayer {
+        try await LayerCompiler.compileOnTwoThreads(
+            toc: TOC(entries: entries), blobSize: blobSize, payloadEnd: blobSize, compression: .gzip)
+    }
+
     private func file(_ name: String, size: Int64 = 5, offset: Int64 = 100) -> TOCEntry {
         var entry = TOCEntry(name: name, kind: .regular)
         (entry.size, entry.offset, entry.chunkDigest) = (size, offset, Digest.sha256([1]))
@@ -74,6 +79,21 @@ struct HostileTOCTests {
         let corpus = Fixtures.package + "/testdata/fuzz"
         let toc = try Fixtures.bytes(corpus + "/toc/seed-kinds").withUnsafeBytes { try TOCParser.parse($0) }
         #expect(try compile(toc.entries, blobSize: 1 << 20).erofs == Fixtures.bytes(corpus + "/erofs/seed-kinds"))
+    }
+
+    @Test("two threads make what one makes, and refuse what is wrong with the same words")
+    func twoThreads() async throws {
+        let seed = Fixtures.package + "/testdata/fuzz/toc/seed-kinds"
+        let toc = try Fixtures.bytes(seed).withUnsafeBytes { try TOCParser.parse($0) }
+        let (one, two) = (try compile(toc.entries), try await compileOnTwoThreads(toc.entries))
+        #expect(one.erofs == two.erofs && one.chunkMap == two.chunkMap)
+        #expect((one.contentSize, one.chunkCount, one.inodeCount) == (two.contentSize, two.chunkCount, two.inodeCount))
+        let tooMuch = [file("a", size: 1 << 43), file("b", size: 1 << 43, offset: 200), file("c", offset: 300)]
+        for wrong in [[file("a", offset: -1)], [file("../a")], tooMuch] {
+            let error = #expect(throws: TreeImageError.self) { try compile(wrong) }
+            let other = await #expect(throws: TreeImageError.self) { try await compileOnTwoThreads(wrong) }
+            #expect(error == other)
+        }
     }
 
     @Test("a megabyte of paths costs a bounded multiple of itself, and the whole JSON no more")

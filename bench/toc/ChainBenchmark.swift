@@ -7,7 +7,7 @@ import TreeImage
 enum ChainBenchmark {
     static let layerCount = 20
 
-    static func run(entries count: Int, runs: Int) throws {
+    static func run(entries count: Int, runs: Int) async throws {
         // Each layer has a tenth of the one below again.
         let step = max(100, count / layerCount / 100 * 100)
         let tocs = (0..<layerCount).map { SyntheticTOC.make(entries: step, from: $0 * step * 9 / 1000 * 100) }
@@ -21,10 +21,10 @@ enum ChainBenchmark {
         }
 
         let json = TOCSerializer.json(SyntheticTOC.make(entries: count))
-        let parsed = try Measurement(runs: runs) { _ = try json.withUnsafeBytes { try TOCParser.parse($0) } }
-        let compiled = try Measurement(runs: runs) { for toc in tocs { _ = try compile(toc) } }
+        let parsed = try await Measurement(runs: runs) { _ = try json.withUnsafeBytes { try TOCParser.parse($0) } }
+        let compiled = try await Measurement(runs: runs) { for toc in tocs { _ = try compile(toc) } }
         var merged = try TreeMerger.merge(trees)
-        let merging = try Measurement(runs: runs) { merged = try TreeMerger.merge(trees) }
+        let merging = try await Measurement(runs: runs) { merged = try TreeMerger.merge(trees) }
 
         let size = Main.number(Double(merged.erofs.count) / 1e6, 1)
         print("\(layerCount) layers of \(step) entries: one tree of \(merged.inodeCount) inodes, \(size) MB; medians of \(runs) runs")

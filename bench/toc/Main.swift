@@ -6,7 +6,7 @@ import TreeImage
 
 // How long a layer's table of contents takes to become what is mapped: parsed, and compiled to the tree and the chunk map. This is what
 // stands between the fetched TOC and the first file that can be opened. Foundation's JSON parser reads the same bytes as the baseline: it
-// makes dictionaries of them and no index. One thread.
+// makes dictionaries of them and no index. On one thread, and on two as layers are opened.
 
 /// Medians of some runs of the same work, after one run that is not counted.
 struct Measurement {
@@ -15,12 +15,12 @@ struct Measurement {
     /// On the processor: what the clock would say with the machine to ourselves.
     let cpuSeconds: Double
 
-    init(runs: Int, _ body: () throws -> Void) rethrows {
-        try body()
+    init(runs: Int, _ body: () async throws -> Void) async rethrows {
+        try await body()
         var times: [(wall: Double, cpu: Double)] = []
         for _ in 0..<runs {
             let (started, used) = (ContinuousClock.now, Measurement.processorTime())
-            try body()
+            try await body()
             times.append(((ContinuousClock.now - started) / .seconds(1), Measurement.processorTime() - used))
         }
         seconds = times.map(\.wall).sorted()[runs / 2]
@@ -44,30 +44,38 @@ func forms(of toc: TOC) throws -> [(name: String, json: [UInt8])] {
 
 @main
 enum Main {
-    static func main() throws {
+    static func main() async throws {
         let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
         let (count, runs) = (max(1, arguments.first ?? 100_000), max(1, arguments.dropFirst().first ?? 9))
         for form in try forms(of: SyntheticTOC.make(entries: count)) {
-            try compare(form.json, form.name, entries: count, runs: runs)
+            try await compare(form.json, form.name, entries: count, runs: runs)
         }
-        try ChainBenchmark.run(entries: count, runs: runs)
+        try await ChainBenchmark.run(entries: count, runs: runs)
     }
 
-    static func compare(_ json: [UInt8], _ name: String, entries: Int, runs: Int) throws {
+    static func compare(_ json: [UInt8], _ name: String, entries: Int, runs: Int) async throws {
         var size = 0
-        let parsed = try Measurement(runs: runs) { _ = try json.withUnsafeBytes { try TOCParser.parse($0) } }
-        let whole = try Measurement(runs: runs) {
+        let parsed = try await Measurement(runs: runs) { _ = try json.withUnsafeBytes { try TOCParser.parse($0) } }
+        let whole = try await Measurement(runs: runs) {
             let toc = try json.withUnsafeBytes { try TOCParser.parse($0) }
             let layer = try LayerCompiler.compile(toc: toc, blobSize: 1 << 40, payloadEnd: 1 << 40, compression: .gzip)
             size = layer.erofs.count + layer.chunkMap.count
         }
+        let shared = try await Measurement(runs: runs) {
+            let toc = try await TOCParser.parse(sharing: json[...])
+            _ = try await LayerCompiler.compileOnTwoThreads(toc: toc, blobSize: 1 << 40, payloadEnd: 1 << 40, compression: .gzip)
+        }
         let data = Data(json)
-        let foundation = try Measurement(runs: runs) { _ = try JSONSerialization.jsonObject(with: data) }
+        let foundation = try await Measurement(runs: runs) { _ = try JSONSerialization.jsonObject(with: data) }
 
         let megabytes = Double(json.count) / 1e6
         let sizes = "\(number(megabytes, 1)) MB; index \(number(Double(size) / 1e6, 1)) MB"
         print("TOC of \(entries) entries, \(name): \(sizes); medians of \(runs) runs")
-        for (title, time) in [("parsed", parsed), ("parsed and compiled to an index", whole), ("parsed by JSONSerialization", foundation)] {
+        let rows = [
+            ("parsed", parsed), ("parsed and compiled to an index", whole), ("the same on two threads", shared),
+            ("parsed by JSONSerialization", foundation),
+        ]
+        for (title, time) in rows {
             let speed = number(megabytes / time.seconds, 1)
             print("  \(pad(title, 34)) \(number(time.seconds, 3)) s (CPU \(number(time.cpuSeconds, 3)) s) \(speed) MB/s")
         }

@@ -43,8 +43,10 @@ static inline void starling_touch_pages(const void *buffer, size_t size) {
     for (size_t i = 0; i < size; i += 4096) (void)bytes[i];
     if (size) (void)bytes[size - 1];
 }
-/// M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of mallopt(3), which no longer change by themselves then.
-void starling_bound_unused_memory(int threshold);
+/// M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of mallopt(3), which no longer change by themselves then, and M_ARENA_MAX.
+void starling_bound_unused_memory(int threshold, int arenas);
+/// Asks for huge pages where whole ones lie within some memory that is about to be filled: MADV_HUGEPAGE of madvise(2), which may be refused.
+void starling_prefer_huge_pages(const void *address, size_t size);
 /// malloc_trim(3) without a pad.
 void starling_return_unused_memory(void);
 int starling_punch_hole(int fd, off_t offset, off_t length);
