@@ -4,6 +4,9 @@ public struct RegistryOptions: Sendable {
     public var plainHTTP: Bool?
     /// File with credentials, in place of docker's configuration.
     public var authFile: String?
+    /// Credentials that others have, asked where docker's configuration has none, on any thread: a host, and the repository with its registry that
+    /// it is asked for.
+    public var credentials: (@Sendable (_ host: String, _ repository: String) -> Credential?)?
     /// Hosts of a registry; nil, or nil for a registry, means the registry itself. Asked once for each registry, on any thread.
     public var hosts: (@Sendable (_ registry: String) throws -> RegistryHosts?)?
     /// How often a request that failed for a passing reason is repeated.
