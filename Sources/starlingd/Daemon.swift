@@ -42,7 +42,8 @@ struct Daemon {
             root: root, plainHTTP: plainHTTP, configuration: configuration, credentials: keychains.credential(for:repository:), log: log)
         let snapshotter: Snapshotter
         do {
-            snapshotter = try Snapshotter(root: root + "/snapshotter", layers: lazy.layers, log: log)
+            snapshotter = try Snapshotter(
+                root: root + "/snapshotter", layers: lazy.layers, requiresLazy: configuration.starling.lazy == "require", log: log)
         } catch {
             await lazy.stop(.failedStart)
             throw error
