@@ -19,7 +19,7 @@ public final class RegistryClient: Sendable {
     private let authorizer: Authorizer
     private let schemes = Mutex<[String: String]>([:])
     private let counted = Mutex(TransferStatistics())
-    let knownHosts = Mutex<[String: RegistryHosts]>([:])
+    let knownHosts = Mutex<[String: KnownHosts]>([:])
     let rests = Mutex(HostRests())
 
     /// A client; nothing is connected yet.
