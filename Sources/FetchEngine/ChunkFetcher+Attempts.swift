@@ -95,7 +95,7 @@ extension ChunkFetcher {
     private func refetch(_ wrong: [ClosedRange<Int>], of job: FetchJob) {
         job.layer.source.doubt()
         for chunks in wrong {
-            let again = FetchJob(layer: job.layer, extent: chunks, cause: job.cause, isSecondTry: true)
+            let again = FetchJob(layer: job.layer, extent: chunks, cause: job.cause, order: job.order, isSecondTry: true)
             let isAwaited = job.layer.flights.withLock { flights in
                 let isAwaited = flights.isAwaited(chunks, by: job)
                 for index in chunks where flights.underWay[index]?.job === job { flights.underWay[index]?.job = again }

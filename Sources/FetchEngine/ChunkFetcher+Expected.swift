@@ -6,12 +6,15 @@ internal import TreeImage
 public struct ExpectedChunks: Sendable {
     /// Of one file.
     public var chunks: ClosedRange<Int>
+    /// When they are likely to be read: the earlier go first.
+    public var order: ReadOrder
     /// Called once: true when they are here, false when they will not come this way. From any thread, and at once for what is here.
     public var arrival: @Sendable (Bool) -> Void
 
     /// Expects chunks.
-    public init(_ chunks: ClosedRange<Int>, arrival: @escaping @Sendable (Bool) -> Void) {
+    public init(_ chunks: ClosedRange<Int>, order: ReadOrder, arrival: @escaping @Sendable (Bool) -> Void) {
         self.chunks = chunks
+        self.order = order
         self.arrival = arrival
     }
 }
@@ -21,9 +24,11 @@ extension ChunkFetcher {
     /// Fetches chunks that are expected to be read soon, as prefetches. Those that lie close together come together.
     public func expect(_ expected: [ExpectedChunks], of layer: LazyLayer) {
         var missing: [(Int, [Int])] = []
+        var orders: [Int: ReadOrder] = [:]
         for (number, wanted) in expected.enumerated() {
             let chunks = wanted.chunks.filter { !layer.stored.isPresent($0) && !takeFromOtherLayer($0, layer) }
             if !chunks.isEmpty { missing.append((number, chunks)) } else { wanted.arrival(true) }
+            for chunk in chunks { orders[chunk] = min(orders[chunk] ?? wanted.order, wanted.order) }
         }
         guard !missing.isEmpty else { return }
         let (jobs, here) = layer.flights.withLock { flights -> ([FetchJob], [Int]) in
@@ -31,7 +36,10 @@ extension ChunkFetcher {
             let runs = FetchPlan.runs(of: missing.flatMap(\.1), in: layer.stored.chunks) {
                 !layer.stored.isPresent($0) && underWay[$0] == nil
             }
-            let jobs = runs.map { launch(FetchJob(layer: layer, extent: $0, cause: .prefetch), &flights) }
+            let jobs = runs.map { run in
+                let order = run.lazy.compactMap { orders[$0] }.min() ?? .last
+                return launch(FetchJob(layer: layer, extent: run, cause: .prefetch, order: order), &flights)
+            }
             var here: [Int] = []
             for (number, chunks) in missing where !wait(for: chunks, of: layer, &flights, expected[number].arrival) { here.append(number) }
             return (jobs, here)

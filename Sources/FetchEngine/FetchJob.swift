@@ -11,6 +11,8 @@ final class FetchJob: Sendable {
     let extent: ClosedRange<Int>
     /// Why it was made, whoever waits for it now.
     let cause: FetchPriority
+    /// Its place among those of the same urgency.
+    let order: ReadOrder
     /// Whether its members came once and were wrong; wrong again is an error.
     let isSecondTry: Bool
     /// Whether it makes way for a demand.
@@ -37,12 +39,13 @@ final class FetchJob: Sendable {
     }
 
     init(
-        layer: LazyLayer, extent: ClosedRange<Int>, cause: FetchPriority, isSecondTry: Bool = false, canBeCut: Bool = false,
-        prefix: PrefixFetch? = nil
+        layer: LazyLayer, extent: ClosedRange<Int>, cause: FetchPriority, order: ReadOrder = .first, isSecondTry: Bool = false,
+        canBeCut: Bool = false, prefix: PrefixFetch? = nil
     ) {
         self.layer = layer
         self.extent = extent
         self.cause = cause
+        self.order = order
         self.isSecondTry = isSecondTry
         self.canBeCut = canBeCut
         self.prefix = prefix

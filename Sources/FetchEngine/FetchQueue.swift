@@ -21,6 +21,8 @@ struct FetchQueue<Job: AnyObject> {
         /// Small prefetches cost their round trip and hardly any bytes: that many may be under way, as long as they are that few bytes together.
         var smallPrefetches = 16
         var smallPrefetchBytes: UInt64 = 2 << 20
+        /// Prefetches up to that size take no place of another but one of the small ones.
+        var tinyPrefetch: UInt64 = 64 << 10
         /// Compressed bytes asked for and not yet decoded; it bounds the memory of everything that is on its way. One job is always allowed.
         var bytes: UInt64 = 48 << 20
         var patientBytes: UInt64 = 32 << 20
@@ -31,6 +33,7 @@ struct FetchQueue<Job: AnyObject> {
         let job: Job
         let size: UInt64
         var priority: FetchPriority
+        var order: ReadOrder
     }
 
     var limits = Limits()
@@ -40,10 +43,13 @@ struct FetchQueue<Job: AnyObject> {
     /// Whether `close` was called.
     private(set) var isClosed = false
 
-    /// Adds a job at the end of its priority; false when the queue is closed.
-    mutating func add(_ job: Job, size: UInt64, _ priority: FetchPriority) -> Bool {
-        if !isClosed { waiting[priority.rawValue].append(Entry(job: job, size: size, priority: priority)) }
-        return !isClosed
+    /// Adds a job to those of its priority, behind all whose order is no later; false when the queue is closed.
+    mutating func add(_ job: Job, size: UInt64, _ priority: FetchPriority, order: ReadOrder = .first) -> Bool {
+        guard !isClosed else { return false }
+        let earlier = waiting[priority.rawValue].lastIndex { $0.order <= order }
+        waiting[priority.rawValue].insert(
+            Entry(job: job, size: size, priority: priority, order: order), at: earlier.map { $0 + 1 } ?? 0)
+        return true
     }
 
     /// A read waits for a job now: it goes before what nobody waits for, and under way it takes no patient place any more.
@@ -52,7 +58,7 @@ struct FetchQueue<Job: AnyObject> {
         for priority in [FetchPriority.prefetch, .background] {
             guard let index = waiting[priority.rawValue].firstIndex(where: { $0.job === job }) else { continue }
             var entry = waiting[priority.rawValue].remove(at: index)
-            entry.priority = .demand
+            (entry.priority, entry.order) = (.demand, .first)
             waiting[FetchPriority.demand.rawValue].append(entry)
         }
     }
@@ -117,14 +123,16 @@ struct FetchQueue<Job: AnyObject> {
         guard active.count < limits.active else { return false }
         switch entry.priority {
         case .demand: return demands < limits.active - (patientsWait || patient > 0 ? 1 : 0)
-        case .prefetch: return activeCount(.prefetch) < limits.prefetch || isSmall(entry)
+        case .prefetch: return hasPlace(forPrefetch: entry)
         case .background: return activeCount(.background) < limits.background
         }
     }
 
-    private func isSmall(_ entry: Entry) -> Bool {
+    private func hasPlace(forPrefetch entry: Entry) -> Bool {
         let prefetches = active.values.filter { $0.priority == .prefetch }
-        return prefetches.count < limits.smallPrefetches
-            && prefetches.reduce(entry.size, { $0 + $1.size }) <= limits.smallPrefetchBytes
+        if prefetches.count(where: { $0.size > limits.tinyPrefetch }) < limits.prefetch, entry.size > limits.tinyPrefetch { return true }
+        guard prefetches.count < limits.smallPrefetches else { return prefetches.count < limits.prefetch }
+        return entry.size <= limits.tinyPrefetch
+            || prefetches.reduce(entry.size, { $0 + $1.size }) <= limits.smallPrefetchBytes
     }
 }

@@ -124,7 +124,7 @@ struct FetchState {
     /// A range of a goal was found.
     mutating func add(_ job: FetchJob, at now: ContinuousClock.Instant) -> Bool {
         if job.cause == .background { fetchedInBackground = now }
-        return queue.add(job, size: job.size, job.cause)
+        return queue.add(job, size: job.size, job.cause, order: job.order)
     }
 
     private func facts(at now: ContinuousClock.Instant) -> BackgroundPolicy.Facts {

@@ -15,8 +15,8 @@ struct KnownEnd: Sendable {
         return Array(bytes[Int(range.lowerBound - start)..<Int(range.upperBound - start)])
     }
 
-    /// Bytes that are asked for of a layer that nothing is known of, and what is fetched of its TOC at most before anybody wants it.
-    private static let guess = 512 << 10
+    /// Bytes that are asked for of a layer that nothing is known of (the TOC of some 4,000 files), and what is fetched of its TOC at most before anybody wants it.
+    private static let guess = 192 << 10
     private static let mostOfTOC: UInt64 = 16 << 20
 
     /// Reads the end of a blob as far as its footer says that the TOC goes; nil when it is no lazy format, and of no use.

@@ -106,6 +106,9 @@ public struct LayerOpener: Sendable {
         return (layer, digest, hasLandmark)
     }
 
+    /// Whether the manifest says of a layer that nothing in it is wanted first; false where it says nothing of that.
+    public static func saysNothingIsFirst(_ descriptor: Descriptor) -> Bool { OpeningHint(descriptor)?.prefetchEnd == 0 }
+
     /// Layers whose ends are kept or on their way.
     var expectedCount: Int { anticipation.count }
 

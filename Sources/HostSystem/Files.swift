@@ -21,6 +21,14 @@ public enum Files {
         }
     }
 
+    /// Where a symbolic link leads.
+    public static func link(_ path: String) throws(HostError) -> String {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink(path, &buffer, buffer.count)
+        guard count >= 0 else { throw .last("readlink", path) }
+        return String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     /// Names in a directory without `.` and `..`, sorted.
     public static func entries(_ directory: String) throws(HostError) -> [String] {
         guard let stream = opendir(directory) else { throw .last("list", directory) }

@@ -31,6 +31,8 @@ final class ChainMounts: Sendable {
         var chains: [Digest: Entry] = [:]
         /// Of chains that nobody has asked for yet; the newest last.
         var announced: [(chain: StoredChain, prediction: StartPrediction)] = []
+        /// Of layers whose chains are not open yet; the newest last.
+        var single: [(layer: Digest, prediction: StartPrediction)] = []
         /// Mount points of an earlier process that are as good as new.
         var inherited: Set<String> = []
     }
@@ -166,7 +168,7 @@ final class ChainMounts: Sendable {
             ?? StartPrediction(chain.tree, layers: layers, fetcher: fetcher, work: predictions)
     }
 
-    /// Chains that are announced and not asked for, at most.
+    /// Chains, and layers, that are announced and not asked for, at most.
     private static let mostAnnounced = 8
 
     /// A program of a chain is about to be started: what it will read first is asked for. The chain need not be mounted yet. Blocks for some
@@ -188,13 +190,26 @@ final class ChainMounts: Sendable {
         for prediction in found { prediction.expect(start) }
     }
 
-    /// A read of a layer waits: what is read there tells what will be read next.
-    func missed(_ layer: LazyLayer, at contentOffset: UInt64) {
+    /// The same, of what is in one layer.
+    func expect(_ start: ProgramStart, of opened: LazyNode.Opened) {
+        let layer = opened.layer
+        let prediction = state.withLock { state -> StartPrediction in
+            if let known = state.single.first(where: { $0.layer == layer.digest })?.prediction { return known }
+            let prediction = StartPrediction(layer.stored.tree, layers: [layer], fetcher: fetcher, work: predictions)
+            state.single.append((layer.digest, prediction))
+            if state.single.count > ChainMounts.mostAnnounced { state.single.removeFirst() }
+            return prediction
+        }
+        prediction.expect(start)
+    }
+
+    /// A read of a layer waits: what is read there, and by which process, tells what will be read next.
+    func missed(_ layer: LazyLayer, at contentOffset: UInt64, by process: Int32) {
         // Never while a chain is merged or mounted: reads do not wait for that.
         let found = state.withLockIfAvailable { state in
             state.chains.values.filter { $0.chain.layers.contains(layer.digest) }.map(\.prediction)
         }
-        for prediction in found ?? [] { prediction.missed(layer, at: contentOffset) }
+        for prediction in found ?? [] { prediction.missed(layer, at: contentOffset, by: process) }
     }
 
     /// Unmounts every chain that has the layer.
@@ -203,6 +218,7 @@ final class ChainMounts: Sendable {
     func close(_ layer: Digest, giveUp: () -> Void) {
         state.withLock { state in
             state.announced.removeAll { $0.chain.layers.contains(layer) }
+            state.single.removeAll { $0.layer == layer }
             for (digest, entry) in state.chains where entry.chain.layers.contains(layer) {
                 state.chains[digest] = nil
                 end(entry, giveUp)
@@ -215,7 +231,7 @@ final class ChainMounts: Sendable {
         state.withLock { state in
             for entry in state.chains.values { end(entry) }
             for point in state.inherited { end(point) }
-            (state.chains, state.announced, state.inherited) = ([:], [], [])
+            (state.chains, state.announced, state.single, state.inherited) = ([:], [], [], [])
         }
     }
 

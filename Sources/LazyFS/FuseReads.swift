@@ -37,7 +37,7 @@ enum FuseReads {
         // The slot is entered again for the time of waiting: the tree and the session stay until the answer is given.
         let server = request.server
         guard server.slots.enter(node.slot) != nil else { return request.fail(ENOENT) }
-        server.missed(served.layers[extent.layer], at: extent.contentOffset)
+        server.missed(served.layers[extent.layer], at: extent.contentOffset, by: request.process)
         served.fetcher.demand(chunks, of: served.layers[extent.layer]) { result in
             defer { server.slots.leave(node.slot) }
             do throws(Errno) {

@@ -15,6 +15,9 @@ struct FuseRequest: @unchecked Sendable {
         return Unmanaged<TreeServer>.fromOpaque(context).takeUnretainedValue()
     }
 
+    /// The process that asks; 0 for one that this process cannot see. Not to be asked for after the answer.
+    var process: Int32 { fuse_req_ctx(raw)?.pointee.pid ?? 0 }
+
     /// Runs `body` with what a node's slot serves, held meanwhile; answers ENOENT when it is gone.
     @inline(__always)
     func withTree(of node: NodeID, _ body: (ServedTree) -> Void) {

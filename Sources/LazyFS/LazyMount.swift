@@ -189,7 +189,7 @@ public final class LazyMount: Sendable {
     }
 
     /// Lets somebody know of every read that has to wait: of which layer, and from which place of its content file on. Not to be blocked.
-    func observeMisses(_ observer: @escaping @Sendable (LazyLayer, UInt64) -> Void) { server.observeMisses(observer) }
+    func observeMisses(_ observer: @escaping TreeServer.MissObserver) { server.observeMisses(observer) }
 
     /// Unmounts and frees everything; harmless when repeated. Reads that wait for the network are waited for, so shut the fetcher down before.
     public func unmount() {

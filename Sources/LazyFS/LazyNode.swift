@@ -67,7 +67,7 @@ public final class LazyNode: Sendable {
                 log: log)
             self.chains = chains
             predictor = try NativeThread.start(name: "predict") { [predictions] in while let work = predictions.next() { work() } }
-            mount.observeMisses { [weak chains] in chains?.missed($0, at: $1) }
+            mount.observeMisses { [weak chains] in chains?.missed($0, at: $1, by: $2) }
         } catch {
             // The mount of an earlier process is no worse for it.
             if mount.isTakenOver { mount.silence() }
@@ -122,6 +122,9 @@ public final class LazyNode: Sendable {
     /// - Parameter layers: of the chain, lowest first, each open.
     /// - Throws: `StoreError` or `TreeImageError` for a chain that cannot be merged.
     public func expect(_ start: ProgramStart, of layers: [Opened]) throws { try chains.expect(start, of: layers) }
+
+    /// The same as far as one layer alone tells, of a chain whose other layers are not open yet. Does not block.
+    public func expect(_ start: ProgramStart, of layer: Opened) { chains.expect(start, of: layer) }
 
     /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Reads that wait for the registry fail; blocks until
     /// they have.

@@ -8,9 +8,17 @@ public struct ProgramStart: Equatable, Sendable {
     public var arguments: [String]
     /// The directories of PATH.
     public var directories: [String]
+    /// What paths among the arguments are relative to.
+    public var workingDirectory: String
+
+    /// The directories of the PATH that engines set where an image sets none.
+    static let usualDirectories = directories(of: ImageConfig.Execution.usualPath[...])
+
+    private static func directories(of path: Substring) -> [String] { path.split(separator: ":").map(String.init) }
 
     /// A start.
-    public init(program: String, arguments: [String] = [], directories: [String]) {
+    public init(program: String, arguments: [String] = [], directories: [String], workingDirectory: String = "/") {
+        self.workingDirectory = workingDirectory
         self.program = program
         self.arguments = arguments
         self.directories = directories
@@ -22,7 +30,10 @@ public struct ProgramStart: Equatable, Sendable {
     public init?(_ execution: ImageConfig.Execution?, command: [String] = []) {
         let arguments = (execution?.entrypoint ?? []) + (command.isEmpty ? execution?.command ?? [] : command)
         guard let program = arguments.first else { return nil }
-        let path = execution?.environment?.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count) ?? ImageConfig.Execution.usualPath[...]
-        self.init(program: program, arguments: Array(arguments.dropFirst()), directories: path.split(separator: ":").map(String.init))
+        let path = execution?.environment?.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count)
+        self.init(
+            program: program, arguments: Array(arguments.dropFirst()),
+            directories: path.map(ProgramStart.directories(of:)) ?? ProgramStart.usualDirectories,
+            workingDirectory: execution?.workingDirectory ?? "/")
     }
 }

@@ -60,6 +60,11 @@ struct PythonModules {
         "zipimport", "importlib.util", "importlib.machinery",
     ]
 
+    /// What modules import although their files do not say so, or are not read: `importlib.util` is held, and what it imports is not.
+    private static let unsaid = ["importlib.util": ["importlib._abc", "contextlib", "functools", "types", "warnings"]]
+    /// What begins with this is a module that another one imports by a name that it computes.
+    private static let computed = ["sysconfig": "_sysconfigdata_"]
+
     private static func hasFrozen(_ tag: String) -> Bool {
         tag.split(separator: "-").last.flatMap { Int($0.dropFirst()) }.map { $0 >= 11 } ?? false
     }
@@ -115,20 +120,27 @@ struct PythonModules {
         // Names that follow may be of what is in these.
         var packages: [TreeNode] = []
         let isFrozen: (String) -> Bool = PythonModules.hasFrozen(tag) ? PythonModules.frozen.contains : { _ in false }
-        for name in names where !isFrozen(name) {
+        for name in names.flatMap({ [$0] + (PythonModules.unsaid[$0] ?? []) }) where !isFrozen(name) {
             let parts = name.split(separator: ".").map(String.init)
             guard !parts.isEmpty else { continue }
             for place in places + packages + roots(having: parts[0], tag) { resolve(parts, in: place, tag, &found, &packages) }
+            if let prefix = PythonModules.computed[name] {
+                for root in roots(having: name, tag) { found += files(in: root, tag: tag) { $0.hasPrefix(prefix) } }
+            }
         }
         return found
     }
 
-    /// Files of all modules that lie in a package, those of its own packages not among them.
-    mutating func files(in directory: TreeNode, tag: String) -> [Module] {
+    /// Files of the modules that lie in a package, those of its own packages not among them: by default of all but tests and set-up.
+    mutating func files(in directory: TreeNode, tag: String, where isWanted: (String) -> Bool = { !PythonModules.isTest($0) }) -> [Module] {
         let here = listing(directory)
         let compiled = here.compiled.keys.filter { $0.hasSuffix("." + tag) }.map { String($0.dropLast(tag.count + 1)) }
         let names = Set(here.sources.keys).union(here.extensions.keys).union(compiled)
-        return names.sorted().compactMap { here.module($0, tag, in: directory) }
+        return names.filter(isWanted).sorted().compactMap { here.module($0, tag, in: directory) }
+    }
+
+    private static func isTest(_ name: String) -> Bool {
+        name == "setup" || name == "conftest" || name.split(separator: "_").contains { $0 == "test" || $0 == "tests" }
     }
 
     /// Whether a directory is a root, or a package of the standard library: of either, few modules are read together.

@@ -22,7 +22,7 @@ final class StartPrediction: Sendable {
 
     private enum Event: Sendable {
         case start(ProgramStart)
-        case missed(ContentPlace)
+        case missed(ContentPlace, process: Int32)
         case ended(File, isHere: Bool)
     }
 
@@ -44,6 +44,7 @@ final class StartPrediction: Sendable {
         let kind: Kind
         /// What names in it are relative to.
         let directory: TreeNode?
+        let order: ReadOrder
         /// Whether something named it; else it only lies beside what was.
         var isNamed = true
         /// How often its bytes were asked for, and how many compressed ones the last time.
@@ -54,7 +55,10 @@ final class StartPrediction: Sendable {
     private struct Memory {
         var modules: PythonModules
         var neighbourhoods = Neighbourhoods()
+        var processes = ProcessStarts()
         var index: FileIndex?
+        /// Beginnings so far. A read that waits now comes before all that was expected until then.
+        var beginnings = 0
         /// Files that were looked at.
         var seen: Set<ContentPlace> = []
         /// Files to be read, and files whose bytes are to be asked for.
@@ -69,10 +73,11 @@ final class StartPrediction: Sendable {
     private static let mostRounds = 4
     /// Programs and libraries up to this size are fetched whole; of larger ones, what names their needs.
     private static let largestWhole: UInt64 = 16 << 20
-    /// What most programs of glibc look at before anything else, and the client for its user.
+    /// Where the client looks for the program's user.
+    private static let userFiles = ["/etc/passwd", "/etc/group"]
+    /// What most programs of glibc look at before anything else.
     private static let commonFiles = [
         "/etc/ld.so.cache", "/usr/lib/locale/C.utf8/LC_CTYPE", "/usr/lib/\(triplet)/gconv/gconv-modules.cache", "/etc/localtime",
-        "/etc/passwd", "/etc/group",
     ]
     /// Where the loader looks (ld.so(8)).
     private static let libraryDirectories = [
@@ -101,10 +106,10 @@ final class StartPrediction: Sendable {
         if !layers.allSatisfy(\.isComplete) { add(.start(start)) }
     }
 
-    /// A read waits for bytes of a layer, from a place of its content file on.
-    func missed(_ layer: LazyLayer, at contentOffset: UInt64) {
+    /// A read of a process waits for bytes of a layer, from a place of its content file on.
+    func missed(_ layer: LazyLayer, at contentOffset: UInt64, by process: Int32) {
         guard let index = layers.firstIndex(where: { $0 === layer }) else { return }
-        add(.missed(ContentPlace(layer: index, offset: contentOffset)))
+        add(.missed(ContentPlace(layer: index, offset: contentOffset), process: process))
     }
 
     private func add(_ event: Event) {
@@ -124,7 +129,7 @@ final class StartPrediction: Sendable {
                 for event in events { handle(event, &memory) }
                 followPending(&memory)
                 while let (module, tag) = memory.neighbourhoods.next(&memory.modules) {
-                    look(at: module, tag, isNamed: false, &memory)
+                    look(at: module, tag, .last, isNamed: false, &memory)
                     followPending(&memory)
                 }
                 flush(&memory)
@@ -151,10 +156,10 @@ final class StartPrediction: Sendable {
 
     private func handle(_ event: Event, _ memory: inout Memory) {
         switch event {
-        case .start(let start):
-            look(atAnyOf: start.program.contains("/") ? [start.program] : start.directories.map { $0 + "/" + start.program }, &memory)
-            expectScript(start, &memory)
-        case .missed(let place): look(atMissed: place, &memory)
+        case .start(let start): look(at: start, &memory)
+        case .missed(let place, let process):
+            look(atMissed: place, &memory)
+            if let start = memory.processes.start(of: process) { look(at: start, &memory) }
         case .ended(let file, let isHere):
             memory.neighbourhoods.ended(file.asked)
             if isHere { memory.pending.append(file) }
@@ -163,10 +168,23 @@ final class StartPrediction: Sendable {
 
     // MARK: Which files
 
-    private func look(atAnyOf paths: [String], _ memory: inout Memory) {
+    private func look(at start: ProgramStart, _ memory: inout Memory) {
+        let order = StartPrediction.beginning(&memory)
+        expect(StartPrediction.userFiles, order.child(0), &memory)
+        let paths = start.program.contains("/") ? [start.program] : start.directories.map { $0 + "/" + start.program }
+        look(atAnyOf: paths, order.child(1), &memory)
+        expectScript(start, order.child(2), &memory)
+    }
+
+    private static func beginning(_ memory: inout Memory) -> ReadOrder {
+        memory.beginnings += 1
+        return .first.child(Int(UInt16.max) - memory.beginnings)
+    }
+
+    private func look(atAnyOf paths: [String], _ order: ReadOrder, _ memory: inout Memory) {
         for path in paths {
             guard let node = tree.resolve(path), let place = ContentPlace(tree, node) else { continue }
-            return look(at: node, place, .program, nil, &memory)
+            return look(at: node, place, .program, nil, order, &memory)
         }
     }
 
@@ -175,16 +193,17 @@ final class StartPrediction: Sendable {
         guard memory.seen.count < StartPrediction.mostFiles, !memory.seen.contains(place) else { return }
         if memory.index == nil { memory.index = FileIndex(tree) }
         guard let file = memory.index?.file(at: place), let name = name(of: file) else { return }
+        let order = StartPrediction.beginning(&memory)
         if let tag = PythonModules.tag(ofCompiled: name) {
             let package = tree.parent(of: file.directory)
-            look(at: file.node, place, .compiled(tag: tag), package, &memory)
+            look(at: file.node, place, .compiled(tag: tag), package, order, &memory)
             if let package { memory.neighbourhoods.touch(package, tag, &memory.modules) }
         } else if name.hasSuffix(".py"), let tag = memory.modules.standardTag {
-            look(at: file.node, place, .source(tag: tag), file.directory, &memory)
+            look(at: file.node, place, .source(tag: tag), file.directory, order, &memory)
             memory.neighbourhoods.touch(file.directory, tag, &memory.modules)
         } else {
-            look(at: file.node, place, .program, file.directory, &memory)
-            if let tag = PythonModules.tag(ofVersioned: name) { expect(PythonModules.startNames(tag), tag, nil, &memory) }
+            look(at: file.node, place, .program, file.directory, order.child(0), &memory)
+            if let tag = PythonModules.tag(ofVersioned: name) { expect(PythonModules.startNames(tag), tag, nil, order.child(1), &memory) }
         }
     }
 
@@ -198,37 +217,39 @@ final class StartPrediction: Sendable {
     }
 
     private func look(
-        at node: TreeNode, _ place: ContentPlace, _ kind: File.Kind, _ directory: TreeNode?, isNamed: Bool = true, _ memory: inout Memory
+        at node: TreeNode, _ place: ContentPlace, _ kind: File.Kind, _ directory: TreeNode?, _ order: ReadOrder, isNamed: Bool = true,
+        _ memory: inout Memory
     ) {
         guard layers.indices.contains(place.layer), memory.seen.count < StartPrediction.mostFiles,
             isNamed ? memory.seen.insert(place).inserted : !memory.seen.contains(place), let size = tree.attributes(of: node)?.size
         else { return }
-        memory.pending.append(File(place: place, size: size, kind: kind, directory: directory, isNamed: isNamed))
+        memory.pending.append(File(place: place, size: size, kind: kind, directory: directory, order: order, isNamed: isNamed))
     }
 
-    private func expectScript(_ start: ProgramStart, _ memory: inout Memory) {
+    private func expectScript(_ start: ProgramStart, _ order: ReadOrder, _ memory: inout Memory) {
         guard (start.program.split(separator: "/").last ?? "").hasPrefix("python3"), let tag = memory.modules.standardTag else { return }
         var names = PythonModules.startNames(tag)
         switch start.arguments.first {
         case "-c": names += PythonImports.names(source: Array(start.arguments.dropFirst().joined(separator: "\n").utf8))
         case "-m": names += start.arguments.dropFirst().prefix(1).flatMap { [$0, $0 + ".__main__"] }
         case let path? where !path.hasPrefix("-"):
+            let path = path.hasPrefix("/") ? path : start.workingDirectory + "/" + path
             if let node = tree.resolve(path), let place = ContentPlace(tree, node) {
-                look(at: node, place, .source(tag: tag), nil, &memory)
+                look(at: node, place, .source(tag: tag), nil, order.child(Int(UInt16.max)), &memory)
             }
         default: break
         }
-        expect(names, tag, nil, &memory)
+        expect(names, tag, nil, order, &memory)
     }
 
-    private func expect(_ names: [String], _ tag: String, _ directory: TreeNode?, _ memory: inout Memory) {
-        for module in memory.modules.files(named: names, tag: tag, from: directory) {
-            look(at: module, tag, isNamed: true, &memory)
+    private func expect(_ names: [String], _ tag: String, _ directory: TreeNode?, _ order: ReadOrder, _ memory: inout Memory) {
+        for (number, module) in memory.modules.files(named: names, tag: tag, from: directory).enumerated() {
+            look(at: module, tag, order.child(number), isNamed: true, &memory)
             memory.neighbourhoods.touch(module.directory, tag, &memory.modules)
         }
     }
 
-    private func look(at module: PythonModules.Module, _ tag: String, isNamed: Bool, _ memory: inout Memory) {
+    private func look(at module: PythonModules.Module, _ tag: String, _ order: ReadOrder, isNamed: Bool, _ memory: inout Memory) {
         guard let place = ContentPlace(tree, module.node) else { return }
         let kind: File.Kind =
             switch module.kind {
@@ -236,7 +257,7 @@ final class StartPrediction: Sendable {
             case .source: .source(tag: tag)
             case .extension: .program
             }
-        look(at: module.node, place, kind, module.directory, isNamed: isNamed, &memory)
+        look(at: module.node, place, kind, module.directory, order, isNamed: isNamed, &memory)
     }
 
     // MARK: What they name
@@ -264,28 +285,33 @@ final class StartPrediction: Sendable {
             guard let bytes = bytes(of: file, 0..<file.size) else { return expect(file, 0..<file.size, &memory) }
             let names =
                 if case .compiled = file.kind { PythonImports.names(compiled: bytes) } else { PythonImports.names(source: bytes) }
-            expect(names, tag, file.directory, &memory)
+            expect(names, tag, file.directory, file.order, &memory)
         }
     }
 
     private func expect(_ needs: ELFNeeds, _ file: File, _ memory: inout Memory) {
         if let interpreter = needs.interpreter {
-            look(atAnyOf: [interpreter], &memory)
-            for path in StartPrediction.commonFiles {
-                guard let node = tree.resolve(path), let place = ContentPlace(tree, node), memory.seen.insert(place).inserted,
-                    let size = tree.attributes(of: node)?.size
-                else { continue }
-                expect(File(place: place, size: size, kind: .other, directory: nil), 0..<size, &memory)
-            }
+            look(atAnyOf: [interpreter], file.order.child(0), &memory)
+            expect(StartPrediction.commonFiles, file.order.child(0), &memory)
         }
-        for library in needs.libraries {
+        for (number, library) in needs.libraries.enumerated() {
+            let order = file.order.child(1 + number)
             let beside = file.directory.flatMap { sibling(library, needs.searchPath, of: $0) }
             if let beside, let place = ContentPlace(tree, beside) {
-                look(at: beside, place, .program, file.directory, &memory)
+                look(at: beside, place, .program, file.directory, order, &memory)
             } else {
                 let directories = needs.searchPath.filter { $0.hasPrefix("/") } + StartPrediction.libraryDirectories
-                look(atAnyOf: directories.map { $0 + "/" + library }, &memory)
+                look(atAnyOf: directories.map { $0 + "/" + library }, order, &memory)
             }
+        }
+    }
+
+    private func expect(_ paths: [String], _ order: ReadOrder, _ memory: inout Memory) {
+        for path in paths {
+            guard let node = tree.resolve(path), let place = ContentPlace(tree, node), layers.indices.contains(place.layer),
+                memory.seen.insert(place).inserted, let size = tree.attributes(of: node)?.size
+            else { continue }
+            expect(File(place: place, size: size, kind: .other, directory: nil, order: order), 0..<size, &memory)
         }
     }
 
@@ -317,7 +343,7 @@ final class StartPrediction: Sendable {
         memory.expected = []
         for (layer, files) in byLayer {
             let expected = files.map { file, chunks in
-                ExpectedChunks(chunks) { [weak self] isHere in
+                ExpectedChunks(chunks, order: file.order) { [weak self] isHere in
                     self?.add(.ended(file, isHere: isHere))
                 }
             }

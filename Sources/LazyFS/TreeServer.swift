@@ -6,12 +6,16 @@ final class TreeServer: Sendable {
     let slots = SlotTable()
     let gate = ReplyGate()
     let fetcher: ChunkFetcher
-    private let observer = Mutex<(@Sendable (LazyLayer, UInt64) -> Void)?>(nil)
+    private let observer = Mutex<MissObserver?>(nil)
 
     init(fetcher: ChunkFetcher) { self.fetcher = fetcher }
 
-    /// Lets somebody know of every read that has to wait: of which layer, and from which place of its content file on.
-    func observeMisses(_ observer: @escaping @Sendable (LazyLayer, UInt64) -> Void) { self.observer.withLock { $0 = observer } }
+    /// Told of every read that has to wait: of which layer, from which place of its content file on, and of which process.
+    typealias MissObserver = @Sendable (_ layer: LazyLayer, _ contentOffset: UInt64, _ process: Int32) -> Void
 
-    func missed(_ layer: LazyLayer, at contentOffset: UInt64) { observer.withLock { $0 }?(layer, contentOffset) }
+    func observeMisses(_ observer: @escaping MissObserver) { self.observer.withLock { $0 = observer } }
+
+    func missed(_ layer: LazyLayer, at contentOffset: UInt64, by process: Int32) {
+        observer.withLock { $0 }?(layer, contentOffset, process)
+    }
 }

@@ -19,15 +19,19 @@ final class ImageStarts: Sendable {
     init(client: RegistryClient) { self.client = client }
 
     /// What an image of this machine's platform starts; nil when that cannot be found out, or is nothing.
-    func start(of image: Reference) async -> Start? {
-        let task = known.withLock { known -> Task<Start?, Never> in
+    func start(of image: Reference) async -> Start? { await task(image).value }
+
+    /// Asks for what an image starts, which somebody will want to know.
+    func ask(_ image: Reference) { _ = task(image) }
+
+    private func task(_ image: Reference) -> Task<Start?, Never> {
+        known.withLock { known in
             if let task = known.first(where: { $0.image == image })?.task { return task }
             let task = Task { [client] in try? await ImageStarts.read(image, client) }
             known.append((image, task))
             if known.count > ImageStarts.mostKnown { known.removeFirst() }
             return task
         }
-        return await task.value
     }
 
     private static func read(_ image: Reference, _ client: RegistryClient) async throws -> Start? {

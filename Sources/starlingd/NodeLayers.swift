@@ -54,6 +54,8 @@ final class NodeLayers: LazyLayers {
         // Snapshot labels do not say the media type, and the size only of some clients: the blob's end tells both.
         let descriptor = Descriptor(
             mediaType: MediaType.layerGzip, digest: request.digest, size: request.size ?? 0, annotations: request.annotations)
+        // In the same round trip as the layer's end.
+        if let starts, LayerOpener.saysNothingIsFirst(descriptor), state.withLock(\.isRestored) { starts.ask(request.reference) }
         do throws(LayerRefusal) {
             let layer = try await node.open(descriptor, of: request.reference, siblings: request.siblings)
             state.withLock { $0.opened[request.digest] = (layer, request.reference) }
@@ -64,8 +66,8 @@ final class NodeLayers: LazyLayers {
         }
     }
 
-    /// With the last layer of an image, what it starts is asked for, before anybody says so: most containers run what their image is for. A
-    /// layer with a landmark knows better.
+    /// With the layers of an image, what it starts is asked for, before anybody says so: most containers run what their image is for. A layer with
+    /// a landmark knows better.
     private func expectStart(of image: Reference, after layer: LazyNode.Opened) {
         guard let starts, layer.layer.stored.chunks.prefetchEnd == 0, !layer.layer.isComplete else { return }
         state.withLock { state in
@@ -84,7 +86,9 @@ final class NodeLayers: LazyLayers {
     private func expectStart(of image: Reference, _ starts: ImageStarts) async {
         guard let (digests, start) = await starts.start(of: image) else { return }
         let opened = state.withLock { state in digests.compactMap { state.opened[$0]?.layer } }
-        guard opened.count == digests.count, !Task.isCancelled else { return }
+        guard !Task.isCancelled else { return }
+        // Its program may be whole in one of the layers that are here.
+        guard opened.count == digests.count else { return opened.forEach { node.expect(start, of: $0) } }
         do {
             try await BlockingTask.run { [node] in try node.expect(start, of: opened) }
         } catch {

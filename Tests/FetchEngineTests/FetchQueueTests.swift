@@ -37,6 +37,31 @@ struct FetchQueueTests {
         #expect(same(order, [demand, late, prefetch, background]))
     }
 
+    @Test("of those that are equally urgent the first in the order of reading goes first, and then the first that came")
+    func readOrder() {
+        var queue = Queue()
+        let orders = [.last, ReadOrder.first.child(2), .first.child(1).child(7), .first.child(1), .first.child(2), .first]
+        let jobs = orders.map { order in
+            let job = Job()
+            _ = queue.add(job, size: 1, .prefetch, order: order)
+            return job
+        }
+        let started = started(&queue)
+        #expect(same(started, [5, 3, 2, 1, 4, 0].map { jobs[$0] }))
+    }
+
+    @Test("a tiny prefetch takes no place of a large one, and waits for none")
+    func tiny() {
+        var queue = Queue()
+        let tiny = add(2, .prefetch, to: &queue, size: queue.limits.tinyPrefetch)
+        let large = add(queue.limits.prefetch + 1, .prefetch, to: &queue, size: FetchQueueTests.large)
+        #expect(same(started(&queue), tiny + large.dropLast()))
+        queue.finish(large[0])
+        #expect(same(started(&queue), [large[queue.limits.prefetch]]))
+        let more = add(1, .prefetch, to: &queue)
+        #expect(same(started(&queue), more))
+    }
+
     @Test("patient ranges leave places free for demands, and their end makes room for the next")
     func places() {
         var queue = Queue()
