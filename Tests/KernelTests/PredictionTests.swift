@@ -72,6 +72,13 @@ struct PredictionTests {
     }
 
     private func withRoot(_ mode: ServingMode, _ body: @escaping @Sendable (String, StoredLayer) async throws -> Void) async throws {
+        try await withNode(mode) { node, opened in
+            let lowers = try await BlockingTask.run { try node.lowerDirectories(of: [opened]) }
+            try await body(lowers[0], opened.layer.stored)
+        }
+    }
+
+    private func withNode(_ mode: ServingMode, _ body: (LazyNode, LazyNode.Opened) async throws -> Void) async throws {
         var fetching = FetchOptions()
         fetching.completesLayers = false
         var opening = LayerOpener.Options()
@@ -80,8 +87,7 @@ struct PredictionTests {
             root: directory.path + "/store", directory: directory.path + "/mounts", mode: mode, client: client, prefetch: .none,
             fetching: fetching, opening: opening, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let opened = try await node.open(layer, of: reference)
-        let lowers = try await BlockingTask.run { try node.lowerDirectories(of: [opened]) }
-        try await body(lowers[0], opened.layer.stored)
+        try await body(node, opened)
         try await BlockingTask.run { node.shutdown() }
     }
 
@@ -121,6 +127,31 @@ struct PredictionTests {
             #expect(try !PredictionTests.isHere(collection + "/far.py", stored))
             #expect(try !PredictionTests.isHere("/usr/lib/python3.11/dist-packages/wide/extra.py", stored))
             #expect(try !PredictionTests.isHere("/usr/lib/python3.11/first.py", stored))
+        }
+    }
+
+    @Test("the command line of the process that misses brings what it names", arguments: ChainTests.modes)
+    func commandLine(mode: ServingMode) async throws {
+        try await withRoot(mode) { root, stored in
+            // Called python3, and as much of a program in its language as of one in the shell's.
+            let program = "read -r -N 10 x < '\(root)/filler-0'\nimport never\ntrue"
+            _ = try await BlockingTask.run { try run("bash", ["-c", "exec -a python3 bash -c \"$0\"", program]).outputText.isEmpty }
+            try await PredictionTests.waitUntilHere("/usr/lib/python3.11/never.py", stored)
+            #expect(try !PredictionTests.isHere("/usr/lib/python3.11/first.py", stored))
+        }
+    }
+
+    @Test("what a start is said to be is looked for in a layer whose chain is not open yet")
+    func oneLayer() async throws {
+        try await withNode(.native) { node, opened in
+            let stored = opened.layer.stored
+            node.expect(ProgramStart(program: "tool", directories: ["/bin", "/usr/bin"]), of: opened)
+            try await PredictionTests.waitUntilHere("/lib64/ld-linux-x86-64.so.2", stored)
+            try await PredictionTests.waitUntilHere("/usr/lib/x86_64-linux-gnu/libc.so.6", stored)
+            node.expect(
+                ProgramStart(program: "python3", arguments: ["top.py"], directories: [], workingDirectory: "/usr/lib/python3/dist-packages"),
+                of: opened)
+            try await PredictionTests.waitUntilHere("/usr/lib/python3/dist-packages/wide/extra.py", stored)
         }
     }
 
