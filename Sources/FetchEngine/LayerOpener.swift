@@ -16,6 +16,7 @@ public struct LayerOpener: Sendable {
     private let client: RegistryClient
     private let anticipation: Anticipation
     private let prefixSize: UInt64
+    private let fronts = FrontRoom(LayerOpener.largestPrefixes)
     private let trust: TOCTrust
 
     /// What is fetched along with TOCs.
@@ -33,8 +34,10 @@ public struct LayerOpener: Sendable {
 
     /// Bytes that may come before the wanted ones from a registry that knows no ranges: more would make every read a download.
     static let mostUnwanted: UInt64 = 8 << 20
-    /// Bytes of a front that are asked for at once, however far a landmark is.
-    private static let largestPrefix: UInt64 = 8 << 20
+    /// Bytes of a front that are asked for at once, however far a landmark is, and of those of all layers that are being opened. They wait in memory
+    /// for the TOC to be compiled; one stream brings them in the order in which they are read.
+    private static let largestPrefix: UInt64 = 24 << 20
+    private static let largestPrefixes: UInt64 = 64 << 20
 
     /// An opener over a store and a registry client; one for all layers.
     public init(store: LayerStore, client: RegistryClient, options: Options = Options()) {
@@ -116,10 +119,10 @@ public struct LayerOpener: Sendable {
     private func prefix(_ descriptor: Descriptor, _ blob: RemoteBlob) -> PrefixFetch? {
         guard prefixSize > 0 else { return nil }
         if let hint = OpeningHint(descriptor) {
-            return hint.prefetchEnd > 0 ? PrefixFetch(blob, size: min(hint.prefetchEnd, LayerOpener.largestPrefix)) : nil
+            return PrefixFetch(blob, size: min(hint.prefetchEnd, LayerOpener.largestPrefix), in: fronts)
         }
         guard descriptor.size == 0 || descriptor.size >= Int64(clamping: 8 * prefixSize) else { return nil }
-        return PrefixFetch(blob, size: prefixSize)
+        return PrefixFetch(blob, size: prefixSize, in: fronts)
     }
 
     private func stored(_ digest: Digest, _ expected: ExpectedTOC?) throws(LayerRefusal) -> StoredLayer? {

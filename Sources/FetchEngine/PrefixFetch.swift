@@ -8,11 +8,13 @@ internal import Synchronization
 final class PrefixFetch: RangeSource {
     /// Offsets in the blob.
     let range: Range<UInt64>
+    private let room: FrontRoom
     private let state = Mutex(State())
 
     private struct State {
+        /// What has come and was not handed on, and how much came before that.
         var bytes: [UInt8] = []
-        var handed = 0
+        var start = 0
         var transfer: (any CancellableTransfer)?
         var end: Result<Void, any Error>?
         var consumer: Consumer?
@@ -24,8 +26,11 @@ final class PrefixFetch: RangeSource {
         let completion: @Sendable (Result<Void, any Error>) -> Void
     }
 
-    /// Starts to fetch the first `size` bytes of a blob.
-    init(_ source: any RangeSource, size: UInt64) {
+    /// Starts to fetch the first `size` bytes of a blob, or as many as there is room for; nil for none.
+    init?(_ source: any RangeSource, size: UInt64, in room: FrontRoom) {
+        let size = room.take(size)
+        guard size > 0 else { return nil }
+        self.room = room
         range = 0..<size
         let transfer = source.stream(
             range,
@@ -36,7 +41,10 @@ final class PrefixFetch: RangeSource {
         state.withLock { $0.transfer = transfer }
     }
 
-    deinit { state.withLock { $0.transfer }?.cancel() }
+    deinit {
+        state.withLock { $0.transfer }?.cancel()
+        room.giveBack(UInt64(range.count))
+    }
 
     /// Streams a part of what was asked for, which ends with it; once.
     func stream(
@@ -69,12 +77,13 @@ final class PrefixFetch: RangeSource {
         let finish = state.withLock { state -> (@Sendable () -> Void)? in
             guard let consumer = state.consumer else { return nil }
             let (first, last) = (Int(consumer.range.lowerBound), Int(min(consumer.range.upperBound, range.upperBound)))
-            let have = min(state.bytes.count, last)
-            let from = max(state.handed, first)
+            let have = min(state.start + state.bytes.count, last)
+            let from = max(state.start, first)
             var wantsMore = true
             if from < have {
-                wantsMore = state.bytes[from..<have].withUnsafeBytes { consumer.receive($0) }
-                state.handed = have
+                wantsMore = state.bytes[from - state.start..<have - state.start].withUnsafeBytes { consumer.receive($0) }
+                state.bytes.removeFirst(have - state.start)
+                state.start = have
             }
             let isWhole = have == last || !wantsMore
             guard let result = isWhole ? .success(()) : state.end else { return nil }
@@ -83,4 +92,22 @@ final class PrefixFetch: RangeSource {
         }
         finish?()
     }
+}
+
+/// Memory for the fronts of all layers that are being opened, in bytes. What does not fit is fetched later, as the rest is.
+final class FrontRoom: Sendable {
+    private let left: Mutex<UInt64>
+
+    init(_ size: UInt64) { left = Mutex(size) }
+
+    /// Takes as much of `size` as is left.
+    func take(_ size: UInt64) -> UInt64 {
+        left.withLock { left in
+            let taken = min(size, left)
+            left -= taken
+            return taken
+        }
+    }
+
+    func giveBack(_ size: UInt64) { left.withLock { $0 += size } }
 }

@@ -59,6 +59,8 @@ final class StartPrediction: Sendable {
         var index: FileIndex?
         /// Beginnings so far. A read that waits now comes before all that was expected until then.
         var beginnings = 0
+        /// Layers in which a read has missed what lies behind the landmark: this is not the start that was recorded.
+        var passedLandmarks: Set<Int> = []
         /// Files that were looked at.
         var seen: Set<ContentPlace> = []
         /// Files to be read, and files whose bytes are to be asked for.
@@ -190,6 +192,10 @@ final class StartPrediction: Sendable {
 
     // What a read misses is on its way already; what matters is what it names.
     private func look(atMissed place: ContentPlace, _ memory: inout Memory) {
+        let map = layers[place.layer].stored.chunks
+        if map.prefetchEnd > 0, let chunk = map.index(containing: place.offset), map.chunk(chunk).blobOffset >= map.prefetchEnd {
+            memory.passedLandmarks.insert(place.layer)
+        }
         guard memory.seen.count < StartPrediction.mostFiles, !memory.seen.contains(place) else { return }
         if memory.index == nil { memory.index = FileIndex(tree) }
         guard let file = memory.index?.file(at: place), let name = name(of: file) else { return }
@@ -324,10 +330,11 @@ final class StartPrediction: Sendable {
     }
 
     // With a full disk bytes arrive and are not here: nobody asks for ever. What lies before a landmark is on its way, in the order in which it
-    // will be read; small ranges in between would only hold that up.
+    // will be read; what lies behind it was not read when that was found out, and is expected only once something there is read.
     private func expect(_ file: File, _ range: Range<UInt64>, _ memory: inout Memory) {
         guard file.rounds < StartPrediction.mostRounds, let chunks = chunks(of: file, range),
-            case let map = layers[file.place.layer].stored.chunks, map.chunk(chunks.lowerBound).blobOffset >= map.prefetchEnd
+            case let map = layers[file.place.layer].stored.chunks, map.chunk(chunks.lowerBound).blobOffset >= map.prefetchEnd,
+            map.prefetchEnd == 0 || memory.passedLandmarks.contains(file.place.layer)
         else { return }
         var file = file
         file.rounds += 1
