@@ -148,9 +148,8 @@ struct PredictionTests {
             node.expect(ProgramStart(program: "tool", directories: ["/bin", "/usr/bin"]), of: opened)
             try await PredictionTests.waitUntilHere("/lib64/ld-linux-x86-64.so.2", stored)
             try await PredictionTests.waitUntilHere("/usr/lib/x86_64-linux-gnu/libc.so.6", stored)
-            node.expect(
-                ProgramStart(program: "python3", arguments: ["top.py"], directories: [], workingDirectory: "/usr/lib/python3/dist-packages"),
-                of: opened)
+            let directory = "/usr/lib/python3/dist-packages"
+            node.expect(ProgramStart(program: "python3", arguments: ["top.py"], directories: [], workingDirectory: directory), of: opened)
             try await PredictionTests.waitUntilHere("/usr/lib/python3/dist-packages/wide/extra.py", stored)
         }
     }
