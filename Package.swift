@@ -149,6 +149,9 @@ let package = Package(
             name: "TestSupport", dependencies: ["HostSystem", "Digests", "OCI", "Tar", "EStargz", "TreeImage", "CLinux", "Threads"],
             path: "Tests/TestSupport", swiftSettings: settings),
         .target(
+            name: "CRIRuntimeAPI", dependencies: ["ContainerdAPI", grpcCore, grpcProtobuf, protobuf], path: "Tests/CRIRuntimeAPI",
+            swiftSettings: generatedSettings),
+        .target(
             name: "FuzzSurfaces",
             dependencies: [
                 "Digests", "Compression", "Tar", "EStargz", "OCI", "EROFS", "TreeImage", "ContainerRun", "HostSystem", "CLinux",
@@ -191,6 +194,9 @@ let package = Package(
             ]),
         tests(
             "SystemTests",
-            ["Conversion", "ContainerdAPI", "ContainerdClient", "OCI", "Digests", "HostSystem", "TestSupport", grpcCore, protobuf]),
+            [
+                "Conversion", "ContainerdAPI", "CRIRuntimeAPI", "ContainerdClient", "OCI", "Digests", "HostSystem", "TestSupport", grpcCore,
+                protobuf,
+            ]),
     ]
 )

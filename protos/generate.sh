@@ -7,18 +7,24 @@ swift build --product protoc-gen-swift
 swift build --product protoc-gen-grpc-swift-2
 bin=$(swift build --show-bin-path)
 out=Sources/ContainerdAPI
-rm -f "$out"/*.swift
+more=
+rm -f "$out"/*.swift Tests/CRIRuntimeAPI/*.swift
 cd protos
 
 generate() { # generate OPTIONS FILE…: messages, and the halves of the services that OPTIONS asks for
     options=$1
     shift
-    protoc --plugin="$bin/protoc-gen-swift" --swift_out="../$out" --swift_opt=Visibility=Public,FileNaming=PathToUnderscores "$@"
+    protoc --plugin="$bin/protoc-gen-swift" --swift_out="../$out" --swift_opt=Visibility=Public,FileNaming=PathToUnderscores$more "$@"
     [ "$options" = none ] || protoc --plugin="$bin/protoc-gen-grpc-swift-2" --grpc-swift-2_out="../$out" \
-        --grpc-swift-2_opt="Visibility=Public,FileNaming=PathToUnderscores,$options" "$@"
+        --grpc-swift-2_opt="Visibility=Public,FileNaming=PathToUnderscores$more,$options" "$@"
 }
 
 generate none types/mount.proto types/descriptor.proto
 generate Client=true,Server=true services/snapshots.proto
 generate Client=true,Server=false services/content.proto services/leases.proto services/images.proto services/diff.proto services/version.proto \
     services/cri.proto
+
+# What only tests speak.
+out=Tests/CRIRuntimeAPI
+more=,ProtoPathModuleMappings=tests/modules.txt
+generate Client=true,Server=false tests/runtime.proto

@@ -13,9 +13,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -43,6 +45,58 @@ int starling_fsmount_readonly(int context) { return fsmount(context, FSMOUNT_CLO
 int starling_move_mount(int mount, const char *target) {
     return move_mount(mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
 }
+
+static int write_file(const char *path, const char *text) {
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    ssize_t count = write(file, text, strlen(text));
+    int saved = errno;
+    close(file);
+    errno = saved;
+    return count == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+static int set_up_namespace(pid_t owner, const char *user_map, const char *group_map) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/uid_map", owner);
+    if (write_file(path, user_map) != 0) return -1;
+    snprintf(path, sizeof path, "/proc/%d/gid_map", owner);
+    if (write_file(path, group_map) != 0) return -1;
+    snprintf(path, sizeof path, "/proc/%d/ns/user", owner);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int starling_user_namespace(const char *user_map, const char *group_map) {
+    // A namespace begins with a process. It does nothing but system calls: other threads may hold any lock. It ends with our thread at the latest,
+    // for until then it holds copies of all our descriptors.
+    pid_t child = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+    if (child < 0) return -1;
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;) pause();
+    }
+    int result = set_up_namespace(child, user_map, group_map);
+    int saved = errno;
+    kill(child, SIGKILL);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
+    errno = saved;
+    return result;
+}
+
+int starling_map_mount(const char *source, int user_namespace) {
+    int tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0) return -1;
+    struct mount_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY;
+    attributes.userns_fd = (uint64_t)user_namespace;
+    if (mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0) return tree;
+    int saved = errno;
+    close(tree);
+    errno = saved;
+    return -1;
+}
+
 int starling_umount_lazily(const char *target) { return umount2(target, MNT_DETACH); }
 int starling_umount_by_force(const char *target) { return umount2(target, MNT_FORCE); }
 int starling_umount(const char *target) { return umount2(target, 0); }

@@ -37,7 +37,7 @@ extension LayerStore {
             guard stat(directory + "/" + LayerStore.lockedFile, &status) == 0 else { continue }
             found.append(
                 StoredLayerInfo(
-                    digest: digest, diskBytes: try LayerStore.diskBytes(directory), lastUsed: Int64(status.st_mtim.tv_sec),
+                    digest: digest, diskBytes: LayerStore.usage(directory).bytes, lastUsed: Int64(status.st_mtim.tv_sec),
                     isUsed: UseLock.alone(directory + "/" + LayerStore.lockedFile) == nil))
         }
         return found.sorted { ($0.lastUsed, $0.digest) < ($1.lastUsed, $1.digest) }
@@ -46,7 +46,7 @@ extension LayerStore {
     /// Bytes of the disk that layers and chains take together.
     public func diskBytes() throws -> UInt64 {
         try [layersDirectory, chainsDirectory].reduce(0) { sum, directory in
-            try Files.entries(directory).reduce(sum) { try $0 + LayerStore.diskBytes(directory + "/" + $1) }
+            try Files.entries(directory).reduce(sum) { $0 + LayerStore.usage(directory + "/" + $1).bytes }
         }
     }
 
@@ -91,13 +91,18 @@ extension LayerStore {
     /// The file of a layer's directory whose lock says that the layer is in use, and whose time when it last was.
     static let lockedFile = "layer.json"
 
-    private static func diskBytes(_ directory: String) throws -> UInt64 {
-        var bytes: UInt64 = 0
-        var status = stat()
+    /// What a layer takes of the disk now, in bytes, and in files and directories; nothing when it is not here.
+    public func usage(of digest: Digest) -> (bytes: UInt64, files: Int) { LayerStore.usage(layersDirectory + "/" + digest.hex) }
+
+    private static func usage(_ directory: String) -> (bytes: UInt64, files: Int) {
         // A directory that is removed meanwhile takes nothing.
-        for name in (try? Files.entries(directory)) ?? [] where lstat(directory + "/" + name, &status) == 0 {
-            bytes += UInt64(status.st_blocks) * 512
+        guard let names = try? Files.entries(directory) else { return (0, 0) }
+        var usage: (bytes: UInt64, files: Int) = (0, 1)
+        var status = stat()
+        for name in names where lstat(directory + "/" + name, &status) == 0 {
+            usage.bytes += UInt64(status.st_blocks) * 512
+            usage.files += 1
         }
-        return bytes
+        return usage
     }
 }

@@ -114,7 +114,7 @@ extension Runtime_V1_ImageService {
     /// > Source IDL Documentation:
     /// >
     /// > Kubernetes' container runtime interface, its image service. Calls are passed on as the bytes that came, so fields that nobody reads here
-    /// > (a pod's configuration in PullImageRequest, file systems in ImageFsInfoResponse) are not named.
+    /// > (a pod's configuration in PullImageRequest) are not named.
     public protocol ClientProtocol: Sendable {
         /// Call the "ListImages" method.
         ///
@@ -221,7 +221,7 @@ extension Runtime_V1_ImageService {
     /// > Source IDL Documentation:
     /// >
     /// > Kubernetes' container runtime interface, its image service. Calls are passed on as the bytes that came, so fields that nobody reads here
-    /// > (a pod's configuration in PullImageRequest, file systems in ImageFsInfoResponse) are not named.
+    /// > (a pod's configuration in PullImageRequest) are not named.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 

@@ -22,11 +22,14 @@ extension Containerd {
     }
 
     /// Makes `name` mean `target`, whether the name is new or not.
-    func record(name: String, target: Descriptor) async throws {
+    ///
+    /// - Parameter labels: of the record; those that are not named stay.
+    func record(name: String, target: Descriptor, labels: [String: String] = [:]) async throws {
         let images = Containerd_Services_Images_V1_Images.Client(wrapping: client)
         let image = Containerd_Services_Images_V1_Image.with {
             $0.name = name
             $0.target = Containerd_Types_Descriptor(target)
+            $0.labels = labels
         }
         // Removed between the two calls: once more. Who removes it twice wants it gone.
         for _ in 0..<2 {
@@ -36,7 +39,7 @@ extension Containerd {
             } catch let error as RPCError where error.code == .alreadyExists {
                 let update = Containerd_Services_Images_V1_UpdateImageRequest.with {
                     $0.image = image
-                    $0.updateMask.paths = ["target"]
+                    $0.updateMask.paths = ["target"] + labels.keys.sorted().map { "labels.\($0)" }
                 }
                 do {
                     _ = try await images.update(request: request(update), options: Self.shortCall)

@@ -9,7 +9,7 @@ internal import SwiftProtobuf
 extension Containerd {
     private typealias API = Containerd_Services_Snapshots_V1_Snapshots
 
-    private var snapshots: API.Client<HTTPTransport> { API.Client(wrapping: client) }
+    private var snapshots: API.Client<ContainerdChannel.Transport> { API.Client(wrapping: client) }
 
     /// Labels of a snapshot; nil when there is none of that name.
     func snapshotLabels(_ name: String) async throws -> [String: String]? {

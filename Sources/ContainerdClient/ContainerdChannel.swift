@@ -5,8 +5,11 @@ internal import NIOCore
 /// A lasting connection to containerd, or to another server of Go's gRPC on a unix socket. It is made when the first call wants it, and again
 /// after it was lost; a call fails at once when nobody listens.
 public struct ContainerdChannel: Sendable {
+    /// The only transport that is used here.
+    public typealias Transport = HTTP2ClientTransport.Posix
+
     /// For calls.
-    public let client: GRPCClient<HTTP2ClientTransport.Posix>
+    public let client: GRPCClient<Transport>
 
     /// Waits between attempts to connect: a socket on this machine costs nothing to try.
     private static let backoff = HTTP2ClientTransport.Config.Backoff(

@@ -17,6 +17,8 @@ public enum ContainerdError: Error, Equatable, CustomStringConvertible {
     case damaged(Digest, reason: String)
     /// A layer unpacked to something else than the configuration promises.
     case wrongDiffID(layer: Digest, expected: Digest, actual: String)
+    /// A layer cannot be lazy, and the caller wants nothing else.
+    case notLazy(layer: Digest, reason: String)
     /// containerd ended a conversation early.
     case interrupted(_ call: String, about: String)
 
@@ -29,11 +31,12 @@ public enum ContainerdError: Error, Equatable, CustomStringConvertible {
         case .noImage(let name, let namespace):
             "containerd has no image \(name) in its namespace \(namespace); see ctr --namespace \(namespace) image ls"
         case .missingContent(let digest, let image):
-            "containerd does not have all of \(image): \(digest) is missing; pull the image with its content (ctr content fetch), "
-                + "layers that were mounted lazily have none"
+            "containerd does not have all of \(image): \(digest) is missing, as those of layers that were mounted lazily are; "
+                + "starling materialize \(image) fetches it"
         case .damaged(let digest, let reason): "containerd: content \(digest) is damaged: \(reason)"
         case .wrongDiffID(let layer, let expected, let actual):
             "layer \(layer): unpacks to \(actual), the image's configuration says \(expected); the image is damaged"
+        case .notLazy(let layer, let reason): "layer \(layer) cannot be lazy, as --lazy require wants: \(reason)"
         case .interrupted(let call, let about): "containerd: \(call) \(about): ended before it was complete"
         }
     }

@@ -1,6 +1,4 @@
-internal import ContainerdAPI
-public import Digests
-internal import GRPCCore
+internal import Digests
 public import OCI
 
 /// Pulls an image into containerd the way a client of a lazy snapshotter must: metadata is downloaded, layers only where they have to be.
@@ -16,20 +14,23 @@ public struct ContainerdPull: Sendable {
     let reference: Reference
     let source: any ImageSource
     let options: ContainerdOptions
-    let report: @Sendable (LayerReport) -> Void
+    let wishes: PullWishes
+    let report: @Sendable (PullEvent) -> Void
 
     /// Prepares a pull.
     ///
     /// - Parameters:
     ///   - reference: name of the image in containerd, and where the snapshotter fetches its layers from.
     ///   - source: the same image; documents and, where a layer cannot be lazy, blobs are read from it.
-    ///   - report: called once for each layer, lowest first, as soon as it is there.
+    ///   - report: told what happens, as it happens.
     public init(
-        reference: Reference, source: any ImageSource, options: ContainerdOptions, report: @escaping @Sendable (LayerReport) -> Void
+        reference: Reference, source: any ImageSource, options: ContainerdOptions, wishes: PullWishes = PullWishes(),
+        report: @escaping @Sendable (PullEvent) -> Void
     ) {
         self.reference = reference
         self.source = source
         self.options = options
+        self.wishes = wishes
         self.report = report
     }
 
@@ -37,11 +38,7 @@ public struct ContainerdPull: Sendable {
     public struct Result: Sendable {
         /// The image's top document, index or manifest.
         public let target: Descriptor
-        /// The manifest for the platform.
-        public let manifest: Descriptor
-        /// Name of the snapshot with the whole root file system.
-        public let chainID: Digest
-        /// Layers, lowest first.
+        /// Layers of the images for the chosen platforms, one after the other, each lowest first.
         public let layers: [LayerReport]
     }
 
@@ -49,44 +46,52 @@ public struct ContainerdPull: Sendable {
     public func run() async throws -> Result {
         try await Containerd.connect(options) { containerd in
             try await containerd.checkVersion()
-            let image = try await ResolvedImage(source: source, platform: options.platform)
+            let resolved = try await ResolvedImage(source: source, platforms: wishes.platforms)
             return try await containerd.withLease { containerd in
-                try await store(image, in: containerd)
-                let layers = try await unpack(image, in: containerd)
-                try await containerd.setLabels(
-                    ["containerd.io/gc.ref.snapshot.\(options.snapshotter)": "\(image.chainID)"], of: image.manifest.config.digest)
-                try await containerd.record(name: reference.description, target: image.target)
-                return Result(target: image.target, manifest: image.manifestDescriptor, chainID: image.chainID, layers: layers)
+                try await store(resolved, in: containerd)
+                var layers: [LayerReport] = []
+                for image in resolved.images {
+                    layers += try await unpack(image, in: containerd)
+                    try await containerd.setLabels(
+                        ["containerd.io/gc.ref.snapshot.\(options.snapshotter)": "\(image.chainID)"], of: image.manifest.config.digest)
+                }
+                try await containerd.record(name: reference.description, target: resolved.target, labels: wishes.labels)
+                return Result(target: resolved.target, layers: layers)
             }
         }
     }
-}
 
-/// How one layer came to be in containerd.
-public struct LayerReport: Sendable, CustomStringConvertible {
-    /// The ways.
-    public enum Outcome: Sendable, Hashable {
-        /// The snapshot was there.
-        case present
-        /// Mounted by the snapshotter; its bytes come when they are read.
-        case lazy
-        /// Downloaded and unpacked, because of the reason.
-        case pulled(reason: String)
+    /// Makes the image whole that containerd has under the reference: blobs that its content store lacks, because their layers are lazy or for
+    /// another platform, are fetched from the source, byte for byte, so that containerd can export or push it. Snapshots stay as they are.
+    ///
+    /// - Throws: `ContainerdError.noImage`, another `ContainerdError`, or what the source throws.
+    public func materialize() async throws -> Result {
+        try await Containerd.connect(options) { containerd in
+            try await containerd.checkVersion()
+            return try await containerd.withLease { containerd in
+                guard let target = try await containerd.target(of: reference.description) else {
+                    throw ContainerdError.noImage(name: reference.description, namespace: options.namespace)
+                }
+                let stored = ContainerdSource(containerd: containerd, reference: reference)
+                let documents = BackedSource(target: target, front: stored, back: source)
+                let resolved = try await ResolvedImage(source: documents, platforms: wishes.platforms)
+                try await store(resolved, in: containerd)
+                var layers: [LayerReport] = []
+                for image in resolved.images { layers += try await fetchLayers(of: image, in: containerd) }
+                return Result(target: target, layers: layers)
+            }
+        }
     }
 
-    /// Digest of the blob.
-    public let digest: Digest
-    /// Size of the blob in bytes.
-    public let size: Int64
-    /// What happened.
-    public let outcome: Outcome
-
-    /// One line for the user.
-    public var description: String {
-        switch outcome {
-        case .present: "\(digest): already there"
-        case .lazy: "\(digest): lazy"
-        case .pulled(let reason): "\(digest): pulled, \(size) bytes: \(reason)"
+    private func fetchLayers(of image: PlatformImageDocuments, in containerd: Containerd) async throws -> [LayerReport] {
+        var reports: [LayerReport] = []
+        for (index, layer) in image.manifest.layers.enumerated() {
+            let name = LayerName(index: index, of: image.manifest)
+            report(.started(name, size: layer.size))
+            let wasThere = try await fetch(layer, in: containerd) { [report] in report(.progress(name, bytes: $0)) }
+            reports.append(LayerReport(digest: layer.digest, size: layer.size, outcome: wasThere ? .present : .fetched))
+            report(.finished(name, reports[index]))
         }
+        return reports
     }
 }

@@ -1,17 +1,14 @@
 internal import ContainerdAPI
 internal import FoundationEssentials
 internal import GRPCCore
-internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCProtobuf
 internal import HostSystem
 internal import OCI
 internal import SwiftProtobuf
 internal import Synchronization
 
-/// The only transport that is used here.
-typealias HTTPTransport = HTTP2ClientTransport.Posix
 /// Calls of the content service.
-typealias ContentClient = Containerd_Services_Content_V1_Content.Client<HTTPTransport>
+typealias ContentClient = Containerd_Services_Content_V1_Content.Client<ContainerdChannel.Transport>
 
 /// Conversations of the content service's Write about one upload: STAT to open, WRITE for each piece, COMMIT with size, digest and labels.
 /// Each message is answered before the next is sent. What is not committed can be gone on with, until it is aborted.

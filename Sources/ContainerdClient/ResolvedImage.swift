@@ -7,10 +7,38 @@ struct ResolvedImage: Sendable {
     let target: Descriptor
     /// Bytes of the index; nil when the top document is the manifest.
     let index: [UInt8]?
-    let manifestDescriptor: Descriptor
-    let manifestBytes: [UInt8]
+    /// The images for the platforms that were chosen, at least one.
+    let images: [PlatformImageDocuments]
+
+    /// Reads the documents of the images for the platforms.
+    init(source: any ImageSource, platforms: PlatformChoice) async throws {
+        let (target, bytes) = try await source.root()
+        self.target = target
+        guard MediaType.isIndex(target.mediaType) else {
+            index = nil
+            let image = try await PlatformImageDocuments(target, bytes, of: source)
+            try platforms.check(image.config, of: source.name)
+            images = [image]
+            return
+        }
+        index = bytes
+        let list = try Documents.decode(Index.self, from: bytes, what: "index of \(source.name)")
+        var images: [PlatformImageDocuments] = []
+        for descriptor in try platforms.manifests(in: list, of: source.name) {
+            images.append(try await PlatformImageDocuments(descriptor, try await source.document(descriptor), of: source))
+        }
+        guard !images.isEmpty else { throw ContainerdError.notAnImage(source: source.name, reason: "its index has no images") }
+        self.images = images
+    }
+}
+
+/// The documents of an image for one platform.
+struct PlatformImageDocuments: Sendable {
+    let descriptor: Descriptor
+    let bytes: [UInt8]
     let manifest: Manifest
     let configBytes: [UInt8]
+    let config: ImageConfig
     /// Digests of the uncompressed layers, lowest first, as many as the manifest has layers.
     let diffIDs: [Digest]
     /// Names of the committed snapshots, lowest first.
@@ -18,11 +46,10 @@ struct ResolvedImage: Sendable {
     /// Name of the topmost snapshot.
     let chainID: Digest
 
-    /// Reads the documents of the image for a platform.
-    init(source: any ImageSource, platform: Platform) async throws {
-        let image = try await PlatformImage(source: source, platform: platform)
-        (target, index) = (image.target, image.index)
-        (manifestDescriptor, manifestBytes, manifest) = (image.descriptor, image.bytes, image.manifest)
+    /// Reads what a manifest leads to.
+    init(_ descriptor: Descriptor, _ bytes: [UInt8], of source: any ImageSource) async throws {
+        (self.descriptor, self.bytes) = (descriptor, bytes)
+        manifest = try Documents.decode(Manifest.self, from: bytes, what: "manifest of \(source.name)")
         guard MediaType.isConfig(manifest.config.mediaType) else {
             throw ContainerdError.notAnImage(source: source.name, reason: "its configuration is of type \(manifest.config.mediaType)")
         }
@@ -30,7 +57,7 @@ struct ResolvedImage: Sendable {
             throw ContainerdError.notAnImage(source: source.name, reason: "layer \(layer.digest) is of type \(layer.mediaType)")
         }
         configBytes = try await source.smallBlob(manifest.config)
-        let config = try Documents.decode(ImageConfig.self, from: configBytes, what: "configuration of \(source.name)")
+        config = try Documents.decode(ImageConfig.self, from: configBytes, what: "configuration of \(source.name)")
         diffIDs = config.rootfs?.diffIDs ?? []
         guard diffIDs.count == manifest.layers.count else {
             throw ContainerdError.notAnImage(

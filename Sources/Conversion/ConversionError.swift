@@ -1,5 +1,6 @@
 public import Digests
 public import HostSystem
+public import OCI
 
 /// Why an image could not be converted.
 public enum ConversionError: Error, CustomStringConvertible {

@@ -3,18 +3,8 @@ public import OCI
 
 /// What the caller of a conversion may choose.
 public struct ConversionOptions: Sendable {
-    /// Which images of an index are converted.
-    public enum Platforms: Sendable, Equatable {
-        /// The one for this machine.
-        case current
-        /// These, each of which must be there.
-        case listed([Platform])
-        /// All; what is no image for a platform (attestations, unknown manifests) is kept as it is.
-        case all
-    }
-
-    /// Which images of an index are converted.
-    public var platforms: Platforms
+    /// Which images of an index are converted. With `.all`, what is no image is kept as it is.
+    public var platforms: PlatformChoice
     /// Threads that compress, in `MemberPool.jobs`.
     public var jobs: Int
     /// Level of the library that compresses; the format's default when nil.
@@ -31,7 +21,7 @@ public struct ConversionOptions: Sendable {
 
     /// Options with their defaults: this platform, one thread per processor, eStargz with chunks of 4 MiB, reuse.
     public init(
-        platforms: Platforms = .current, jobs: Int? = nil, level: Int? = nil, writer: EStargzWriter.Options = EStargzWriter.Options(),
+        platforms: PlatformChoice = .current, jobs: Int? = nil, level: Int? = nil, writer: EStargzWriter.Options = EStargzWriter.Options(),
         priorities: Priorities? = nil, reusesLayers: Bool = true, temporaryDirectory: String? = nil
     ) {
         self.platforms = platforms

@@ -2,19 +2,6 @@ public import Digests
 public import EStargz
 public import OCI
 
-/// Names a layer for messages: its place in its image, and its digest.
-public struct LayerName: Hashable, Sendable, CustomStringConvertible {
-    /// Place in the image, lowest layer 1.
-    public let number: Int
-    /// How many layers the image has.
-    public let count: Int
-    /// Digest of the source's blob.
-    public let digest: Digest
-
-    /// `layer 2 of 5 (sha256:0123456789ab…)`.
-    public var description: String { "layer \(number) of \(count) (\(digest.description.prefix(19))…)" }
-}
-
 /// What became of one layer.
 public struct ConvertedLayer: Equatable, Sendable {
     /// The layer as the source has it.

@@ -14,7 +14,7 @@ struct PlannedImage: Sendable {
     var diffIDs: [Digest]
 
     func name(ofLayer index: Int) -> LayerName {
-        LayerName(number: index + 1, count: manifest.layers.count, digest: manifest.layers[index].digest)
+        LayerName(index: index, of: manifest)
     }
 }
 
@@ -31,7 +31,7 @@ struct ImagePlan: Sendable {
 /// Reads an image's documents and decides. Layers are only looked at by their descriptors.
 struct ImagePlanner {
     let source: any ImageSource
-    let platforms: ConversionOptions.Platforms
+    let platforms: PlatformChoice
 
     func plan() async throws -> ImagePlan {
         let (root, bytes) = try await source.root()
@@ -40,18 +40,17 @@ struct ImagePlanner {
             throw ConversionError.notAnImage(source: source.name, mediaType: root.mediaType)
         }
         let index = try Documents.decode(Index.self, from: bytes, what: "index of \(source.name)")
-        switch platforms {
-        case .current: return ImagePlan(images: [try await image(for: .current, in: index)])
-        case .listed(let platforms) where platforms.count == 1: return ImagePlan(images: [try await image(for: platforms[0], in: index)])
-        case .listed(let platforms):
-            var plan = ImagePlan()
-            for platform in platforms { plan.images.append(try await image(for: platform, in: index)) }
+        if platforms == .all { return try await everything(index, bytes, root) }
+        let chosen = try platforms.manifests(in: index, of: source.name)
+        var plan = ImagePlan()
+        for descriptor in chosen { plan.images.append(try await chosenImage(descriptor)) }
+        // Several platforms stay an index, though two of them may be one image.
+        if case .listed(let platforms) = platforms, platforms.count > 1 {
             var kept = index
-            kept.manifests = plan.images.map(\.descriptor)
+            kept.manifests = chosen
             plan.index = (kept, bytes, root)
-            return plan
-        case .all: return try await everything(index, bytes, root)
         }
+        return plan
     }
 
     // A lone manifest is what the user named; only an explicit platform can contradict it.
@@ -60,20 +59,12 @@ struct ImagePlanner {
             let manifest = try Documents.decode(Manifest.self, from: bytes, what: "manifest \(descriptor.digest) of \(source.name)")
             throw ConversionError.notAnImageConfig(source: source.name, mediaType: manifest.config.mediaType)
         }
-        guard case .listed(let wanted) = platforms else { return image }
         let config = try Documents.decode(ImageConfig.self, from: image.configBytes, what: "configuration of \(source.name)")
-        guard let os = config.os, let architecture = config.architecture else { return image }
-        let offered = Platform(os: os, architecture: architecture, variant: config.variant)
-        if let missing = wanted.first(where: { !$0.matches(offered) }) {
-            throw PlatformImageError(source: source.name, wanted: missing, available: [offered.description])
-        }
+        try platforms.check(config, of: source.name)
         return image
     }
 
-    private func image(for platform: Platform, in index: Index) async throws -> PlannedImage {
-        guard let descriptor = index.manifest(for: platform) else {
-            throw PlatformImageError(source: source.name, wanted: platform, index: index)
-        }
+    private func chosenImage(_ descriptor: Descriptor) async throws -> PlannedImage {
         let bytes = try await source.document(descriptor)
         guard let image = try await image(descriptor, bytes) else {
             throw ConversionError.notAnImageConfig(source: source.name, mediaType: descriptor.mediaType)

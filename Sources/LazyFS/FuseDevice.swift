@@ -63,9 +63,16 @@ struct FuseDevice: ~Copyable {
 
     /// Whether the kernel can send requests again that a killed process had read and not answered (Linux 6.9): it says so in its greeting.
     var canResend: Bool {
-        // fuse_in_header is 40 bytes; in fuse_init_in, flags are at 12 and flags2 at 16. FUSE_INIT_EXT is bit 30, FUSE_HAS_RESEND bit 39.
-        guard greeting.count >= 60 else { return false }
-        return word(at: 52) & 1 << 30 != 0 && word(at: 56) & 1 << 7 != 0
+        offers(1 << 7)  // FUSE_HAS_RESEND is bit 39.
+    }
+
+    /// Whether the kernel can show the mount's files with other owners (Linux 6.12), which it does when the answer to its greeting allows that.
+    var canMapIDs: Bool { offers(FuseGreeting.allowIDMap) }
+
+    /// Whether the kernel's greeting has one of the upper 32 flags.
+    private func offers(_ flag: UInt32) -> Bool {
+        // fuse_in_header is 40 bytes; in fuse_init_in, flags are at 12 and flags2 at 16.
+        greeting.count >= 60 && word(at: 52) & FuseGreeting.extended != 0 && word(at: 56) & flag != 0
     }
 
     private func word(at offset: Int) -> UInt32 {

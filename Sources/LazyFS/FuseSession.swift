@@ -1,6 +1,7 @@
 internal import CFuse
 internal import CLinux
 internal import Glibc
+internal import HostSystem
 internal import Synchronization
 internal import Threads
 
@@ -45,7 +46,10 @@ final class FuseSession: @unchecked Sendable {
             throw .session(mountpoint: mountpoint)
         }
         if isTakenOver { server.gate.close() }
+        let mapsIDs = device.canMapIDs && !UserNamespace.isNested
+        server.greetingFlag.store(mapsIDs ? FuseGreeting.allowIDMap : 0, ordering: .relaxed)
         FuseSession.process(device.greeting, made)
+        server.greetingFlag.store(0, ordering: .relaxed)
         server.gate.open()
         let isRefused = fuse_session_exited(made) != 0
         var failure: LazyFSError? = isRefused ? .session(mountpoint: mountpoint) : nil
@@ -158,8 +162,12 @@ final class FuseSession: @unchecked Sendable {
                 starling_touch_pages(parts[index].iov_base, parts[index].iov_len)
                 total += parts[index].iov_len
             }
-            let isClosed = Unmanaged<TreeServer>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.gate.isClosed }
-            return isClosed ? total : writev(descriptor, parts, count)
+            let (isClosed, greetingFlag) = Unmanaged<TreeServer>.fromOpaque(context)._withUnsafeGuaranteedRef {
+                ($0.gate.isClosed, $0.greetingFlag.load(ordering: .relaxed))
+            }
+            if isClosed { return total }
+            return greetingFlag == 0
+                ? writev(descriptor, parts, count) : FuseGreeting.write(parts, count, allowing: greetingFlag, to: descriptor)
         }
         return channel
     }

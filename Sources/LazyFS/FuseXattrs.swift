@@ -1,4 +1,5 @@
 internal import Glibc
+internal import HostSystem
 internal import TreeImage
 
 /// Extended attributes: size 0 asks how large the answer would be (getxattr(2)).
@@ -7,12 +8,22 @@ enum FuseXattrs {
         guard let name, node != .root else { return request.fail(ENODATA) }
         request.withTree(of: node) { served in
             let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
-            guard let value = served.tree.xattr(bytes, of: node.node) else { return request.fail(ENODATA) }
+            guard let value = served.tree.xattr(asStored(bytes), of: node.node) else { return request.fail(ENODATA) }
             if size == 0 { return request.reply(xattrSize: value.count) }
             guard value.count <= size else { return request.fail(ERANGE) }
             request.reply(bytes: value)
         }
     }
+
+    /// In a user namespace overlayfs keeps its marks where it may write them, in `user.` in place of `trusted.` (mount option `userxattr`), and asks
+    /// lower directories for the same.
+    private static func asStored(_ name: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        guard UserNamespace.isNested, userMark.withUTF8Buffer({ name.elementsEqual($0) }) else { return name }
+        return trustedMark.withUTF8Buffer { UnsafeRawBufferPointer($0) }
+    }
+
+    private static let userMark: StaticString = "user.overlay.opaque"
+    private static let trustedMark: StaticString = "trusted.overlay.opaque"
 
     static func list(_ request: FuseRequest, _ node: NodeID, size: Int) {
         guard node != .root else { return size == 0 ? request.reply(xattrSize: 0) : request.reply(bytes: .init(start: nil, count: 0)) }

@@ -6,6 +6,8 @@ final class TreeServer: Sendable {
     let slots = SlotTable()
     let gate = ReplyGate()
     let fetcher: ChunkFetcher
+    /// The flag to add to the answer to the kernel's greeting, while that is given; else 0.
+    let greetingFlag = Atomic<UInt32>(0)
     private let observer = Mutex<MissObserver?>(nil)
 
     init(fetcher: ChunkFetcher) { self.fetcher = fetcher }

@@ -10,6 +10,10 @@ public enum LayerLabels {
     /// The marker's value.
     public static let remoteValue = "remote snapshot"
 
+    /// Ids of the user namespace that a snapshot is for, `inside:host:count` and more of them after commas; both or neither.
+    static let userMap = "containerd.io/snapshot/uidmapping"
+    static let groupMap = "containerd.io/snapshot/gidmapping"
+
     /// containerd's CRI plugin: image reference, layer digest, digests of this layer and those above.
     static let criReference = "containerd.io/snapshot/cri.image-ref"
     static let criDigest = "containerd.io/snapshot/cri.layer-digest"

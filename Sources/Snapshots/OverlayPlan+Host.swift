@@ -16,16 +16,7 @@ extension OverlayPlan {
         var name = utsname()
         guard uname(&name) == 0 else { return false }
         let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        // Without /proc there is nothing to tell: the initial namespace is the usual case.
-        let map = try? Files.read("/proc/self/uid_map", limit: 4096)
-        return isInUserNamespace(uidMap: map) && isAtLeast(major: 5, minor: 11, release: release)
-    }
-
-    /// The initial namespace maps the whole range onto itself; every other map is shorter or shifted.
-    static func isInUserNamespace(uidMap: [UInt8]?) -> Bool {
-        let fields = String(decoding: uidMap ?? [], as: UTF8.self).split(whereSeparator: \.isWhitespace)
-        guard fields.count >= 3 else { return false }
-        return !(fields.count == 3 && fields[0] == "0" && fields[1] == "0" && fields[2] == "4294967295")
+        return UserNamespace.isNested && isAtLeast(major: 5, minor: 11, release: release)
     }
 
     static func isAtLeast(major: Int, minor: Int, release: String) -> Bool {

@@ -5,6 +5,7 @@ internal import HostSystem
 ///
 ///     <id>/fs     the snapshot's files: upper directory while active, lower directory once committed; empty for lazy layers
 ///     <id>/work   overlayfs' work directory, active snapshots only
+///     <id>/mapped/<n>  the n-th lower directory with other owners, mounted: snapshots for user namespaces only
 ///     new-<n>     a snapshot being created; renamed to <id> inside the transaction that adds its row
 ///     rm-<id>-<n> a snapshot that was removed, until its tree is gone
 ///
@@ -69,13 +70,13 @@ struct SnapshotDirectories: Sendable {
         if rename(temporary, path(id)) == 0 { return }
         guard errno == ENOTEMPTY || errno == EEXIST else { throw .last("rename", temporary) }
         // A transaction that came this far and then failed: its id is given out again, its directory is rubbish.
-        try Files.remove(path(id))
+        try remove(path(id))
         guard rename(temporary, path(id)) == 0 else { throw .last("rename", temporary) }
     }
 
     /// Removes a directory that never became a snapshot; what fails here is found at the next start.
     func discard(_ path: String) {
-        try? Files.remove(path)  // deliberate: see above
+        try? remove(path)  // deliberate: see above
     }
 
     /// Moves a snapshot's directory out of the way; nil when it is not there.

@@ -40,7 +40,8 @@ extension Snapshotter {
         }
         guard let record = chain.first else { throw SnapshotError.notFound(key) }
         let own = try directory(of: record)
-        let lowers = try await lowerDirectories(of: Array(chain.dropFirst()), for: key)
+        let ids = try SnapshotIDs(labels: record.info.labels)
+        let lowers = try await mapped(lowerDirectories(of: Array(chain.dropFirst()), for: key), of: record.id, ids)
         return overlay.mounts(kind: record.info.kind, upper: own, work: directories.work(record.id), lowers: lowers)
     }
 
@@ -48,6 +49,7 @@ extension Snapshotter {
         _ kind: SnapshotKind, _ key: String, parent: String, labels: [String: String]
     ) async throws -> [SnapshotMount] {
         guard !key.isEmpty else { throw SnapshotError.invalidArgument("a snapshot needs a key") }
+        let ids = try SnapshotIDs(labels: labels)
         let chain = try await metadata.read { db in
             let parent = try db.requireParent(parent)
             guard try db.snapshot(named: key) == nil else { throw SnapshotError.alreadyExists(key) }
@@ -55,16 +57,34 @@ extension Snapshotter {
         }
         let lowers = try await lowerDirectories(of: chain, for: key)
         let new = NewSnapshot(name: key, parentID: chain.first?.id, kind: kind, labels: labels)
-        let id = try await add(new, parentName: parent, parentDirectory: lowers.first)
-        return overlay.mounts(kind: kind, upper: directories.files(id), work: directories.work(id), lowers: lowers)
+        let id = try await add(new, parentName: parent, parentDirectory: lowers.first, ids: ids)
+        let shown: [String]
+        do {
+            shown = try await mapped(lowers, of: id, ids)
+        } catch {
+            // What fails here is the client's to remove, who gets the first error.
+            try? await remove(key)
+            throw error
+        }
+        return overlay.mounts(kind: kind, upper: directories.files(id), work: directories.work(id), lowers: shown)
+    }
+
+    /// The lower directories as a user namespace is to see them. The upper one needs none of that: what is written in the namespace has the host's
+    /// ids from the start.
+    private func mapped(_ lowers: [String], of id: Int64, _ ids: SnapshotIDs?) async throws -> [String] {
+        guard let ids else { return lowers }
+        return try await quickWork.run { [directories] in try directories.map(lowers, of: id, as: ids) }
     }
 
     /// Makes the directory, then the row; after a failure neither is there.
     ///
-    /// - Parameter parentDirectory: whose attributes the snapshot's root takes over.
-    func add(_ new: NewSnapshot, parentName: String, parentDirectory: String?) async throws -> Int64 {
+    /// - Parameters:
+    ///   - parentDirectory: whose attributes the snapshot's root takes over.
+    ///   - ids: whose root owns the snapshot's; nil for the parent's owner.
+    func add(_ new: NewSnapshot, parentName: String, parentDirectory: String?, ids: SnapshotIDs? = nil) async throws -> Int64 {
         let temporary = try await quickWork.run { [directories] in
-            let attributes = try parentDirectory.map(directories.attributes(of:))
+            var attributes = try parentDirectory.map(directories.attributes(of:))
+            if let ids { attributes = .init(owner: ids.root.user, group: ids.root.group, mode: attributes?.mode ?? 0o755) }
             return try directories.createTemporary(kind: new.kind, attributes: attributes)
         }
         do {

@@ -1,4 +1,3 @@
-internal import HostSystem
 internal import Logging
 
 // Removing snapshots: the row first, the files when there is time.
@@ -12,6 +11,8 @@ extension Snapshotter {
         }
         if let request = record.request { await table.release(request.digest) }
         do {
+            // Now and not later: what is shown belongs to layers whose turn may come next.
+            try await quickWork.run { [directories] in try directories.unmap(in: directories.path(record.id)) }
             if let path = try directories.setAside(record.id) { removeLater(path) }
         } catch {
             log.warning("snapshot removed, its directory stays until Cleanup", metadata: ["error": "\(error)"])
@@ -29,7 +30,7 @@ extension Snapshotter {
             return rubbish
         }
         for path in rubbish {
-            try await removals.run { try Files.remove(path) }
+            try await removals.run { [directories] in try directories.remove(path) }
         }
     }
 
@@ -40,9 +41,9 @@ extension Snapshotter {
     }
 
     func removeLater(_ path: String) {
-        removals.later { [log] in
+        removals.later { [directories, log] in
             do {
-                try Files.remove(path)
+                try directories.remove(path)
             } catch {
                 log.warning("cannot remove a snapshot's directory", metadata: ["error": "\(error)"])
             }

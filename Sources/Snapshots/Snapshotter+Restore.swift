@@ -71,6 +71,11 @@ extension Snapshotter {
 
     /// Unmounts all lazy layers. Containers that use them lose their files: for a daemon that is told to clean up.
     public func unmountLayers() async {
+        do {
+            try await quickWork.run { [directories] in try directories.unmapAll() }
+        } catch {
+            log.warning("mapped directories stay mounted", metadata: ["reason": "\(error)"])
+        }
         await table.unmountAll()
     }
 }

@@ -6,7 +6,8 @@ internal import Synchronization
 ///
 /// A snapshot is a directory tree with a parent. `prepare` makes an **active** one, writable, that `commit` turns into a **committed**
 /// one, immutable, on which others can stand; `view` makes a read-only look at a committed one. Keys and names share one name space.
-/// What a client gets are *mounts*, calls of mount(2) for it to make; this room mounts nothing itself.
+/// What a client gets are *mounts*, calls of mount(2) for it to make; this room itself mounts only the lower directories of a user namespace,
+/// with their ids mapped.
 ///
 ///     prepare(labels name a layer) ──▶ LazyLayers.mount ──▶ committed under the target name: targetExists, the client skips the download
 ///                                              └─ cannot ──▶ ordinary active snapshot: the client unpacks into it
@@ -108,7 +109,7 @@ public final class Snapshotter: Sendable {
         return merged
     }
 
-    /// Disk space of the snapshot itself: measured now for an active one, at commit for a committed one.
+    /// Disk space of the snapshot itself: measured now for an active one, at commit for a committed one, and of a lazy layer what is here of it now.
     public func usage(_ name: String) async throws -> SnapshotUsage {
         let record = try await metadata.read { try $0.requireSnapshot(named: name) }
         if let request = record.request {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import ContainerdClient
-import OCI
 
 /// Options of every command that talks to containerd.
 struct ContainerdArguments: ParsableArguments {
@@ -12,8 +11,8 @@ struct ContainerdArguments: ParsableArguments {
     @Option(help: "containerd's namespace. (default: $CONTAINERD_NAMESPACE, default)")
     var namespace: String?
 
-    func options(snapshotter: String? = nil, platform: Platform = .current) -> ContainerdOptions {
-        var options = ContainerdOptions(address: address, namespace: namespace, platform: platform)
+    func options(snapshotter: String? = nil) -> ContainerdOptions {
+        var options = ContainerdOptions(address: address, namespace: namespace)
         if let snapshotter { options.snapshotter = snapshotter }
         return options
     }

@@ -1,21 +1,7 @@
-import ArgumentParser
 import Conversion
 import Digests
-import Glibc
 import OCI
 import Synchronization
-
-/// How progress is shown.
-enum ProgressStyle: String, ExpressibleByArgument, CaseIterable {
-    /// A line that moves on a terminal, else plain lines.
-    case auto
-    /// A line per event.
-    case plain
-    /// A JSON object per event.
-    case json
-    /// Nothing.
-    case none
-}
 
 /// Shows a conversion's progress on standard error: one moving line on a terminal, a line per layer otherwise.
 final class ConversionDisplay: Sendable {
@@ -28,12 +14,12 @@ final class ConversionDisplay: Sendable {
         var read: [LayerName: Int64] = [:]
         var layers = 0
         var stored = 0
-        var isDrawn = false
+        var line = MovingLine()
     }
 
     init(_ style: ProgressStyle) {
         self.style = style
-        moves = style == .auto && isatty(2) == 1
+        moves = style.moves
     }
 
     func show(_ event: ConversionEvent) {
@@ -92,16 +78,12 @@ final class ConversionDisplay: Sendable {
             describe("finished")
             members["digest"] = .string(descriptor.digest.description)
         }
-        // A dictionary of texts and numbers can always be encoded.
-        return (try? Documents.encode(JSONValue.object(members))).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        return ProgressStyle.json(members)
     }
 
     /// Leaves the terminal's line clean.
     func end() {
-        state.withLock { state in
-            if state.isDrawn { Terminal.show("\r\u{1b}[K") }
-            state.isDrawn = false
-        }
+        state.withLock { $0.line.clear() }
     }
 
     private func line(_ text: String, _ state: inout State) {
@@ -110,11 +92,9 @@ final class ConversionDisplay: Sendable {
     }
 
     private func draw(_ state: inout State) {
-        guard moves, state.total > 0 else { return }
+        guard moves else { return }
         let read = state.read.values.reduce(0, +)
-        let filled = Int(min(30, 30 * read / state.total))
-        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
-        Terminal.show("\r[\(bar)] \(read >> 20)/\(state.total >> 20) MiB read, \(state.stored)/\(state.layers) layers stored\u{1b}[K")
-        state.isDrawn = true
+        state.line.draw(
+            read, of: state.total, "\(read >> 20)/\(state.total >> 20) MiB read, \(state.stored)/\(state.layers) layers stored")
     }
 }

@@ -33,11 +33,7 @@ struct Convert: AsyncParsableCommand {
             valueName: "dir"))
     var root: String?
 
-    @Option(name: .customLong("platform"), help: ArgumentHelp("Convert the image for this platform (repeatable).", valueName: "os/arch"))
-    var platforms: [String] = []
-
-    @Flag(name: .customLong("all-platforms"), help: "Convert the images for all platforms of an index.")
-    var allPlatforms = false
+    @OptionGroup var platforms: PlatformArguments
 
     @Option(help: "Threads that compress. (default: one per processor)")
     var jobs: Int?
@@ -58,11 +54,7 @@ struct Convert: AsyncParsableCommand {
     var destination: String
 
     func validate() throws {
-        guard !allPlatforms || platforms.isEmpty else { throw ValidationError("--platform and --all-platforms exclude each other") }
-        for platform in platforms where Platform(parsing: platform) == nil {
-            throw ValidationError("--platform \(platform): expected os/architecture[/variant], such as linux/arm64")
-        }
-        if destination.hasPrefix("docker-archive:"), allPlatforms || platforms.count > 1 {
+        if destination.hasPrefix("docker-archive:"), platforms.all || platforms.platforms.count > 1 {
             throw ValidationError("\(destination): a docker archive holds the image of one platform; write an oci-archive, or choose one")
         }
     }
@@ -89,9 +81,8 @@ struct Convert: AsyncParsableCommand {
     }
 
     private func options() throws -> ConversionOptions {
-        let listed = platforms.compactMap { Platform(parsing: $0) }
-        return ConversionOptions(
-            platforms: allPlatforms ? .all : listed.isEmpty ? .current : .listed(listed), jobs: jobs, level: format.level,
+        ConversionOptions(
+            platforms: platforms.choice, jobs: jobs, level: format.level,
             writer: format.writer,
             priorities: try order.priorities(), reusesLayers: reuse, temporaryDirectory: root.map { $0 + "/tmp" })
     }

@@ -145,8 +145,8 @@ final class NodeLayers: LazyLayers {
     }
 
     func usage(_ digest: Digest) async -> (bytes: Int64, inodes: Int64) {
-        guard let stored = state.withLock({ $0.opened[digest]?.layer.layer.stored }) else { return (0, 0) }
-        return (Int64(clamping: stored.bytesPresent), Int64(clamping: stored.tree.inodeCount))
+        let usage = node.store.usage(of: digest)
+        return (Int64(clamping: usage.bytes), Int64(usage.files))
     }
 
     /// What `starling status` shows.

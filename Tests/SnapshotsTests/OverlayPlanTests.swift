@@ -4,16 +4,6 @@ import Testing
 
 @Suite struct OverlayPlanTests {
     @Test(
-        "the initial user namespace is told from others by its map",
-        arguments: [
-            ("         0          0 4294967295\n", false), ("0 1000 1\n", true), ("0 0 65536\n", true), ("", false),
-            ("0 1000 1\n1 100000 65536\n", true),
-        ])
-    func namespaces(map: String, isNested: Bool) {
-        #expect(OverlayPlan.isInUserNamespace(uidMap: Array(map.utf8)) == isNested)
-    }
-
-    @Test(
         "kernel releases compare by their first two numbers",
         arguments: [
             ("5.11.0", true), ("5.10.200-amd64", false), ("6.1.0-13-amd64", true), ("4.20", false), ("5.11-rc1", true), ("x", false),

@@ -46,7 +46,7 @@ struct CredentialsTests {
                 image_service_path = "\(link)"
                 \(onOwnSocket ? "listen_path = \"\(socket)\"" : "")
                 """)
-        let containerd = try ContainerdServer(snapshotter: daemon.socket, servesCRI: true)
+        let containerd = try ContainerdServer(snapshotter: daemon.socket, setup: ContainerdSetup(servesCRI: true))
         let channel = try ContainerdChannel(address: onOwnSocket ? socket : daemon.socket)
         let running = Task { try await channel.run() }
         defer { running.cancel() }

@@ -10,12 +10,20 @@ public final class ContainerdServer: Sendable {
         /// Another Debian's, fetched once and never installed.
         case debian(String)
 
+        /// containerd 1.6, of Debian 12; 1.7, of 13; 2.1.
+        public static let all: [Release] = [.installed, .debian("trixie"), .debian("sid")]
+
         /// The name of the suite.
         public var description: String {
             switch self {
             case .installed: "installed"
             case .debian(let suite): suite
             }
+        }
+
+        /// Whether it is a containerd 2.
+        fileprivate var isSecond: Bool {
+            if case .debian("sid") = self { true } else { false }
         }
 
         /// Where the programs are; nil for PATH.
@@ -36,8 +44,8 @@ public final class ContainerdServer: Sendable {
     ///
     /// - Parameters:
     ///   - snapshotter: socket of the snapshotter.
-    ///   - servesCRI: whether it is one for kubelet, whose images the snapshotter unpacks and is told of; containerd 1.6 and 1.7.
-    public init(_ release: Release = .installed, snapshotter: String, servesCRI: Bool = false) throws {
+    ///   - setup: what it is for.
+    public init(_ release: Release = .installed, snapshotter: String, setup: ContainerdSetup = ContainerdSetup()) throws {
         try requireRoot()
         let programs = try release.directory()
         let front = programs.map { $0 + "/" } ?? ""
@@ -46,10 +54,14 @@ public final class ContainerdServer: Sendable {
         self.ctr = ctr
         try requireProgram("runc")
         let directory = try TemporaryDirectory(prefix: "starling-containerd-")
+        // Roots of user namespaces go through it.
+        chmod(directory.path, 0o711)
         let socket = directory.path + "/containerd.sock"
         self.socket = socket
+        let configuration = ContainerdConfiguration(
+            directory: directory.path, socket: socket, snapshotter: snapshotter, setup: setup)
         try AtomicFile.write(
-            Array(ContainerdServer.configuration(directory.path, socket, snapshotter, servesCRI).utf8), to: directory.path + "/config.toml")
+            Array((release.isSecond ? configuration.second : configuration.first).utf8), to: directory.path + "/config.toml")
         // It finds its shim in PATH.
         let environment = programs.map { ["PATH=\($0):/usr/sbin:/usr/bin:/sbin:/bin"] }
         server = try ServerProcess(
@@ -78,33 +90,6 @@ public final class ContainerdServer: Sendable {
     @discardableResult
     public func ctr(_ arguments: [String], deadline: Duration = .seconds(120)) throws -> Program.Result {
         try run(ctr, ["--address", socket] + arguments, deadline: deadline)
-    }
-
-    private static func configuration(_ directory: String, _ socket: String, _ snapshotter: String, _ servesCRI: Bool) -> String {
-        let cri = """
-            [plugins."io.containerd.grpc.v1.cri".containerd]
-              snapshotter = "stargz"
-              disable_snapshot_annotations = false
-            """
-        // What cannot work in a corner of its own, by the names of all versions.
-        let disabled =
-            (servesCRI ? [] : ["grpc.v1.cri"]) + [
-                "cri.v1.images", "cri.v1.runtime", "internal.v1.opt", "nri.v1.nri", "snapshotter.v1.aufs",
-                "snapshotter.v1.btrfs",
-                "snapshotter.v1.zfs", "snapshotter.v1.devmapper",
-            ]
-        return """
-            version = 2
-            root = "\(directory)/root"
-            state = "\(directory)/state"
-            disabled_plugins = [\(disabled.map { "\"io.containerd.\($0)\"" }.joined(separator: ", "))]
-            [grpc]
-              address = "\(socket)"
-            [proxy_plugins.stargz]
-              type = "snapshot"
-              address = "\(snapshotter)"
-            \(servesCRI ? cri : "")
-            """
     }
 
     private static func shims(of socket: String) -> [Int32] {

@@ -19,6 +19,11 @@ int starling_fsconfig_create(int context);
 int starling_fsmount_readonly(int context);
 /// Puts it at `target`, following symbolic links as mount(2) does.
 int starling_move_mount(int mount, const char *target);
+/// A user namespace in which nobody lives, with these maps (user_namespaces(7)): a descriptor.
+int starling_user_namespace(const char *user_map, const char *group_map);
+/// What is mounted at `source`, from that directory on and without the mounts below, as a read-only mount that is nowhere yet and shows ids as
+/// a user namespace maps them (mount_setattr(2)): a descriptor.
+int starling_map_mount(const char *source, int user_namespace);
 /// Ends a FUSE connection: its requests fail from now on, the mount may stay while it is busy.
 int starling_umount_by_force(const char *target);
 

@@ -1,19 +1,19 @@
-internal import OCI
 internal import Synchronization
 
 /// A blob's stream that tells how far it was read.
-final class WatchedStream: BlobStream {
+public final class WatchedStream: BlobStream {
     private let stream: any BlobStream
     private let report: @Sendable (Int64) -> Void
     private let position = Mutex<Int64>(0)
 
     /// - Parameter report: is called with the bytes read so far, after each read; again from 0 when the blob is read once more.
-    init(_ stream: any BlobStream, report: @escaping @Sendable (Int64) -> Void) {
+    public init(_ stream: any BlobStream, report: @escaping @Sendable (Int64) -> Void) {
         self.stream = stream
         self.report = report
     }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    /// As the stream that is watched.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let count = try stream.read(into: buffer)
         report(
             position.withLock { position in
@@ -23,5 +23,6 @@ final class WatchedStream: BlobStream {
         return count
     }
 
-    func cancel() { stream.cancel() }
+    /// As the stream that is watched.
+    public func cancel() { stream.cancel() }
 }
