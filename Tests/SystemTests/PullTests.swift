@@ -46,7 +46,9 @@ struct PullTests {
         #expect(try containerd.ctr(["image", "check", "name==\(lazy)"]).outputText.contains("complete (2/2)"))
         #expect(try containerd.ctr(["leases", "ls", "-q"]).outputText.isEmpty)
 
-        try containerd.ctr(["image", "export", archive, lazy])
+        let export = try containerd.ctr(["image", "export", archive, lazy])
+        let members = try TestSupport.run("tar", ["tf", archive]).outputText
+        #expect(members.contains("index.json\n"), "\(members) \(export.outputText) \(export.errorText)")
         let exported = try Starling.succeed(["verify", "oci-archive:\(archive)"]).outputText
         #expect(exported.contains("right (estargz"), "\(exported)")
         let pushed = "\(proxy.address)/pushed/by-\(release):1"
