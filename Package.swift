@@ -78,6 +78,7 @@ let package = Package(
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         library("CFuse", pkgConfig: "fuse3", apt: "libfuse3-dev"),
+        library("CYaml", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
         library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
         .target(name: "CLinux"),
         .target(name: "CAtomics"),
@@ -110,7 +111,8 @@ let package = Package(
             ]),
         room("Snapshots", ["Digests", "OCI", "HostSystem", "Threads", grdb, log]),
         room("ContainerdAPI", [grpcCore, grpcProtobuf, protobuf], settings: generatedSettings),
-        room("SnapshotService", ["Snapshots", "HostSystem", "ContainerdAPI", grpcCore, grpcProtobuf, protobuf, log]),
+        room("Keychains", ["OCI", "Registry", "HostSystem", "CYaml", log]),
+        room("SnapshotService", ["Snapshots", "Keychains", "HostSystem", "ContainerdAPI", grpcCore, grpcProtobuf, protobuf, log]),
         room(
             "ContainerdClient",
             ["Digests", "OCI", "HostSystem", "Threads", "ContainerdAPI", grpcCore, grpcTransport, grpcProtobuf, protobuf, nio]),
@@ -137,7 +139,7 @@ let package = Package(
             name: "starlingd",
             dependencies: [
                 "Digests", "OCI", "Registry", "TreeImage", "ChunkStore", "FetchEngine", "LazyFS", "Snapshots", "SnapshotService",
-                "Configuration", "StatusAPI", "HostSystem", "Threads",
+                "ContainerdClient", "Keychains", "Configuration", "StatusAPI", "HostSystem", "Threads",
                 arguments, log, lifecycle, unixSignals, grpcCore, grpcTransport,
             ],
             swiftSettings: settings, linkerSettings: linking),
@@ -177,6 +179,7 @@ let package = Package(
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
         tests("InspectionTests", ["Inspection", "Conversion", "TreeImage", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("ContainerRunTests", ["ContainerRun", "OCI", "TestSupport"]),
+        tests("KeychainsTests", ["Keychains", "Registry", "HostSystem", "TestSupport", log]),
         tests("ConfigurationTests", ["Configuration", "Registry", "HostSystem"]),
         tests(
             "KernelTests",
@@ -186,6 +189,8 @@ let package = Package(
                 "HostSystem",
                 "Threads", "TestSupport", log,
             ]),
-        tests("SystemTests", ["Conversion", "ContainerdClient", "OCI", "Digests", "HostSystem", "TestSupport"]),
+        tests(
+            "SystemTests",
+            ["Conversion", "ContainerdAPI", "ContainerdClient", "OCI", "Digests", "HostSystem", "TestSupport", grpcCore, protobuf]),
     ]
 )

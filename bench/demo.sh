@@ -46,7 +46,7 @@ wait_for_port() {
     say "nothing answers on port $1: $(tail -n 3 "$work"/*.log 2>/dev/null)"; return 1
 }
 
-bench/apt-install.sh libfuse3-dev zlib1g-dev libdeflate-dev libzstd-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev pkg-config \
+bench/apt-install.sh libfuse3-dev zlib1g-dev libdeflate-dev libzstd-dev libcurl4-openssl-dev libssl-dev libyaml-dev libsqlite3-dev pkg-config \
     fuse3 runc docker-registry skopeo mmdebstrap python3 ca-certificates
 say "building (release; ten minutes the first time)"
 make -s release >&2

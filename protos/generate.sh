@@ -20,4 +20,5 @@ generate() { # generate OPTIONS FILE…: messages, and the halves of the service
 
 generate none types/mount.proto types/descriptor.proto
 generate Client=true,Server=true services/snapshots.proto
-generate Client=true,Server=false services/content.proto services/leases.proto services/images.proto services/diff.proto services/version.proto
+generate Client=true,Server=false services/content.proto services/leases.proto services/images.proto services/diff.proto services/version.proto \
+    services/cri.proto

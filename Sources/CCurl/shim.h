@@ -8,10 +8,10 @@ static inline CURLcode starling_curl_set_string(CURL *handle, CURLoption option,
 static inline CURLcode starling_curl_set_pointer(CURL *handle, CURLoption option, void *value) { return curl_easy_setopt(handle, option, value); }
 static inline CURLcode starling_curl_set_list(CURL *handle, CURLoption option, struct curl_slist *value) { return curl_easy_setopt(handle, option, value); }
 
-// Certificate authorities in memory, PEM; curl keeps a copy.
-static inline CURLcode starling_curl_set_certificates(CURL *handle, const void *bytes, size_t count) {
+// Certificates and keys in memory, PEM; curl keeps a copy.
+static inline CURLcode starling_curl_set_blob(CURL *handle, CURLoption option, const void *bytes, size_t count) {
     struct curl_blob blob = {.data = (void *)bytes, .len = count, .flags = CURL_BLOB_COPY};
-    return curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob);
+    return curl_easy_setopt(handle, option, &blob);
 }
 
 typedef size_t (*starling_curl_bytes)(char *bytes, size_t size, size_t count, void *context);

@@ -9,6 +9,8 @@ public struct LayerFacts: Codable, Equatable, Sendable {
     public var blobSize: UInt64
     /// Format of the blob, for people.
     public var format: String
+    /// Whether the layer says itself what is to be prefetched; nil in layers that were stored before this was noted.
+    public var hasLandmark: Bool?
     /// Version of the files' layout; a layer of another version is compiled again.
     public var version: Int
     /// Digest of the tree's file; nil until the store writes the layer.
@@ -18,10 +20,11 @@ public struct LayerFacts: Codable, Equatable, Sendable {
     public static let currentVersion = 2
 
     /// Facts about a layer compiled now.
-    public init(tocDigest: Digest, blobSize: UInt64, format: String) {
+    public init(tocDigest: Digest, blobSize: UInt64, format: String, hasLandmark: Bool? = nil) {
         self.tocDigest = tocDigest
         self.blobSize = blobSize
         self.format = format
+        self.hasLandmark = hasLandmark
         version = LayerFacts.currentVersion
     }
 

@@ -66,11 +66,7 @@ public enum HostsFile {
             }
             host.connection.proxy = proxy
         }
-        var headers: [String: String] = [:]
-        try table.readTable("header") { header throws(ConfigurationError) in
-            for name in header.keys { headers[name] = try headerValue(name, header) }
-        }
-        host.headers = headers
+        host.headers = try table.headers("header")
     }
 
     private static func capabilities(_ names: [String], _ table: TableReader) throws(ConfigurationError) -> RegistryHost.Capabilities {
@@ -84,17 +80,6 @@ public enum HostsFile {
             }
         }
         return found
-    }
-
-    private static func headerValue(_ name: String, _ table: TableReader) throws(ConfigurationError) -> String {
-        // Several values are one list (RFC 9110, section 5.3).
-        let value = try table.strings(name).joined(separator: ", ")
-        let isName = !name.isEmpty && name.utf8.allSatisfy { $0 > 32 && $0 < 127 } && !name.contains { ":()<>@,;\\\"/[]?={}".contains($0) }
-        guard isName else { throw table.failure(name, "is not the name of a header") }
-        guard value.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 }) else {
-            throw table.failure(name, "has a control character in its value")
-        }
-        return value
     }
 
     private static func clientCertificate(_ table: TableReader) throws(ConfigurationError) -> (certificate: String, key: String)? {

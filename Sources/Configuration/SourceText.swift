@@ -12,8 +12,12 @@ final class SourceText {
 
     /// Line of a key, counted from 1; nil when it is written in a way that a look at line beginnings does not find (inline).
     func line(of key: String, in table: String) -> Int? {
-        let wanted = (table.isEmpty ? "" : table + ".") + WrittenKey.shown([key])
-        return places.first { WrittenKey.shown($0.key) == wanted }?.line
+        line(of: (table.isEmpty ? "" : table + ".") + WrittenKey.shown([key]))
+    }
+
+    /// Line of a key with its tables, as messages show it.
+    func line(of key: String) -> Int? {
+        places.first { WrittenKey.shown($0.key) == key }?.line
     }
 
     /// Keys of a table in the order of the file; those that are written inline are missing.

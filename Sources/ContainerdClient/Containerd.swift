@@ -3,7 +3,6 @@ internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCProtobuf
 internal import HostSystem
-internal import NIOCore
 internal import SwiftProtobuf
 
 /// A connection to containerd, with the headers that every call carries.
@@ -21,17 +20,7 @@ struct Containerd: Sendable {
     static func connect<Value: Sendable>(
         _ options: ContainerdOptions, _ body: @escaping @Sendable (Containerd) async throws -> Value
     ) async throws -> Value {
-        let transport: HTTP2ClientTransport.Posix
-        var config = HTTP2ClientTransport.Posix.Config.defaults
-        config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
-            channel.eventLoop.submit { try channel.pipeline.syncOperations.addHandler(PingAnswerer(), position: .first) }
-        }
-        do {
-            transport = try .http2NIOPosix(
-                target: .unixDomainSocket(path: options.address), transportSecurity: .plaintext, config: config)
-        } catch {
-            throw ContainerdError.unreachable(address: options.address, reason: "\(error)")
-        }
+        let transport = try ContainerdChannel.transport(to: options.address)
         let work = ShieldedWork()
         // A task of its own, which nobody cancels: a cancelled client closes its connections at once.
         let connection = Task {

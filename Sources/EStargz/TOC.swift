@@ -13,6 +13,7 @@ public struct TOC: Equatable, Sendable {
     public static let prefetchLandmark = ".prefetch.landmark"
     /// Landmark: nothing is wanted before it is asked for.
     public static let noPrefetchLandmark = ".no.prefetch.landmark"
+
     /// The one byte that a landmark file holds.
     public static let landmarkContent: UInt8 = 0x0f
     /// Payload bytes of a chunk when nothing else is asked for (reference implementation: 4 MiB).
@@ -22,6 +23,16 @@ public struct TOC: Equatable, Sendable {
     public init(version: Int = 1, entries: [TOCEntry] = []) {
         self.version = version
         self.entries = entries
+    }
+
+    /// Whether the layer says itself what is to be prefetched, or that nothing is.
+    public var hasLandmark: Bool {
+        entries.contains { entry in
+            // Nearly no name ends with that byte.
+            guard entry.name.utf8.last == UInt8(ascii: "k") else { return false }
+            let name = TOC.cleanName(entry.name)
+            return name == TOC.prefetchLandmark || name == TOC.noPrefetchLandmark
+        }
     }
 
     /// A name without leading `./` and `/`, inner `.`, `..` and doubled slashes.

@@ -10,12 +10,13 @@ internal import TreeImage
 ///
 /// A layer that is in the store needs no request at all. Otherwise one request usually does: a suffix of the blob that is likely to hold
 /// footer and TOC; the blob's front may come in the same round trip. The layers that a client will open next are expected meanwhile.
-/// Verified means: the digest of the TOC's JSON is the one that the manifest's annotation names.
+/// Verified means: the digest of the TOC's JSON is the one that the manifest's annotation names (`TOCTrust` for exceptions).
 public struct LayerOpener: Sendable {
     private let store: LayerStore
     private let client: RegistryClient
     private let anticipation: Anticipation
     private let prefixSize: UInt64
+    private let trust: TOCTrust
 
     /// What is fetched along with TOCs.
     public struct Options: Sendable {
@@ -23,6 +24,8 @@ public struct LayerOpener: Sendable {
         public var prefixSize: UInt64 = 1 << 20
         /// How long the end of an expected layer is kept for being opened.
         public var keptFor = Duration.seconds(120)
+        /// Which TOCs are believed.
+        public var trust = TOCTrust.verified
 
         /// The defaults.
         public init() {}
@@ -38,6 +41,7 @@ public struct LayerOpener: Sendable {
         self.store = store
         self.client = client
         prefixSize = options.prefixSize
+        trust = options.trust
         anticipation = Anticipation(client: client, keptFor: options.keptFor)
     }
 
@@ -56,8 +60,8 @@ public struct LayerOpener: Sendable {
     ///   - reference: the image, whose registry and repository serve the blob.
     /// - Throws: `LayerRefusal`.
     public func open(_ descriptor: Descriptor, of reference: Reference) async throws(LayerRefusal) -> LazyLayer {
+        let (descriptor, expected) = try trust.expected(of: descriptor)
         let blob = client.blob(descriptor, of: reference, mostUnwanted: LayerOpener.mostUnwanted)
-        let expected = try ExpectedTOC(descriptor)
         if let stored = try stored(descriptor.digest, expected) { return LazyLayer(stored: stored, source: blob) }
         let layer = try await compile(descriptor, expected, reference, blob)
         // That takes some hundred bytes a file for a moment.
@@ -66,7 +70,7 @@ public struct LayerOpener: Sendable {
     }
 
     private func compile(
-        _ descriptor: Descriptor, _ expected: ExpectedTOC, _ reference: Reference, _ blob: RemoteBlob
+        _ descriptor: Descriptor, _ expected: ExpectedTOC?, _ reference: Reference, _ blob: RemoteBlob
     ) async throws(LayerRefusal) -> LazyLayer {
         let prefix = prefix(descriptor, blob)
         let known = await anticipation.take(descriptor.digest)
@@ -74,8 +78,9 @@ public struct LayerOpener: Sendable {
         let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
         let layer = try await compile(found, expected)
         do {
-            let facts = LayerFacts(tocDigest: expected.digest, blobSize: found.blobSize, format: found.format)
-            return LazyLayer(stored: try store.add(descriptor.digest, layer, facts: facts), source: blob, prefix: prefix)
+            let facts = LayerFacts(
+                tocDigest: expected?.digest ?? layer.digest, blobSize: found.blobSize, format: found.format, hasLandmark: layer.hasLandmark)
+            return LazyLayer(stored: try store.add(descriptor.digest, layer.compiled, facts: facts), source: blob, prefix: prefix)
         } catch {
             throw .store("\(error)")
         }
@@ -83,7 +88,7 @@ public struct LayerOpener: Sendable {
 
     // Parsing keeps two threads busy, the beginning of compiling only one: so the digest is computed then. Nothing that was made of the TOC leaves
     // here unless that is right, and what is wrong with the TOC is told only of the right one.
-    private func compile(_ found: TOCFetch.Found, _ expected: ExpectedTOC) async throws(LayerRefusal) -> CompiledLayer {
+    private func compile(_ found: TOCFetch.Found, _ expected: ExpectedTOC?) async throws(LayerRefusal) -> Compiled {
         let parsed = await found.parsed()
         async let hashed = found.digest()
         let compiled: Result<CompiledLayer, LayerRefusal>
@@ -92,8 +97,17 @@ public struct LayerOpener: Sendable {
         } catch {
             compiled = .failure(error)
         }
-        try expected.check(await hashed)
-        return try compiled.get()
+        let digest = await hashed
+        try expected?.check(digest)
+        return Compiled(compiled: try compiled.get(), digest: digest, hasLandmark: try parsed.get().hasLandmark)
+    }
+
+    /// What a TOC became, and what is remembered of it.
+    private struct Compiled {
+        let compiled: CompiledLayer
+        /// Digest of the TOC's JSON.
+        let digest: Digest
+        let hasLandmark: Bool
     }
 
     /// Layers whose ends are kept or on their way.
@@ -109,9 +123,9 @@ public struct LayerOpener: Sendable {
         return PrefixFetch(blob, size: prefixSize)
     }
 
-    private func stored(_ digest: Digest, _ expected: ExpectedTOC) throws(LayerRefusal) -> StoredLayer? {
+    private func stored(_ digest: Digest, _ expected: ExpectedTOC?) throws(LayerRefusal) -> StoredLayer? {
         do {
-            return try store.layer(digest, tocDigest: expected.digest)
+            return try store.layer(digest, tocDigest: expected?.digest)
         } catch {
             throw .store("\(error)")
         }

@@ -21,15 +21,19 @@ final class FuseSession: @unchecked Sendable {
 
     /// Greets the kernel through a device that is mounted at `mountpoint`. `server` is the operations' user data.
     ///
-    /// - Parameter isTakenOver: the kernel was answered by another process; libfuse only catches up, and what that process left
+    /// - Parameters:
+    ///   - isTakenOver: the kernel was answered by another process; libfuse only catches up, and what that process left
     ///   unanswered is sent again.
+    ///   - traces: whether libfuse prints every request to standard error.
     init(
-        _ device: consuming FuseDevice, mountpoint: String, isTakenOver: Bool, operations: fuse_lowlevel_ops, server: TreeServer
+        _ device: consuming FuseDevice, mountpoint: String, isTakenOver: Bool, operations: fuse_lowlevel_ops, server: TreeServer,
+        traces: Bool
     ) throws(LazyFSError) {
         self.mountpoint = mountpoint
         self.server = server
         var operations = operations
-        let made = FuseSession.withArguments(["starling", "-o", "max_read=\(FuseSession.maximumRead)"]) { arguments in
+        let words = ["starling", "-o", "max_read=\(FuseSession.maximumRead)"] + (traces ? ["-d"] : [])
+        let made = FuseSession.withArguments(words) { arguments in
             fuse_session_new(
                 arguments, &operations, MemoryLayout<fuse_lowlevel_ops>.size, Unmanaged.passUnretained(server).toOpaque())
         }

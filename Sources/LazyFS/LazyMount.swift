@@ -39,9 +39,10 @@ public final class LazyMount: Sendable {
     ///
     /// - Parameters:
     ///   - keeping: what lets the mount outlive this process; nil for one that does not.
+    ///   - traces: whether every request is printed to standard error.
     ///   - restore: what the slots showed that an earlier process served, as far as it is there; called before the first request is answered.
     public init(
-        mountpoint: String, fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil,
+        mountpoint: String, fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil, traces: Bool = false,
         restore: ([Int: SlotContents]) -> [Int: SlotTree] = { _ in [:] }
     ) throws {
         self.mountpoint = mountpoint
@@ -49,13 +50,13 @@ public final class LazyMount: Sendable {
         self.log = log
         server = TreeServer(fetcher: fetcher)
         if let keeping, let inherited = keeping.inherit(at: mountpoint),
-            let (session, assigned) = LazyMount.goOn(inherited, server, mountpoint, keeping, restore, log)
+            let (session, assigned) = LazyMount.goOn(inherited, server, mountpoint, keeping, traces, restore, log)
         {
             self.session = session
             isTakenOver = true
             slots = Mutex(assigned)
         } else {
-            session = try LazyMount.begin(server, mountpoint, keeping)
+            session = try LazyMount.begin(server, mountpoint, keeping, traces)
             isTakenOver = false
             slots = Mutex(Assigned())
         }
@@ -68,14 +69,16 @@ public final class LazyMount: Sendable {
         }
     }
 
-    private static func begin(_ server: TreeServer, _ mountpoint: String, _ keeping: MountKeeping?) throws -> FuseSession {
+    private static func begin(
+        _ server: TreeServer, _ mountpoint: String, _ keeping: MountKeeping?, _ traces: Bool
+    ) throws -> FuseSession {
         if Files.exists(Paths.parent(of: mountpoint)), try Mounts.mountPoint(at: mountpoint) != nil { try Mounts.unmount(mountpoint) }
         try Files.makeDirectories(mountpoint, mode: 0o711)
         let device = try FuseDevice(mountingAt: mountpoint)
         keeping?.hold(device, at: mountpoint, name: nil, slots: [:], last: 0)
         do {
             return try FuseSession(
-                device, mountpoint: mountpoint, isTakenOver: false, operations: FuseOperations.table(), server: server)
+                device, mountpoint: mountpoint, isTakenOver: false, operations: FuseOperations.table(), server: server, traces: traces)
         } catch {
             keeping?.end()
             try Mounts.unmount(mountpoint)
@@ -86,7 +89,7 @@ public final class LazyMount: Sendable {
     /// Serves on what an earlier process served; nil when that fails, which is logged.
     private static func goOn(
         _ inherited: consuming MountKeeping.Inherited, _ server: TreeServer, _ mountpoint: String, _ keeping: MountKeeping,
-        _ restore: ([Int: SlotContents]) -> [Int: SlotTree], _ log: Logger
+        _ traces: Bool, _ restore: ([Int: SlotContents]) -> [Int: SlotTree], _ log: Logger
     ) -> (FuseSession, Assigned)? {
         let contents = inherited.contents
         var assigned = Assigned(last: contents.last)
@@ -104,7 +107,8 @@ public final class LazyMount: Sendable {
             inherited.device, at: mountpoint, name: contents.mount.name, slots: contents.slots, last: contents.last)
         do {
             let session = try FuseSession(
-                inherited.device, mountpoint: mountpoint, isTakenOver: true, operations: FuseOperations.table(), server: server)
+                inherited.device, mountpoint: mountpoint, isTakenOver: true, operations: FuseOperations.table(), server: server,
+                traces: traces)
             log.notice("going on with the lazy layers of the last daemon", metadata: ["trees": "\(assigned.unclaimed.count)"])
             return (session, assigned)
         } catch {

@@ -19,7 +19,7 @@ public final class LazyNode: Sendable {
     private let opener: LayerOpener
     private let mount: LazyMount
     private let chains: ChainMounts
-    private let prefetches: Bool
+    private let prefetch: PrefetchPolicy
     private let predictions = WorkQueue<@Sendable () -> Void>()
     private let predictor: NativeThread
     private let ended = Mutex(false)
@@ -36,24 +36,25 @@ public final class LazyNode: Sendable {
     ///
     /// - Parameters:
     ///   - mode: how containers are to see the layers.
-    ///   - prefetches: whether what landmarks ask for is fetched before anybody reads it.
+    ///   - prefetch: what is fetched before anybody reads it.
     ///   - fetching: how the engine fetches; whether layers are completed in the background, among others.
     ///   - opening: what is fetched along with TOCs.
     ///   - keeping: what lets the mounts outlive this process; with it, those of an earlier process are gone on with.
+    ///   - traces: whether every request of the kernel is printed to standard error.
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
-        root: String, directory: String, mode: ServingMode = .auto, client: RegistryClient, prefetches: Bool = true,
+        root: String, directory: String, mode: ServingMode = .auto, client: RegistryClient, prefetch: PrefetchPolicy = PrefetchPolicy(),
         fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
-        log: Logger
+        traces: Bool = false, log: Logger
     ) throws {
         ProcessMemory.bound()
         let store = try LayerStore(root: root)
         self.store = store
         opener = LayerOpener(store: store, client: client, options: opening)
-        self.prefetches = prefetches
+        self.prefetch = prefetch
         fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
-            mount = try LazyMount(mountpoint: directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping) {
+            mount = try LazyMount(mountpoint: directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, traces: traces) {
                 store.trees(of: $0, client: client)
             }
         } catch {
@@ -90,7 +91,7 @@ public final class LazyNode: Sendable {
         do {
             let opened =
                 try inherited(layer) ?? Opened(layer: layer, mounted: mount.add(layer, as: SlotContents(layer.stored, of: reference)))
-            fetcher.prefetch(opened.layer, upTo: prefetches ? layer.stored.chunks.prefetchEnd : 0)
+            fetcher.prefetch(opened.layer, upTo: prefetch.end(of: layer.stored, descriptor))
             fetcher.complete(opened.layer)
             return opened
         } catch {

@@ -13,6 +13,10 @@ public enum Annotation {
     /// Ours, a hint that nobody has to trust: `tocOffset:prefetchEnd:size`, two places in an eStargz blob and its end, so that whoever opens the
     /// layer asks for what it needs and for nothing else. Below a prefix that containerd hands on to snapshotters.
     public static let openingHint = "containerd.io/snapshot/starling.opening"
+    /// Label of a snapshot whose layer is to be mounted although nothing verifies its TOC.
+    public static let skipVerify = "containerd.io/snapshot/remote/stargz.skipverify"
+    /// Label of a snapshot: bytes of its layer to prefetch where that has no landmark.
+    public static let prefetchSize = "containerd.io/snapshot/remote/stargz.prefetch"
     /// Name of a manifest in an OCI layout's index.json.
     public static let referenceName = "org.opencontainers.image.ref.name"
     /// Full image name, as containerd and nerdctl write it beside the reference name.

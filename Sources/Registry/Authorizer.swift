@@ -11,6 +11,8 @@ actor Authorizer {
 
     struct Key: Hashable {
         /// Whose credentials.
+        var host: String
+        /// The registry that it serves, perhaps as a mirror.
         var registry: String
         /// The host that asks: what one got is not another's, even of the same name.
         var endpoint: String
@@ -67,9 +69,10 @@ actor Authorizer {
     }
 
     // A helper program may take its time, which the transport's thread has not.
-    private func credential(_ registry: String) async throws(RegistryError) -> Credential? {
+    private func credential(_ key: Key) async throws(RegistryError) -> Credential? {
+        let repository = key.registry + "/" + RegistryClient.name(key.scope)
         do {
-            return try await BlockingTask.run { [credentials] in try credentials.credential(for: registry) }
+            return try await BlockingTask.run { [credentials] in try credentials.credential(for: key.host, repository: repository) }
         } catch {
             throw error as? RegistryError ?? .system("\(error)")
         }
@@ -78,7 +81,7 @@ actor Authorizer {
     private func fetch(
         _ challenge: Challenge, _ key: Key, _ connection: RegistryHost.Connection
     ) async throws(RegistryError) -> Answer {
-        let credential = try await self.credential(key.registry)
+        let credential = try await self.credential(key)
         switch challenge {
         case .basic: return Answer(header: credential?.basic, hadCredentials: credential != nil)
         case .bearer(let realm, let service, let scope):

@@ -1,34 +1,13 @@
 internal import FoundationEssentials
 internal import Glibc
 
-/// A user name and what proves it, for one registry.
-struct Credential: Sendable, Equatable {
-    var user: String
-    var password: String
-    /// An OAuth2 refresh token in place of a password.
-    var identityToken: String?
-
-    /// Value of a Basic `Authorization` header.
-    var basic: String { "Basic " + Data("\(user):\(password)".utf8).base64EncodedString() }
-}
-
-/// Where credentials come from: docker's configuration file and its credential helpers (contracts: docker config first).
+/// Where credentials come from: docker's configuration file and its credential helpers, then what else the process knows (contracts 3).
 struct CredentialSource: Sendable {
     /// File named by the user; nil for docker's own places.
     var authFile: String?
 
-    private struct File: Decodable {
-        var auths: [String: Entry]?
-        var credHelpers: [String: String]?
-        var credsStore: String?
-    }
-
-    private struct Entry: Decodable {
-        var auth: String?
-        var username: String?
-        var password: String?
-        var identitytoken: String?
-    }
+    /// Asked when docker's files have nothing: a host, and the repository with its registry that it is asked for.
+    var others: (@Sendable (_ host: String, _ repository: String) -> Credential?)?
 
     private struct HelperAnswer: Decodable {
         var Username: String
@@ -38,24 +17,21 @@ struct CredentialSource: Sendable {
     /// Largest configuration file that is read, in bytes.
     private static let largestFile = 4 << 20
 
-    /// The credential for a registry; nil when there is none.
+    /// The credential for a host; nil when there is none.
     ///
+    /// - Parameters:
+    ///   - host: a registry or a mirror.
+    ///   - repository: what it is asked for, with its registry.
     /// - Throws: `RegistryError.credentials` when a file is damaged or a helper fails.
-    func credential(for registry: String) throws(RegistryError) -> Credential? {
+    func credential(for host: String, repository: String) throws(RegistryError) -> Credential? {
         for path in paths() {
             guard let file = try read(path) else { continue }
-            let keys = CredentialSource.keys(registry)
-            for key in keys {
-                if let helper = file.credHelpers?[key] { return try ask(helper, key) }
-            }
-            for key in keys {
-                if let entry = file.auths?[key], let credential = CredentialSource.decode(entry) { return credential }
-            }
-            if let store = file.credsStore, !store.isEmpty {
-                for key in keys { if let credential = try ask(store, key) { return credential } }
-            }
+            if let helper = file.helper(for: host) { return try ask(helper.program, helper.key) }
+            if let credential = file.credential(for: host) { return credential }
+            guard let store = file.store else { continue }
+            for key in DockerConfiguration.keys(host) { if let credential = try ask(store, key) { return credential } }
         }
-        return nil
+        return others?(host, repository)
     }
 
     private func paths() -> [String] {
@@ -66,14 +42,7 @@ struct CredentialSource: Sendable {
         return [(variable("HOME") ?? "/root") + "/.docker/config.json"]
     }
 
-    /// Spellings under which docker and podman keep a registry.
-    private static func keys(_ registry: String) -> [String] {
-        let names =
-            registry == "docker.io" ? ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"] : [registry]
-        return names + names.map { "https://" + $0 } + names.map { "http://" + $0 }
-    }
-
-    private func read(_ path: String) throws(RegistryError) -> File? {
+    private func read(_ path: String) throws(RegistryError) -> DockerConfiguration? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT, authFile == nil { return nil }
@@ -87,24 +56,8 @@ struct CredentialSource: Sendable {
             guard count > 0 else { break }
             bytes += buffer[..<count]
         }
-        do {
-            return try JSONDecoder().decode(File.self, from: Data(bytes))
-        } catch {
-            throw .credentials("\(path) is not a docker configuration file")
-        }
-    }
-
-    private static func decode(_ entry: Entry) -> Credential? {
-        if let token = entry.identitytoken, !token.isEmpty {
-            return Credential(user: entry.username ?? "", password: "", identityToken: token)
-        }
-        if let auth = entry.auth, let data = Data(base64Encoded: auth) {
-            let text = String(decoding: data, as: UTF8.self)
-            guard let colon = text.firstIndex(of: ":") else { return nil }
-            return Credential(user: String(text[..<colon]), password: text[text.index(after: colon)...].filter { $0 != "\0" })
-        }
-        guard let user = entry.username, let password = entry.password else { return nil }
-        return Credential(user: user, password: password)
+        guard let file = DockerConfiguration(json: bytes) else { throw .credentials("\(path) is not a docker configuration file") }
+        return file
     }
 
     private func ask(_ helper: String, _ key: String) throws(RegistryError) -> Credential? {

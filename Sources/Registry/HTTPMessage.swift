@@ -25,6 +25,8 @@ struct HTTPRequest: Sendable {
     var body: Body = .none
     /// Time without a byte after which it is given up.
     var silence = Duration.seconds(30)
+    /// The same once an answer has begun to come, when that is less.
+    var silenceInAnswer = Duration.seconds(10)
     /// Whether it is only tried, and a connection that hangs is given up early.
     var isProbe = false
     /// How the connection is made.

@@ -19,15 +19,18 @@ extension RegistryClient {
         try endpoints(registry, for: .push)[0]
     }
 
-    // Read once: a client's life is a command's.
+    // Asked again from time to time, for a daemon: what is wrong by then is somebody who is writing, and what was right goes on.
     private func hosts(_ registry: String) throws(RegistryError) -> RegistryHosts {
-        if let known = knownHosts.withLock({ $0[registry] }) { return known }
+        let known = knownHosts.withLock { $0[registry] }
+        if let known, ContinuousClock.now - known.time < options.hostsKeptFor { return known.hosts }
         do {
             let found = try options.hosts?(registry) ?? RegistryHosts(server: RegistryHost(registry: registry))
-            knownHosts.withLock { $0[registry] = found }
+            knownHosts.withLock { $0[registry] = KnownHosts(hosts: found) }
             return found
         } catch {
-            throw error as? RegistryError ?? .configuration("\(error)")
+            guard let known else { throw error as? RegistryError ?? .configuration("\(error)") }
+            knownHosts.withLock { $0[registry] = KnownHosts(hosts: known.hosts) }
+            return known.hosts
         }
     }
 
@@ -74,4 +77,10 @@ extension RegistryClient {
             }
         }
     }
+}
+
+/// What was said of a registry, and when.
+struct KnownHosts: Sendable {
+    let hosts: RegistryHosts
+    let time = ContinuousClock.now
 }

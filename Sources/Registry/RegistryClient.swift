@@ -19,14 +19,16 @@ public final class RegistryClient: Sendable {
     private let authorizer: Authorizer
     private let schemes = Mutex<[String: String]>([:])
     private let counted = Mutex(TransferStatistics())
-    let knownHosts = Mutex<[String: RegistryHosts]>([:])
+    let knownHosts = Mutex<[String: KnownHosts]>([:])
     let rests = Mutex(HostRests())
 
     /// A client; nothing is connected yet.
     public init(options: RegistryOptions = RegistryOptions()) {
         self.options = options
         let transport = transport
-        authorizer = Authorizer(credentials: CredentialSource(authFile: options.authFile), executor: transport.executor) {
+        authorizer = Authorizer(
+            credentials: CredentialSource(authFile: options.authFile, others: options.credentials), executor: transport.executor
+        ) {
             request async throws(RegistryError) in
             try await RegistryClient.collect(transport, request, limit: 1 << 20)
         }
@@ -91,7 +93,7 @@ public final class RegistryClient: Sendable {
         onStart: @escaping @Sendable (Transfer) -> Void = { _ in },
         onBody: @escaping @Sendable (HTTPHead, UnsafeRawBufferPointer) -> Appetite
     ) async throws(RegistryError) -> (head: HTTPHead, url: String) {
-        let key = Authorizer.Key(registry: endpoint.name, endpoint: endpoint.id, scope: scope)
+        let key = Authorizer.Key(host: endpoint.name, registry: endpoint.registry, endpoint: endpoint.id, scope: scope)
         var header = await authorizer.header(for: key)
         var url = absolute(request.url, endpoint)
         var redirects = 0
@@ -141,7 +143,7 @@ public final class RegistryClient: Sendable {
     private func prepared(_ request: HTTPRequest, _ url: String, _ endpoint: Endpoint, authorization: String?) -> HTTPRequest {
         var request = request
         request.url = url
-        request.silence = options.silence
+        request.silence = endpoint.host.connection.silence ?? options.silence
         guard isHome(url, endpoint) else {
             request.connection = endpoint.host.connection.elsewhere
             return request

@@ -30,10 +30,14 @@ public struct RegistryHost: Equatable, Sendable {
         public var certificateAuthorities: [UInt8] = []
         /// Files of the certificate and key that the client shows; one file may hold both.
         public var clientCertificate: (certificate: String, key: String)?
+        /// The same in memory, where they are in no files.
+        public var clientIdentity: ClientIdentity?
         /// Whether nobody checks who answers: for tests.
         public var skipsVerification = false
         /// Longest wait for a connection; nil for the client's own.
         public var connectTimeout: Duration?
+        /// Time without a byte after which a request is given up; nil for the client's own.
+        public var silence: Duration?
         /// URL of a proxy that leads there; nil for what the environment says.
         public var proxy: String?
 
@@ -41,21 +45,36 @@ public struct RegistryHost: Equatable, Sendable {
         public init() {}
 
         /// Whether something about TLS was said, and so the host has it.
-        var speaksOfTLS: Bool { !certificateAuthorities.isEmpty || clientCertificate != nil || skipsVerification }
+        var speaksOfTLS: Bool { !certificateAuthorities.isEmpty || clientCertificate != nil || clientIdentity != nil || skipsVerification }
 
         /// The same for a place that the host has sent us to, which is not to be shown who we are.
         var elsewhere: Connection {
             var connection = self
             connection.clientCertificate = nil
+            connection.clientIdentity = nil
             return connection
         }
 
         /// Field by field, a pair of files being no `Equatable`.
         public static func == (one: Connection, other: Connection) -> Bool {
             one.certificateAuthorities == other.certificateAuthorities && one.skipsVerification == other.skipsVerification
-                && one.connectTimeout == other.connectTimeout && one.proxy == other.proxy
-                && one.clientCertificate?.certificate == other.clientCertificate?.certificate
+                && one.connectTimeout == other.connectTimeout && one.silence == other.silence && one.proxy == other.proxy
+                && one.clientIdentity == other.clientIdentity && one.clientCertificate?.certificate == other.clientCertificate?.certificate
                 && one.clientCertificate?.key == other.clientCertificate?.key
+        }
+    }
+
+    /// What a client shows of itself.
+    public struct ClientIdentity: Equatable, Sendable {
+        /// The certificate, and those that lead to it (PEM).
+        public var certificate: [UInt8]
+        /// Its key (PEM).
+        public var key: [UInt8]
+
+        /// A certificate and its key.
+        public init(certificate: [UInt8], key: [UInt8]) {
+            self.certificate = certificate
+            self.key = key
         }
     }
 

@@ -4,8 +4,13 @@ public struct RegistryOptions: Sendable {
     public var plainHTTP: Bool?
     /// File with credentials, in place of docker's configuration.
     public var authFile: String?
-    /// Hosts of a registry; nil, or nil for a registry, means the registry itself. Asked once for each registry, on any thread.
+    /// Credentials that others have, asked where docker's configuration has none, on any thread: a host, and the repository with its registry that
+    /// it is asked for.
+    public var credentials: (@Sendable (_ host: String, _ repository: String) -> Credential?)?
+    /// Hosts of a registry; nil, or nil for a registry, means the registry itself. Asked on any thread.
     public var hosts: (@Sendable (_ registry: String) throws -> RegistryHosts?)?
+    /// How long an answer of `hosts` counts. One that fails later on changes nothing.
+    public var hostsKeptFor = Duration.seconds(10)
     /// How often a request that failed for a passing reason is repeated.
     public var retries = 5
     /// Time without a byte after which a request is given up; in the middle of an answer 10 s are enough.

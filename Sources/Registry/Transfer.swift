@@ -32,7 +32,6 @@ final class Transfer: @unchecked Sendable {
     private static let connectTimeout = 10
     private static let probeTimeout = 3
     private static let largestHeaders = 64 << 10
-    private static let silenceInAnswer = Duration.seconds(10)
 
     init(
         _ request: HTTPRequest, onBody: @escaping @Sendable (HTTPHead, UnsafeRawBufferPointer) -> Appetite,
@@ -97,11 +96,15 @@ final class Transfer: @unchecked Sendable {
         let connection = request.connection
         _ = starling_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, connectMilliseconds)
         if !connection.certificateAuthorities.isEmpty {
-            connection.certificateAuthorities.withUnsafeBytes { _ = starling_curl_set_certificates(handle, $0.baseAddress, $0.count) }
+            setBlob(handle, CURLOPT_CAINFO_BLOB, connection.certificateAuthorities)
         }
         if let pair = connection.clientCertificate {
             _ = starling_curl_set_string(handle, CURLOPT_SSLCERT, pair.certificate)
             _ = starling_curl_set_string(handle, CURLOPT_SSLKEY, pair.key)
+        }
+        if let identity = connection.clientIdentity {
+            setBlob(handle, CURLOPT_SSLCERT_BLOB, identity.certificate)
+            setBlob(handle, CURLOPT_SSLKEY_BLOB, identity.key)
         }
         if connection.skipsVerification {
             _ = starling_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 0)
@@ -111,6 +114,10 @@ final class Transfer: @unchecked Sendable {
             _ = starling_curl_set_string(handle, CURLOPT_PROXY, proxy)
             _ = starling_curl_set_string(handle, CURLOPT_NOPROXY, "")
         }
+    }
+
+    private func setBlob(_ handle: UnsafeMutableRawPointer, _ option: CURLoption, _ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { _ = starling_curl_set_blob(handle, option, $0.baseAddress, $0.count) }
     }
 
     private var connectMilliseconds: Int {
@@ -175,7 +182,7 @@ final class Transfer: @unchecked Sendable {
     // MARK: Silence
 
     /// How long it may hear nothing: once an answer has begun to come, a stop in the middle of it is trouble sooner.
-    private var silence: Duration { head.status == 0 ? request.silence : min(request.silence, Transfer.silenceInAnswer) }
+    private var silence: Duration { head.status == 0 ? request.silence : min(request.silence, request.silenceInAnswer) }
 
     /// When it has heard nothing for too long; nil while that does not count. libcurl's own limit looks at an average over several seconds.
     func silenceEnd(at now: ContinuousClock.Instant) -> ContinuousClock.Instant? {

@@ -23,7 +23,7 @@ extension RPCError {
         switch error {
         case .notFound: .notFound
         case .alreadyExists, .targetExists: .alreadyExists
-        case .wrongKind, .hasChildren, .directoryMissing: .failedPrecondition
+        case .wrongKind, .hasChildren, .directoryMissing, .mustBeLazy: .failedPrecondition
         case .parentNotCommitted, .invalidArgument, .invalidFilter: .invalidArgument
         case .layerUnavailable: .unavailable
         case .metadata: .internalError

@@ -6,6 +6,13 @@ public import OCI
 /// `Snapshotter` decides *which* layers it wants and for how long; an implementation mounts and unmounts. Calls for one digest never
 /// overlap: the snapshotter joins equal requests and waits for an unmount before it mounts again.
 public protocol LazyLayers: Sendable {
+    /// Decides whether a layer that a client asks for is to be lazy; asked before it is mounted, and again after, when more is known of it. Not asked
+    /// of layers that snapshots use already.
+    ///
+    /// - Throws: an error whose description is one line that says why the client is to unpack it.
+    func admit(_ request: LazyLayerRequest) async throws
+    /// Told of a target whose layer the client did not name in its labels, and why that is so.
+    func noteUnnamed(_ target: String, reason: String) async
     /// Makes the layer's tree ready to be presented. Ends by itself: network waits in here have deadlines.
     ///
     /// - Throws: an error whose description is one line that says why the layer cannot be lazy.

@@ -9,6 +9,8 @@ public enum SnapshotError: Error, Equatable, CustomStringConvertible {
     case alreadyExists(String)
     /// The committed snapshot that a client asked for by reference is there: the client skips the layer.
     case targetExists(String)
+    /// The layer cannot be lazy, and the configuration wants nothing else.
+    case mustBeLazy(target: String, reason: String)
     /// The parent is not committed, so nothing can stand on it.
     case parentNotCommitted(String)
     /// The call does not fit the snapshot's kind.
@@ -34,6 +36,8 @@ public enum SnapshotError: Error, Equatable, CustomStringConvertible {
         case .notFound(let name): "snapshot \(name): does not exist"
         case .alreadyExists(let name): "snapshot \(name): already exists"
         case .targetExists(let target): "target snapshot \(target): already exists"
+        case .mustBeLazy(let target, let reason):
+            "target snapshot \(target): its layer cannot be lazy, as the configuration requires (lazy = \"require\"): \(reason)"
         case .parentNotCommitted(let name): "parent snapshot \(name): not committed, so nothing can be built on it"
         case .wrongKind(let name, let kind, let call): "snapshot \(name): \(call) does not apply to \(kind) snapshots"
         case .hasChildren(let name): "cannot remove snapshot \(name): other snapshots are built on it; remove them first"

@@ -9,14 +9,15 @@ extension Snapshotter {
     ///   - parent: name of the parent; empty for none.
     ///   - labels: stored with the snapshot. With `LayerLabels.target` and a layer's labels the layer is mounted lazily, if it can be.
     /// - Returns: the mounts that show it.
-    /// - Throws: `targetExists` when the target is there now and nothing needs to be unpacked.
+    /// - Throws: `targetExists` when the target is there now and nothing needs to be unpacked; `mustBeLazy`.
     public func prepare(_ key: String, parent: String = "", labels: [String: String] = [:]) async throws -> [SnapshotMount] {
         guard let target = labels[LayerLabels.target], !target.isEmpty else {
             return try await create(.active, key, parent: parent, labels: labels)
         }
         switch try await prepareTarget(target, key: key, parent: parent, labels: labels) {
         case .exists: throw SnapshotError.targetExists(target)
-        case .refused(let reason):
+        case .refused(let reason, let isChosen):
+            guard isChosen || !requiresLazy else { throw SnapshotError.mustBeLazy(target: target, reason: reason) }
             // The client can ask for the reason, and it is gone with the active snapshot.
             let reason = String(reason.prefix(LayerLabels.maximumReasonLength))
             return try await create(.active, key, parent: parent, labels: labels.merging([LayerLabels.notLazy: reason]) { $1 })

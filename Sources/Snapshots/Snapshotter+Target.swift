@@ -1,4 +1,5 @@
 internal import Logging
+internal import Synchronization
 
 /// What a client wants to exist: a committed snapshot for a chain ID, on a parent.
 struct TargetKey: Hashable, Sendable {
@@ -10,8 +11,8 @@ struct TargetKey: Hashable, Sendable {
 enum TargetOutcome: Sendable {
     /// It is there; the client has nothing to do.
     case exists
-    /// The client has to unpack the layer, because of the reason.
-    case refused(String)
+    /// The client has to unpack the layer, because of the reason; `isChosen` when it could be lazy and is not meant to be.
+    case refused(String, isChosen: Bool)
 }
 
 // Remote snapshots (contracts.md 2).
@@ -40,9 +41,19 @@ extension Snapshotter {
         let request: LazyLayerRequest
         do {
             request = try LayerLabels.request(from: labels)
+        } catch {
+            await lazyLayers.noteUnnamed(target, reason: "\(error)")
+            return .refused("\(error)", isChosen: false)
+        }
+        if let reason = await refusal(of: request) { return .refused(reason, isChosen: true) }
+        do {
             try await table.acquire(request)
         } catch {
-            return .refused("\(error)")
+            return .refused("\(error)", isChosen: false)
+        }
+        if let reason = await refusal(of: request) {
+            await table.release(request.digest)
+            return .refused(reason, isChosen: true)
         }
         do {
             var labels = labels
@@ -59,17 +70,28 @@ extension Snapshotter {
         }
     }
 
-    /// One line per layer. The key `remote-snapshot-prepared` is what scripts written for stargz-snapshotter read.
+    private func refusal(of request: LazyLayerRequest) async -> String? {
+        do {
+            try await lazyLayers.admit(request)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    /// One line per layer, and one for each reason why a layer is not lazy, however often it is asked for. The key `remote-snapshot-prepared` is what scripts written for stargz-snapshotter read.
     private func report(_ outcome: TargetOutcome, target: String, key: String, parent: String) {
         var facts: Logger.Metadata = ["key": "\(key)", "parent": "\(parent)", "target": "\(target)"]
         switch outcome {
         case .exists:
             facts["remote-snapshot-prepared"] = "true"
             log.info("layer is lazy", metadata: facts)
-        case .refused(let reason):
+        case .refused(let reason, let isChosen):
             facts["remote-snapshot-prepared"] = "false"
             facts["reason"] = "\(reason)"
-            log.warning("layer cannot be lazy, the client unpacks it", metadata: facts)
+            let isNew = reported.withLock { $0.insert("\(target) \(reason)") }
+            let level: Logger.Level = isNew ? isChosen ? .info : .warning : .debug
+            log.log(level: level, "layer is not lazy", metadata: facts)
         }
     }
 }

@@ -1,5 +1,6 @@
 internal import HostSystem
 public import Logging
+internal import Synchronization
 
 /// containerd's snapshotter model on overlayfs, in which a layer may be *lazy*: there before its bytes are.
 ///
@@ -20,6 +21,10 @@ public final class Snapshotter: Sendable {
     let lazyLayers: any LazyLayers
     let table: LayerTable
     let targets = SingleFlight<TargetKey, TargetOutcome>()
+    /// Whether a layer that cannot be lazy is an error, in place of the client's to unpack.
+    let requiresLazy: Bool
+    /// What was logged of layers that are not lazy.
+    let reported = Mutex(RecentTexts(limit: 1024))
     /// Creates directories and asks for their attributes.
     let quickWork = BlockingPool(threads: 2, name: "snapshots")
     /// Measures trees.
@@ -34,8 +39,9 @@ public final class Snapshotter: Sendable {
     ///
     /// Lazy layers are not mounted yet: call `restoreLayers`, or let the first `mounts` do it.
     ///
+    /// - Parameter requiresLazy: whether clients may not unpack layers that cannot be lazy.
     /// - Throws: `.system(.locked)` when another process holds the root.
-    public init(root: String, layers: any LazyLayers, log: Logger) throws(SnapshotError) {
+    public init(root: String, layers: any LazyLayers, requiresLazy: Bool = false, log: Logger) throws(SnapshotError) {
         guard !root.contains(where: { $0 == ":" || $0 == "," || $0 == "\\" }), root.hasPrefix("/") else {
             throw .invalidArgument("root directory \(root): must be absolute and without : , \\, which separate overlayfs' options")
         }
@@ -48,6 +54,7 @@ public final class Snapshotter: Sendable {
         metadata = try MetadataStore(directory: directories.base)
         overlay = OverlayPlan.forHost()
         lazyLayers = layers
+        self.requiresLazy = requiresLazy
         self.log = log
         let records = try metadata.allSnapshots()
         let digests = records.compactMap(\.request?.digest)

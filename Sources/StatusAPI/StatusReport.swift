@@ -16,17 +16,20 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public var layers: [LayerStatus]
     /// Layers that could not be lazy, the latest last; at most `StatusReport.maximumRefused`.
     public var refused: [RefusedLayer]
+    /// How often a layer was asked for and was not lazy since the daemon's start, by code; nil from a daemon that does not count it.
+    public var refusals: [String: UInt64]?
 
     /// How many refusals are remembered.
     public static let maximumRefused = 100
 
     /// A report.
-    public init(version: String, root: String, mode: String, layers: [LayerStatus], refused: [RefusedLayer]) {
+    public init(version: String, root: String, mode: String, layers: [LayerStatus], refused: [RefusedLayer], refusals: [String: UInt64]) {
         self.version = version
         self.root = root
         self.mode = mode
         self.layers = layers
         self.refused = refused
+        self.refusals = refusals
     }
 }
 
@@ -84,11 +87,11 @@ public struct LayerStatus: Codable, Equatable, Sendable {
     }
 }
 
-/// A layer that a client had to unpack.
+/// A layer that a client was left to unpack.
 public struct RefusedLayer: Codable, Equatable, Sendable {
-    /// Digest of the blob.
+    /// Digest of the blob; where the client did not name it, that of the chain of layers that it ends.
     public var digest: String
-    /// The image.
+    /// The image; empty where the client did not name it.
     public var image: String
     /// Short, stable name of the reason.
     public var code: String

@@ -30,7 +30,12 @@ struct Status: AsyncParsableCommand {
         try Terminal.result("mode       \(report.mode)")
         for layer in report.layers { try show(layer) }
         for refused in report.refused {
-            try Terminal.result("not lazy   \(refused.digest) of \(refused.image): \(refused.code): \(refused.reason)")
+            let image = refused.image.isEmpty ? "" : " of \(refused.image)"
+            try Terminal.result("not lazy   \(refused.digest)\(image): \(refused.code): \(refused.reason)")
+        }
+        if let refusals = report.refusals, !refusals.isEmpty {
+            let counts = refusals.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            try Terminal.result("not lazy   in all: " + counts.joined(separator: ", "))
         }
     }
 

@@ -35,16 +35,21 @@ struct Daemon {
         // Calls that come while layers are taken over wait a little and find a daemon.
         let listener = try UnixListener(path: address)
         defer { listener.unlink() }
-        let lazy = try await makeLazyLayers(root: root, plainHTTP: plainHTTP, configuration: configuration, log: log)
+        let keychains = try NodeKeychains(configuration, log: log)
+        let imageListener = try imageServiceListener()
+        defer { imageListener?.unlink() }
+        let lazy = try await makeLazyLayers(
+            root: root, plainHTTP: plainHTTP, configuration: configuration, credentials: keychains.credential(for:repository:), log: log)
         let snapshotter: Snapshotter
         do {
-            snapshotter = try Snapshotter(root: root + "/snapshotter", layers: lazy.layers, log: log)
+            snapshotter = try Snapshotter(
+                root: root + "/snapshotter", layers: lazy.layers, requiresLazy: configuration.starling.lazy == "require", log: log)
         } catch {
             await lazy.stop(.failedStart)
             throw error
         }
         do {
-            let isCleanup = try await serve(snapshotter, lazy, on: listener, until: signals)
+            let isCleanup = try await serve(snapshotter, lazy, keychains, on: listener, imageListener, until: signals)
             await lazy.stop(isCleanup ? .cleanup : .leave)
         } catch {
             await lazy.stop(.leave)
@@ -55,12 +60,18 @@ struct Daemon {
 
     /// Serves until a signal says otherwise; true when it asks for clean-up.
     private func serve(
-        _ snapshotter: Snapshotter, _ lazy: WiredLayers, on listener: UnixListener, until signals: UnixSignalsSequence
+        _ snapshotter: Snapshotter, _ lazy: WiredLayers, _ keychains: NodeKeychains, on listener: UnixListener,
+        _ imageListener: UnixListener?, until signals: UnixSignalsSequence
     ) async throws -> Bool {
-        let services: [any RegistrableRPCService] = [
+        var services: [any RegistrableRPCService] = [
             SnapshotsAdapter(snapshotter: snapshotter, log: log), StatusService(report: lazy.report),
         ]
-        let server = makeServer(listener: listener, services: services)
+        let imageServices = keychains.imageService.map { [$0] } ?? []
+        if imageListener == nil { services += imageServices }
+        var servers = [makeServer(listener: listener, services: services)]
+        if let imageListener { servers.append(makeServer(listener: imageListener, services: imageServices)) }
+        let connecting = Task { await keychains.run() }
+        defer { connecting.cancel() }
         let restoring = Task {
             do {
                 // What one snapshot could not get again may be served still, as the last daemon left it.
@@ -72,7 +83,8 @@ struct Daemon {
         defer { restoring.cancel() }
         log.info("serving", metadata: ["address": "\(address)", "root": "\(root)", "version": "\(Version.current)"])
         ServiceNotifier.notify("READY=1")
-        let isCleanup = try await serve(server, until: signals)
+        let isCleanup = try await serve(servers, until: signals)
+        await keychains.stop()
         ServiceNotifier.notify("STOPPING=1")
         guard isCleanup else { return false }
         await snapshotter.unmountLayers()
@@ -82,6 +94,12 @@ struct Daemon {
             log.warning("clean-up is not complete", metadata: ["reason": "\(error)"])
         }
         return true
+    }
+
+    /// The socket of CRI's image service, when it has one of its own.
+    private func imageServiceListener() throws -> UnixListener? {
+        let service = configuration.criKeychain
+        return service.isEnabled && !service.listenPath.isEmpty ? try UnixListener(path: service.listenPath) : nil
     }
 
     private func makeServer(
@@ -98,10 +116,13 @@ struct Daemon {
     }
 
     /// Serves until a signal arrives and the calls under way have ended; true when the signal asks for clean-up.
-    private func serve(_ server: GRPCServer<HTTP2ServerTransport.Posix>, until signals: UnixSignalsSequence) async throws -> Bool {
+    private func serve(_ servers: [GRPCServer<HTTP2ServerTransport.Posix>], until signals: UnixSignalsSequence) async throws -> Bool {
         try await withThrowingTaskGroup(of: Event.self) { group in
             group.addTask {
-                try await server.serve()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for server in servers { group.addTask { try await server.serve() } }
+                    try await group.waitForAll()
+                }
                 return .served
             }
             group.addTask {
@@ -114,7 +135,7 @@ struct Daemon {
                 case .signal(let signal):
                     log.info("stopping", metadata: ["signal": "\(signal)"])
                     isCleanup = signal == .sigint
-                    server.beginGracefulShutdown()
+                    for server in servers { server.beginGracefulShutdown() }
                     group.addTask {
                         try? await Task.sleep(for: Self.gracePeriod)  // cancelled when serving ends first
                         return .outOfTime

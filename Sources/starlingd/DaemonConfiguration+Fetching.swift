@@ -9,8 +9,8 @@ extension DaemonConfiguration {
     /// How the engine fetches.
     var fetching: FetchOptions {
         var options = FetchOptions()
-        options.completesLayers = !noBackgroundFetch
-        options.backgroundStreams = max(1, maxConcurrency)
+        options.completesLayers = !general.noBackgroundFetch
+        options.backgroundStreams = max(1, general.maxConcurrency)
         options.readTimeout = .seconds(max(1, blob.fetchingTimeoutSeconds))
         options.shortestRetryWait = .milliseconds(min(max(1, blob.minWaitMilliseconds), Self.longestWaitMilliseconds))
         options.longestRetryWait = .milliseconds(min(max(1, blob.maxWaitMilliseconds), Self.longestWaitMilliseconds))
@@ -21,7 +21,16 @@ extension DaemonConfiguration {
     /// What is fetched along with TOCs.
     var opening: LayerOpener.Options {
         var options = LayerOpener.Options()
-        options.keptFor = .seconds(max(0, resolveResultEntryTTLSeconds))
+        options.keptFor = .seconds(general.resolveResultEntryTTLSeconds)
+        options.trust = general.disableVerification ? .anything : general.allowNoVerification ? .labelled : .verified
         return options
+    }
+
+    /// What is fetched before anybody reads it.
+    var prefetch: PrefetchPolicy {
+        var policy = PrefetchPolicy()
+        policy.isOn = !general.noPrefetch
+        policy.size = UInt64(general.prefetchSize)
+        return policy
     }
 }

@@ -33,20 +33,29 @@ struct WiredLayers: Sendable {
 /// - Parameters:
 ///   - root: the daemon's state directory, which is there and locked; layers live in directories of their own below it.
 ///   - plainHTTP: talk to all registries over plain HTTP.
-func makeLazyLayers(root: String, plainHTTP: Bool, configuration: DaemonConfiguration, log: Logger) async throws -> WiredLayers {
+///   - credentials: of a host and a repository, where docker's configuration has none.
+func makeLazyLayers(
+    root: String, plainHTTP: Bool, configuration: DaemonConfiguration,
+    credentials: @escaping @Sendable (String, String) -> Credential?, log: Logger
+) async throws -> WiredLayers {
     var options = RegistryOptions()
     options.plainHTTP = plainHTTP ? true : nil
-    if let directory = try HostsDirectory.usualIfAny() { options.hosts = { try directory.hosts(of: $0) } }
-    options.retries = max(0, configuration.blob.maxRetries)
+    let (directory, resolver) = (try HostsDirectory.usualIfAny(), configuration.resolver)
+    options.hosts = { resolver.hosts(of: $0, before: try directory?.hosts(of: $0)) }
+    options.credentials = credentials
+    options.silence = resolver.silence
+    options.retries = configuration.blob.maxRetries
     let client = RegistryClient(options: options)
     // The program as it is now, whatever an upgrade has put in its place since.
     let keeper = KeeperProgram(path: "/proc/self/exe", arguments: [Starlingd.keeperCommand, root])
     let node = try LazyNode(
         root: root, directory: root, mode: ServingMode(rawValue: configuration.starling.mode) ?? .auto, client: client,
-        prefetches: !configuration.noPrefetch, fetching: configuration.fetching, opening: configuration.opening,
-        keeping: MountKeeping(directory: root, program: keeper, log: log), log: log)
+        prefetch: configuration.prefetch, fetching: configuration.fetching, opening: configuration.opening,
+        keeping: MountKeeping(directory: root, program: keeper, log: log), traces: configuration.general.debug, log: log)
     log.info("lazy layers", metadata: ["mode": "\(node.serving)"])
-    let layers = NodeLayers(node: node, starts: configuration.noPrefetch ? nil : ImageStarts(client: client), log: log)
+    let layers = NodeLayers(
+        node: node, starts: configuration.general.noPrefetch ? nil : ImageStarts(client: client),
+        admission: LayerAdmission(configuration.starling), log: log)
     let limit = CacheLimit(store: node.store, bytes: UInt64(configuration.starling.cacheMaxBytes), log: log)
     return WiredLayers(layers: layers, report: { layers.report(root: root) }) {
         do {

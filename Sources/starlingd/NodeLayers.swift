@@ -14,12 +14,13 @@ internal import TreeImage
 final class NodeLayers: LazyLayers {
     private let node: LazyNode
     private let starts: ImageStarts?
+    private let admission: LayerAdmission
     private let log: Logger
     private let state = Mutex(State())
 
     private struct State {
         var opened: [Digest: (layer: LazyNode.Opened, image: Reference)] = [:]
-        var refused: [RefusedLayer] = []
+        var refused = RefusedLayers()
         /// Whether layers are opened for clients now, and not for the snapshots of an earlier daemon.
         var isRestored = false
         /// What runs for no call: asked to end with the daemon, and waited for.
@@ -28,8 +29,26 @@ final class NodeLayers: LazyLayers {
         var isOver = false
     }
 
-    /// - Parameter starts: tells what images start; nil when nothing is to be fetched before it is asked for.
-    init(node: LazyNode, starts: ImageStarts?, log: Logger) { (self.node, self.starts, self.log) = (node, starts, log) }
+    /// - Parameters:
+    ///   - starts: tells what images start; nil when nothing is to be fetched before it is asked for.
+    ///   - admission: which layers are to be lazy.
+    init(node: LazyNode, starts: ImageStarts?, admission: LayerAdmission, log: Logger) {
+        (self.node, self.starts, self.admission, self.log) = (node, starts, admission, log)
+    }
+
+    func admit(_ request: LazyLayerRequest) async throws {
+        let opened = state.withLock { $0.opened[request.digest]?.layer.layer.stored.facts.blobSize }
+        do throws(LayerAdmission.Refusal) {
+            try admission.check(size: opened ?? request.size.map { UInt64(clamping: $0) })
+        } catch {
+            remember(error.code, "\(error)", of: request)
+            throw error
+        }
+    }
+
+    func noteUnnamed(_ target: String, reason: String) async {
+        state.withLock { $0.refused.add(digest: target, image: "", code: "no-labels", reason: reason) }
+    }
 
     func mount(_ request: LazyLayerRequest) async throws {
         // Snapshot labels do not say the media type, and the size only of some clients: the blob's end tells both.
@@ -40,7 +59,7 @@ final class NodeLayers: LazyLayers {
             state.withLock { $0.opened[request.digest] = (layer, request.reference) }
             expectStart(of: request.reference, after: layer)
         } catch {
-            remember(error, of: request)
+            remember(error.code, "\(error)", of: request)
             throw error
         }
     }
@@ -83,13 +102,9 @@ final class NodeLayers: LazyLayers {
         for task in tasks { await task.value }
     }
 
-    private func remember(_ refusal: LayerRefusal, of request: LazyLayerRequest) {
-        let refused = RefusedLayer(
-            digest: request.digest.description, image: request.reference.description, code: refusal.code, reason: refusal.description,
-            time: SnapshotTime.now().nanoseconds / 1_000_000_000)
-        state.withLock { state in
-            state.refused.append(refused)
-            if state.refused.count > StatusReport.maximumRefused { state.refused.removeFirst() }
+    private func remember(_ code: String, _ reason: String, of request: LazyLayerRequest) {
+        state.withLock {
+            $0.refused.add(digest: "\(request.digest)", image: "\(request.reference)", code: code, reason: reason)
         }
     }
 
@@ -135,7 +150,9 @@ final class NodeLayers: LazyLayers {
         let (opened, refused) = state.withLock { (Array($0.opened.values), $0.refused) }
         return StatusReport(
             version: Version.current, root: root, mode: node.serving.description,
-            layers: opened.map { NodeLayers.status($0.layer.layer, image: $0.image) }.sorted { $0.digest < $1.digest }, refused: refused)
+            layers: opened.map { NodeLayers.status($0.layer.layer, image: $0.image) }.sorted { $0.digest < $1.digest },
+            refused: refused.latest,
+            refusals: refused.counts)
     }
 
     private static func status(_ layer: LazyLayer, image: Reference) -> LayerStatus {

@@ -1,3 +1,4 @@
+import Registry
 import Testing
 
 @testable import Configuration
@@ -13,23 +14,23 @@ import Testing
     func everything() throws {
         let configuration = try DaemonConfiguration(parsing: Self.full, path: "c.toml")
         var expected = DaemonConfiguration()
-        expected.metricsAddress = "127.0.0.1:8234"
-        expected.noPrometheus = true
-        expected.debugAddress = "/run/debug.sock"
-        expected.metadataStore = "db"
-        expected.httpCacheType = "memory"
-        expected.filesystemCacheType = "memory"
-        expected.resolveResultEntryTTLSeconds = 1
-        expected.prefetchSize = 2
-        expected.prefetchTimeoutSeconds = 3
-        expected.prefetchAsyncSize = 4
-        expected.noPrefetch = true
-        expected.noBackgroundFetch = true
-        expected.debug = true
-        expected.allowNoVerification = true
-        expected.disableVerification = true
-        expected.maxConcurrency = 5
-        expected.logFileAccess = true
+        expected.general.metricsAddress = "127.0.0.1:8234"
+        expected.general.noPrometheus = true
+        expected.general.debugAddress = "/run/debug.sock"
+        expected.general.metadataStore = "db"
+        expected.general.httpCacheType = "memory"
+        expected.general.filesystemCacheType = "memory"
+        expected.general.resolveResultEntryTTLSeconds = 1
+        expected.general.prefetchSize = 2
+        expected.general.prefetchTimeoutSeconds = 3
+        expected.general.prefetchAsyncSize = 4
+        expected.general.noPrefetch = true
+        expected.general.noBackgroundFetch = true
+        expected.general.debug = true
+        expected.general.allowNoVerification = true
+        expected.general.disableVerification = true
+        expected.general.maxConcurrency = 5
+        expected.general.logFileAccess = true
         expected.blob.validIntervalSeconds = 6
         expected.blob.checkAlways = true
         expected.blob.chunkSize = 7
@@ -60,15 +61,9 @@ import Testing
         expected.criKeychain.listenPath = "/f"
         expected.snapshotter.allowInvalidMountsOnRestart = true
         expected.resolver.requestTimeoutSeconds = 19
-        var first = DaemonConfiguration.Mirror(host: "mirror:5000")
-        first.isInsecure = true
-        first.requestTimeoutSeconds = -1
-        first.headers = ["X-One": ["1"], "X-Two": ["2", "3"]]
-        expected.resolver.mirrors = ["docker.io": [first, DaemonConfiguration.Mirror(host: "other")]]
-        expected.ineffectiveKeys = DaemonConfiguration.mootKeys.sorted()
-        #expect(Set(configuration.unsupportedKeys).isDisjoint(with: DaemonConfiguration.effectiveKeys.union(DaemonConfiguration.mootKeys)))
-        #expect(configuration.unsupportedKeys.contains("resolver.request_timeout_sec"))
-        expected.unsupportedKeys = configuration.unsupportedKeys
+        // Mirrors have a test of their own.
+        expected.resolver.mirrors = configuration.resolver.mirrors
+        expected.ineffectiveKeys = configuration.ineffectiveKeys
         #expect(configuration == expected)
     }
 
@@ -124,12 +119,73 @@ import Testing
         }
     }
 
-    @Test("only the keys of the file that have no effect are listed")
+    @Test("only the keys of the file that have no effect are listed, with line and reason")
     func ineffective() throws {
-        let text = "debug = true\nmetadata_store = \"db\"\n[fuse]\nattr_timeout = 3\npassthrough = true\n"
-        #expect(try DaemonConfiguration(parsing: text, path: "c.toml").ineffectiveKeys == ["fuse.attr_timeout", "metadata_store"])
-        let more = try DaemonConfiguration(parsing: text + "[blob]\nmax_retries = 1\n", path: "c.toml")
-        #expect(more.unsupportedKeys == ["debug", "fuse.passthrough"])
+        let text = "debug = true\nmetadata_store = \"db\"\n[fuse]\nattr_timeout = 3\n[blob]\nmax_retries = 1\n"
+        let keys = try DaemonConfiguration(parsing: text, path: "c.toml").ineffectiveKeys
+        #expect(keys.map(\.key) == ["fuse.attr_timeout", "metadata_store"])
+        #expect(keys.map(\.line) == [4, 2])
+        #expect(keys.allSatisfy { !$0.reason.isEmpty && !$0.reason.hasSuffix(".") })
+    }
+
+    @Test("the default file names every key, is accepted without a remark, and means the defaults")
+    func defaultFile() throws {
+        let file = DaemonConfiguration.defaultFile
+        #expect(try DaemonConfiguration(parsing: file, path: "c.toml") == DaemonConfiguration())
+        // What is a comment there because it has no effect is no less the default.
+        let whole = file.split(separator: "\n").map { line in
+            line.firstMatch(of: #/^#[a-z_]+ = /#) != nil && !line.contains("mirror") ? line.dropFirst() : line
+        }.joined(separator: "\n")
+        let uncommented = whole.replacing("#[[resolver", with: "[[resolver").replacing("#host = \"mirror", with: "host = \"mirror")
+        var read = try DaemonConfiguration(parsing: uncommented, path: "c.toml")
+        #expect(read.resolver.mirrors["docker.io"]?.count == 1)
+        read.resolver.mirrors = [:]
+        #expect(!read.ineffectiveKeys.isEmpty)
+        read.ineffectiveKeys = []
+        #expect(read == DaemonConfiguration())
+        for line in Self.full.split(separator: "\n") {
+            guard let key = line.split(separator: "=").first?.filter({ $0 != " " }), line.contains("="), !key.hasPrefix("X-") else {
+                continue
+            }
+            #expect(file.contains("\(key) = "), "\(key)")
+        }
+    }
+
+    @Test("0 means the default where stargz-snapshotter takes it so")
+    func zeros() throws {
+        let text = """
+            max_concurrency = 0
+            resolve_result_entry_ttl_sec = 0
+            [blob]
+            fetching_timeout_sec = 0
+            max_retries = 0
+            min_wait_msec = 0
+            max_wait_msec = 0
+            [resolver]
+            request_timeout_sec = 0
+            """
+        #expect(try DaemonConfiguration(parsing: text, path: "c.toml") == DaemonConfiguration())
+        #expect(failure("prefetch_size = -1") == "c.toml:1: prefetch_size must not be negative")
+    }
+
+    @Test("mirrors are asked in the order of the file and before those of hosts.toml, each in its own way")
+    func mirrors() throws {
+        let resolver = try DaemonConfiguration(parsing: Self.full, path: "c.toml").resolver
+        var toml = RegistryHosts(server: RegistryHost(registry: "docker.io"))
+        toml.mirrors = [try #require(RegistryHost(url: "https://third"))]
+        let hosts = try #require(resolver.hosts(of: "docker.io", before: toml))
+        #expect(hosts.mirrors.map(\.authority) == ["mirror:5000", "other", "third"])
+        #expect(hosts.mirrors.map(\.scheme) == [.http, nil, .https])
+        #expect(hosts.mirrors[0].headers == ["X-One": "1", "X-Two": "2, 3"])
+        #expect(hosts.mirrors[0].capabilities == [.pull, .resolve])
+        #expect(hosts.server == toml.server)
+        // No limit, the resolver's own, what hosts.toml leaves to the client.
+        #expect(try #require(hosts.mirrors[0].connection.silence) > .seconds(1_000_000))
+        #expect(hosts.mirrors[1].connection.silence == nil && resolver.silence == .seconds(19))
+        #expect(resolver.hosts(of: "quay.io", before: nil) == nil)
+        #expect(resolver.hosts(of: "quay.io", before: toml) == toml)
+        let text = "[[resolver.host.a.mirrors]]\nhost = \"http://m\"\n"
+        #expect(failure(text) == "c.toml:2: resolver.host.a.mirrors.host must be a host without a scheme, such as mirror.example.org:5000")
     }
 
     private func failure(_ text: String) -> String? {

@@ -77,4 +77,52 @@ struct OpeningTests {
         #expect(await engine.readAll().isEmpty)
         try await engine.end()
     }
+
+    @Test("a TOC is believed without its digest only where the options say so")
+    func trust() async throws {
+        let layers = try layers(2)
+        for (trust, label, digest, isBelieved) in [
+            (TOCTrust.verified, true, nil, false), (.labelled, false, nil, false), (.labelled, true, nil, true),
+            (.labelled, true, Digest.sha256([1]), false), (.anything, false, nil, true), (.anything, false, Digest.sha256([1]), true),
+        ] {
+            var options = EngineFixture.openingOptions
+            options.trust = trust
+            let engine = try await EngineFixture(layers[0], opening: options)
+            try await EngineFixture.push(layers[1], to: engine.registry.address)
+            var told = layers[1].descriptor
+            told.annotations?[Annotation.tocDigest] = digest?.description
+            if label { told.annotations?[Annotation.skipVerify] = "true" }
+            do throws(LayerRefusal) {
+                let layer = try await engine.opener.open(told, of: engine.reference)
+                #expect(isBelieved && layer.stored.chunks.count == 300)
+            } catch {
+                #expect(!isBelieved, "\(error)")
+            }
+            try await engine.end()
+        }
+    }
+
+    @Test("bytes to prefetch are for layers that say nothing themselves, and a label knows better")
+    func prefetchSize() async throws {
+        let sizes = (0..<20).map { 1000 + $0 }
+        var policy = PrefetchPolicy()
+        policy.size = 5000
+        let silent = try TestLayer(sizes: sizes, hasLandmark: false)
+        let engine = try await EngineFixture(silent)
+        #expect(policy.end(of: engine.layer.stored, silent.descriptor) == 5000)
+        #expect(PrefetchPolicy.none.end(of: engine.layer.stored, silent.descriptor) == 0)
+        var labelled = silent.descriptor
+        labelled.annotations?[Annotation.prefetchSize] = "999999999"
+        #expect(policy.end(of: engine.layer.stored, labelled) == UInt64(silent.blob.count))
+        labelled.annotations?[Annotation.prefetchSize] = "70"
+        #expect(policy.end(of: engine.layer.stored, labelled) == 70)
+        try await engine.end()
+        for prioritized in [0, 3] {
+            let speaking = try TestLayer(sizes: sizes, prioritized: prioritized)
+            let engine = try await EngineFixture(speaking)
+            #expect(policy.end(of: engine.layer.stored, speaking.descriptor) == engine.layer.stored.chunks.prefetchEnd)
+            #expect((engine.layer.stored.chunks.prefetchEnd > 0) == (prioritized > 0))
+            try await engine.end()
+        }
+    }
 }

@@ -39,13 +39,14 @@ struct TestLayer {
     /// - Parameters:
     ///   - sizes: of the files, in bytes.
     ///   - prioritized: files before the landmark; 0 for none.
+    ///   - hasLandmark: whether a layer without such files says so.
     ///   - seed: another one makes other bytes.
-    init(sizes: [Int], prioritized: Int = 0, seed: UInt64 = 1) throws {
+    init(sizes: [Int], prioritized: Int = 0, hasLandmark: Bool = true, seed: UInt64 = 1) throws {
         var noise = Noise(state: seed)
         let output = Output()
         let writer = try EStargzWriter(
             options: EStargzWriter.Options(chunkSize: 1 << 20), pool: MemberPool(jobs: 2, level: 1), output: output)
-        if prioritized == 0 { try writer.appendLandmark(prefetch: false) }
+        if prioritized == 0, hasLandmark { try writer.appendLandmark(prefetch: false) }
         for (index, size) in sizes.enumerated() {
             let archive =
                 TarWriter.header(name: "file\(index)", size: Int64(size)) + noise.bytes(size) + TarWriter.padding(afterSize: Int64(size))

@@ -45,7 +45,7 @@ struct ChainTests {
         func node(_ name: String, mode: ServingMode) throws -> LazyNode {
             let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             return try LazyNode(
-                root: "\(directory.path)/\(name)", directory: "\(directory.path)/\(name)", mode: mode, client: client, prefetches: false,
+                root: "\(directory.path)/\(name)", directory: "\(directory.path)/\(name)", mode: mode, client: client, prefetch: .none,
                 log: log)
         }
 

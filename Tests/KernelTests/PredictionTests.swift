@@ -77,7 +77,7 @@ struct PredictionTests {
         var opening = LayerOpener.Options()
         opening.prefixSize = 0
         let node = try LazyNode(
-            root: directory.path + "/store", directory: directory.path + "/mounts", mode: mode, client: client, prefetches: false,
+            root: directory.path + "/store", directory: directory.path + "/mounts", mode: mode, client: client, prefetch: .none,
             fetching: fetching, opening: opening, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let opened = try await node.open(layer, of: reference)
         let lowers = try await BlockingTask.run { try node.lowerDirectories(of: [opened]) }

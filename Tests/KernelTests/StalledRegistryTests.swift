@@ -45,7 +45,7 @@ struct StalledRegistryTests {
             let client = RegistryClient(options: options)
             let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let node = try LazyNode(
-                root: directory.path, directory: directory.path, mode: mode, client: client, prefetches: false, log: log)
+                root: directory.path, directory: directory.path, mode: mode, client: client, prefetch: .none, log: log)
             let manifest = try Documents.decode(Manifest.self, from: try await client.resolve(reference).1, what: "manifest")
             let opened = try await node.open(manifest.layers[0], of: reference)
             // Nothing comes before it is read, so that every read waits.

@@ -2,6 +2,7 @@ import Digests
 import HostSystem
 import OCI
 import Registry
+import Synchronization
 import TestSupport
 import Testing
 
@@ -71,6 +72,36 @@ struct MirrorTests {
         #expect(front.requests.isEmpty && mirrorFront.requests.count == 3)
         let name = "ns=127.0.0.1%3A\(front.port)"
         #expect(mirrorFront.requests.allSatisfy { $0.hasSuffix("?" + name) }, "\(mirrorFront.requests)")
+    }
+
+    @Test("a change of the hosts is noticed, and one that cannot be read is not")
+    func changed() async throws {
+        let (registry, mirror) = (try RegistryServer(), try RegistryServer())
+        let (front, mirrorFront) = (try RequestProxy(to: registry.port), try RequestProxy(to: mirror.port))
+        try await fill(registry.address, plain)
+        try await fill(mirror.address, plain)
+        let mirrored = [try host("http://\(mirrorFront.address)")]
+        // What the file says now; nil for half a file.
+        let said = Mutex<[RegistryHost]?>([])
+        var options = plain
+        options.hostsKeptFor = .zero
+        options.hosts = { registry in
+            guard let mirrors = said.withLock({ $0 }) else { throw RegistryError.configuration("half a file") }
+            return RegistryHosts(mirrors: mirrors, server: RegistryHost(registry: registry))
+        }
+        let client = RegistryClient(options: options)
+        defer { client.shutdown() }
+        let reference = try Reference(parsing: "\(front.address)/app:1")
+        func resolve(_ mirrors: [RegistryHost]?) async throws -> (registry: Bool, mirror: Bool) {
+            said.withLock { $0 = mirrors }
+            let before = (front.requests.count, mirrorFront.requests.count)
+            _ = try await client.resolve(reference)
+            return (front.requests.count > before.0, mirrorFront.requests.count > before.1)
+        }
+        #expect(try await resolve([]) == (true, false))
+        #expect(try await resolve(mirrored) == (false, true))
+        #expect(try await resolve(nil) == (false, true))
+        #expect(try await resolve([]) == (true, false))
     }
 
     @Test("a mirror that is down, has nothing, is out of order or lies is passed over")

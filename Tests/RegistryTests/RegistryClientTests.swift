@@ -70,6 +70,30 @@ struct RegistryClientTests {
         }
     }
 
+    @Test("credentials of others are asked for where docker's configuration has none, by host and repository")
+    func others() async throws {
+        let registry = try RegistryServer(passwords: "starling:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n")
+        let reference = try Reference(parsing: "\(registry.address)/private/app:1")
+        var options = RegistryOptions()
+        options.authFile = directory.path + "/none.json"
+        try AtomicFile.write(Array("{}".utf8), to: directory.path + "/none.json")
+        options.credentials = { host, repository in
+            guard host == registry.address, repository == "\(registry.address)/private/app" else { return nil }
+            return Credential(user: "starling", password: "secret")
+        }
+        let client = RegistryClient(options: options)
+        defer { client.shutdown() }
+        // The registry lets us in and has no such image: not found, and not unauthorized.
+        for (name, isKnown) in [(reference, true), (try Reference(parsing: "\(registry.address)/private/other:1"), false)] {
+            do throws(RegistryError) {
+                _ = try await client.resolve(name)
+                Issue.record("there is no \(name)")
+            } catch {
+                if case .notFound = error { #expect(isKnown) } else { #expect(!isKnown, "\(error)") }
+            }
+        }
+    }
+
     @Test("a registry with a password is read and written with docker's configuration, and asks for a login without it")
     func authorized() async throws {
         // bcrypt of "secret".

@@ -12,7 +12,10 @@ final class Bench {
     let log = LogRecorder()
     private var current: Snapshotter?
 
-    init() throws {
+    private let requiresLazy: Bool
+
+    init(requiresLazy: Bool = false) throws {
+        self.requiresLazy = requiresLazy
         directory = try TemporaryDirectory(prefix: "snapshots-")
         layers = FakeLayers(directory: directory.path + "/layers")
     }
@@ -22,7 +25,7 @@ final class Bench {
     /// The snapshotter, opened when it is not.
     func snapshotter() throws -> Snapshotter {
         if let current { return current }
-        let new = try Snapshotter(root: root, layers: layers, log: log.logger)
+        let new = try Snapshotter(root: root, layers: layers, requiresLazy: requiresLazy, log: log.logger)
         current = new
         return new
     }

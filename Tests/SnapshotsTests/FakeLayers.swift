@@ -13,6 +13,10 @@ final class FakeLayers: LazyLayers {
 
     struct State {
         var refusal: String?
+        /// Why no layer is to be lazy, from the so-manieth question on.
+        var aversion: (reason: String, afterQuestions: Int)?
+        var questions = 0
+        var unnamed: [String] = []
         var refusedRegistry: String?
         var mounted: Set<Digest> = []
         var mountCalls: [LazyLayerRequest] = []
@@ -41,6 +45,16 @@ final class FakeLayers: LazyLayers {
     }
 
     func refuse(_ reason: String?) { state.withLock { $0.refusal = reason } }
+
+    func admit(_ request: LazyLayerRequest) async throws {
+        let reason = state.withLock { state in
+            state.questions += 1
+            return state.aversion.flatMap { state.questions > $0.afterQuestions ? $0.reason : nil }
+        }
+        if let reason { throw Refusal(description: reason) }
+    }
+
+    func noteUnnamed(_ target: String, reason: String) async { state.withLock { $0.unnamed.append(target) } }
 
     var mountCount: Int { state.withLock { $0.mountCalls.count } }
     var mounted: Set<Digest> { state.withLock { $0.mounted } }

@@ -1,5 +1,6 @@
 import Digests
 import HostSystem
+import Logging
 import OCI
 import Synchronization
 import Testing
@@ -150,6 +151,56 @@ import Testing
         #expect(await failures.value.allSatisfy { $0 == .targetExists("chain") })
         #expect(bench.layers.mountCount == 1)
         #expect(try await snapshotter.list().count == 3)
+    }
+
+    @Test("a reason is logged once as something to look at, however often the layer is asked for")
+    func once() async throws {
+        let bench = try Bench()
+        let snapshotter = try bench.snapshotter()
+        bench.layers.refuse("no eStargz footer")
+        for key in 0..<5 { _ = try await snapshotter.prepare("k\(key)", labels: layerLabels(target: "chain", digest: layer)) }
+        let lines = bench.log.lines.filter { $0.metadata["remote-snapshot-prepared"] == "false" }
+        #expect(lines.map(\.level) == [.warning, .debug, .debug, .debug, .debug])
+    }
+
+    @Test(
+        "a layer that is not meant to be lazy is left to the client, whether that shows before it is mounted or after", arguments: [0, 1])
+    func aversion(questions: Int) async throws {
+        let bench = try Bench(requiresLazy: true)
+        let snapshotter = try bench.snapshotter()
+        bench.layers.state.withLock { $0.aversion = ("too small", questions) }
+        _ = try await snapshotter.prepare("key", labels: layerLabels(target: "chain", digest: layer))
+        #expect(try await snapshotter.stat("key").labels[LayerLabels.notLazy] == "too small")
+        #expect(bench.layers.mountCount == questions)
+        while !bench.layers.mounted.isEmpty { await Task.yield() }
+    }
+
+    @Test("where layers must be lazy, one that cannot be is an error with the reason, and leaves nothing")
+    func required() async throws {
+        let bench = try Bench(requiresLazy: true)
+        let snapshotter = try bench.snapshotter()
+        bench.layers.refuse("no eStargz footer")
+        let error = await failure { try await snapshotter.prepare("key", labels: layerLabels(target: "chain", digest: layer)) }
+        #expect(error == .mustBeLazy(target: "chain", reason: "no eStargz footer"))
+        #expect(try await snapshotter.list().isEmpty)
+        #expect(await failure { try await snapshotter.prepare("key", labels: [LayerLabels.target: "chain"]) } != nil)
+        #expect(bench.layers.state.withLock { $0.unnamed } == ["chain"])
+        // Who asks for no target gets an ordinary snapshot: containers do.
+        #expect(try await !snapshotter.prepare("container").isEmpty)
+    }
+
+    @Test("layers above one that is not lazy stay lazy")
+    func above() async throws {
+        let bench = try Bench()
+        let snapshotter = try bench.snapshotter()
+        bench.layers.refuse("an ordinary layer")
+        _ = try await snapshotter.prepare("k1", labels: layerLabels(target: "base", digest: digest("base")))
+        try await snapshotter.commit("k1", as: "base", labels: [LayerLabels.target: "base"])
+        bench.layers.refuse(nil)
+        let labels = layerLabels(target: "top", digest: layer)
+        #expect(await failure { try await snapshotter.prepare("k2", parent: "base", labels: labels) } == .targetExists("top"))
+        let lower = try await snapshotter.prepare("container", parent: "top").first?.options.last
+        #expect(lower?.hasPrefix("lowerdir=\(bench.layers.path(layer)):") == true && lower?.hasSuffix("/fs") == true)
     }
 
     @Test("equal Prepares of a layer that cannot be lazy all become ordinary snapshots, and one line is logged")

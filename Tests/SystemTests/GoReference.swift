@@ -10,7 +10,6 @@ struct GoReference {
 
     /// Compiles it; the compiler's cache is kept, so that only the first time takes seconds.
     init() throws {
-        let compiler = try requireProgram("go", package: "golang-go")
         directory = try TemporaryDirectory(in: Paths.spoolDirectory)
         program = directory.path + "/reference"
         // The library's package of Debian 13; the packages that it needs are Debian 12's.
@@ -18,14 +17,8 @@ struct GoReference {
             "bash", [Places.package + "/bench/peer.sh", "trixie", "golang-github-containerd-stargz-snapshotter-dev"],
             deadline: .seconds(300)
         ).outputText.dropLast()
-        let environment = [
-            "PATH=/usr/bin:/bin", "GO111MODULE=off", "GOFLAGS=", "GOCACHE=\(Places.cache)/go-build",
-            "GOPATH=\(library)/usr/share/gocode:/usr/share/gocode",
-        ]
-        try TestSupport.run(
-            compiler, ["build", "-o", program, "main.go"], environment: environment,
-            workingDirectory: Places.package + "/Tests/GoReference",
-            deadline: .seconds(600))
+        try GoCompiler.run(
+            ["build", "-o", program, "main.go"], in: "GoReference", libraries: "\(library)/usr/share/gocode:\(GoCompiler.libraries)")
     }
 
     /// Reads a layer and verifies its TOC and all chunks.

@@ -34,8 +34,10 @@ public final class ContainerdServer: Sendable {
 
     /// Starts containerd and waits until it answers.
     ///
-    /// - Parameter snapshotter: socket of the snapshotter.
-    public init(_ release: Release = .installed, snapshotter: String) throws {
+    /// - Parameters:
+    ///   - snapshotter: socket of the snapshotter.
+    ///   - servesCRI: whether it is one for kubelet, whose images the snapshotter unpacks and is told of; containerd 1.6 and 1.7.
+    public init(_ release: Release = .installed, snapshotter: String, servesCRI: Bool = false) throws {
         try requireRoot()
         let programs = try release.directory()
         let front = programs.map { $0 + "/" } ?? ""
@@ -47,7 +49,7 @@ public final class ContainerdServer: Sendable {
         let socket = directory.path + "/containerd.sock"
         self.socket = socket
         try AtomicFile.write(
-            Array(ContainerdServer.configuration(directory.path, socket, snapshotter).utf8), to: directory.path + "/config.toml")
+            Array(ContainerdServer.configuration(directory.path, socket, snapshotter, servesCRI).utf8), to: directory.path + "/config.toml")
         // It finds its shim in PATH.
         let environment = programs.map { ["PATH=\($0):/usr/sbin:/usr/bin:/sbin:/bin"] }
         server = try ServerProcess(
@@ -78,23 +80,30 @@ public final class ContainerdServer: Sendable {
         try run(ctr, ["--address", socket] + arguments, deadline: deadline)
     }
 
-    private static func configuration(_ directory: String, _ socket: String, _ snapshotter: String) -> String {
+    private static func configuration(_ directory: String, _ socket: String, _ snapshotter: String, _ servesCRI: Bool) -> String {
+        let cri = """
+            [plugins."io.containerd.grpc.v1.cri".containerd]
+              snapshotter = "stargz"
+              disable_snapshot_annotations = false
+            """
         // What cannot work in a corner of its own, by the names of all versions.
-        let disabled = [
-            "grpc.v1.cri", "cri.v1.images", "cri.v1.runtime", "internal.v1.opt", "nri.v1.nri", "snapshotter.v1.aufs",
-            "snapshotter.v1.btrfs",
-            "snapshotter.v1.zfs", "snapshotter.v1.devmapper",
-        ].map { "\"io.containerd.\($0)\"" }
+        let disabled =
+            (servesCRI ? [] : ["grpc.v1.cri"]) + [
+                "cri.v1.images", "cri.v1.runtime", "internal.v1.opt", "nri.v1.nri", "snapshotter.v1.aufs",
+                "snapshotter.v1.btrfs",
+                "snapshotter.v1.zfs", "snapshotter.v1.devmapper",
+            ]
         return """
             version = 2
             root = "\(directory)/root"
             state = "\(directory)/state"
-            disabled_plugins = [\(disabled.joined(separator: ", "))]
+            disabled_plugins = [\(disabled.map { "\"io.containerd.\($0)\"" }.joined(separator: ", "))]
             [grpc]
               address = "\(socket)"
             [proxy_plugins.stargz]
               type = "snapshot"
               address = "\(snapshotter)"
+            \(servesCRI ? cri : "")
             """
     }
 

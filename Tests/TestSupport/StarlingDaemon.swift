@@ -12,13 +12,15 @@ public final class StarlingDaemon: Sendable {
 
     /// Starts starlingd and waits for its socket.
     ///
-    /// - Parameter configuration: the configuration file's text, without the mode.
-    public init(configuration: String = "") throws {
+    /// - Parameters:
+    ///   - configuration: the configuration file's text, without the table of what only it has.
+    ///   - own: lines of that table, without the mode.
+    public init(configuration: String = "", own: String = "") throws {
         try requireRoot()
         try requireFuse()
         directory = try TemporaryDirectory(prefix: "starling-daemon-")
         socket = directory.path + "/starlingd.sock"
-        let mode = "\n[starling]\nmode = \"\(ModeUnderTest.name)\"\n"
+        let mode = "\n[starling]\nmode = \"\(ModeUnderTest.name)\"\n\(own)\n"
         try AtomicFile.write(Array((configuration + mode).utf8), to: directory.path + "/config.toml")
         current = Mutex(nil)
         try start()
