@@ -2,6 +2,7 @@ public import ChunkStore
 public import Digests
 internal import EStargz
 internal import HostSystem
+internal import Metrics
 public import OCI
 public import Registry
 internal import TreeImage
@@ -75,12 +76,19 @@ public struct LayerOpener: Sendable {
         let prefix = prefix(descriptor, blob)
         let known = await anticipation.take(descriptor.digest)
         let source = RegistrySource(client: client, reference: reference)
+        let start = MonotonicClock.nanoseconds()
         let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
+        let fetched = MonotonicClock.nanoseconds()
         let layer = try await compile(found, expected)
+        let compiled = MonotonicClock.nanoseconds()
         do {
             let facts = LayerFacts(
                 tocDigest: expected?.digest ?? layer.digest, blobSize: found.blobSize, format: found.format, hasLandmark: layer.hasLandmark)
-            return LazyLayer(stored: try store.add(descriptor.digest, layer.compiled, facts: facts), source: blob, prefix: prefix)
+            let opened = LazyLayer(stored: try store.add(descriptor.digest, layer.compiled, facts: facts), source: blob, prefix: prefix)
+            if let end = found.endNanoseconds { opened.operations.footerGet.count(nanoseconds: end) }
+            if known == nil { opened.operations.tocGet.count(nanoseconds: fetched - start) }
+            opened.operations.tocDeserialize.count(nanoseconds: compiled - fetched)
+            return opened
         } catch {
             throw .store("\(error)")
         }

@@ -5,6 +5,7 @@ internal import Synchronization
 final class TreeServer: Sendable {
     let slots = SlotTable()
     let gate = ReplyGate()
+    let requests = RequestCounts()
     let fetcher: ChunkFetcher
     private let observer = Mutex<(@Sendable (LazyLayer, UInt64) -> Void)?>(nil)
 
