@@ -39,6 +39,8 @@ func library(_ name: String, pkgConfig: String, apt: String) -> Target {
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -83,6 +85,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CAtomics"),
         room("Threads", ["CLinux"]),
+        room("Metrics", ["CAtomics"]),
 
         // Pure rooms: bytes in, values out.
         room("Digests", ["CCrypto"]),
@@ -100,13 +103,14 @@ let package = Package(
         room(
             "FetchEngine",
             [
-                "Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "HostSystem", "Threads", "CAtomics", log,
+                "Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "HostSystem", "Threads", "CAtomics",
+                "Metrics", log,
             ]),
         room(
             "LazyFS",
             [
                 "Digests", "TreeImage", "ChunkStore", "FetchEngine", "OCI", "Registry", "HostSystem", "Threads", "CFuse", "CLinux",
-                "CAtomics",
+                "CAtomics", "Metrics",
                 log,
             ]),
         room("Snapshots", ["Digests", "OCI", "HostSystem", "Threads", grdb, log]),
@@ -124,7 +128,8 @@ let package = Package(
         room(
             "ContainerRun",
             ["Digests", "Compression", "Tar", "OCI", "HostSystem", "CLinux"]),
-        room("Configuration", ["Registry", "HostSystem", toml]),
+        room("Configuration", ["Registry", "HostSystem", "Metrics", toml]),
+        room("MetricsService", ["Metrics", nio, nioPosix, nioHTTP]),
 
         // The two programs: argument parsing, configuration, wiring.
         .executableTarget(
@@ -139,7 +144,7 @@ let package = Package(
             name: "starlingd",
             dependencies: [
                 "Digests", "OCI", "Registry", "TreeImage", "ChunkStore", "FetchEngine", "LazyFS", "Snapshots", "SnapshotService",
-                "ContainerdClient", "Keychains", "Configuration", "StatusAPI", "HostSystem", "Threads",
+                "ContainerdClient", "Keychains", "Configuration", "StatusAPI", "HostSystem", "Threads", "Metrics", "MetricsService",
                 arguments, log, lifecycle, unixSignals, grpcCore, grpcTransport,
             ],
             swiftSettings: settings, linkerSettings: linking),
@@ -160,6 +165,7 @@ let package = Package(
         tests("FuzzTests", ["FuzzSurfaces", "HostSystem", "TestSupport"]),
         tests("RoomsTests", []),
         tests("ThreadsTests", ["Threads"]),
+        tests("MetricsTests", ["Metrics", "MetricsService", "HostSystem", "TestSupport"]),
         tests("DigestsTests", ["Digests"]),
         tests("CompressionTests", ["Compression", "TestSupport"]),
         tests("TarTests", ["Tar"]),
@@ -196,6 +202,7 @@ let package = Package(
             "SystemTests",
             [
                 "Conversion", "ContainerdAPI", "CRIRuntimeAPI", "ContainerdClient", "OCI", "Digests", "HostSystem", "TestSupport", grpcCore,
+                grpcTransport,
                 protobuf,
             ]),
     ]

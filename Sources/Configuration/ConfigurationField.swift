@@ -82,6 +82,4 @@ enum KeyEffect: Sendable, Equatable {
     case works
     /// Nothing, because this design has nothing that it could mean; the reason, for the user, follows "no effect:".
     case moot(String)
-    /// Nothing yet.
-    case missing
 }

@@ -29,7 +29,6 @@ extension ConfigurationTable {
             return switch field.effect {
             case .works: ["# \(field.meaning)", assignment]
             case .moot(let reason): ["# \(field.meaning)", "# No effect: \(reason).", "#\(assignment)"]
-            case .missing: ["# \(field.meaning)", "# Not supported yet.", "#\(assignment)"]
             }
         } + Self.innerExample
     }

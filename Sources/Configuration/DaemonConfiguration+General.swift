@@ -1,8 +1,12 @@
+public import Metrics
+
 extension DaemonConfiguration {
     /// The keys in no table.
     public struct General: Equatable, ConfigurationTable {
         /// `metrics_address`
         public var metricsAddress = ""
+        /// The same, understood; nil for nowhere.
+        public private(set) var metrics: MetricsAddress?
         /// `no_prometheus`
         public var noPrometheus = false
         /// `debug_address`
@@ -43,8 +47,11 @@ extension DaemonConfiguration {
         private static let nobodyWaits = KeyEffect.moot("nothing ever waits for a prefetch, only reads for the bytes that they need")
 
         static let fields: [ConfigurationField<Self>] = [
-            .string("metrics_address", \.metricsAddress, "Where metrics are served, as HOST:PORT; empty for nowhere.", .missing),
-            .bool("no_prometheus", \.noPrometheus, "No metrics at all.", .missing),
+            .string(
+                "metrics_address", \.metricsAddress, "Where metrics are served, as HOST:PORT or a unix socket's path; empty for nowhere."),
+            .bool(
+                "no_prometheus", \.noPrometheus,
+                "Only what is counted of the daemon as a whole: no metrics of single layers and of stargz_fs_operation."),
             .string(
                 "debug_address", \.debugAddress, "Unix socket of Go's profiler; empty for none.",
                 .moot("this is no Go program; `starling status` tells what goes on")),
@@ -74,5 +81,14 @@ extension DaemonConfiguration {
                 "log_file_access", \.logFileAccess, "Log every open of a file.",
                 .moot("the kernel opens files without asking anybody")),
         ]
+
+        mutating func readInner(_ reader: TableReader) throws(ConfigurationError) {
+            guard !metricsAddress.isEmpty else { return }
+            do {
+                metrics = try MetricsAddress(parsing: metricsAddress)
+            } catch {
+                throw reader.failure("metrics_address", error.description)
+            }
+        }
     }
 }

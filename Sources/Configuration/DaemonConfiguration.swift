@@ -60,7 +60,6 @@ public struct DaemonConfiguration: Equatable, Sendable {
         ineffectiveKeys = reader.source.seenKeys.sorted().compactMap { key in
             switch effects[key] {
             case .moot(let reason): IneffectiveKey(key: key, line: reader.source.line(of: key), reason: reason)
-            case .missing: IneffectiveKey(key: key, line: reader.source.line(of: key), reason: "it is not supported yet")
             case .works, nil: nil
             }
         }

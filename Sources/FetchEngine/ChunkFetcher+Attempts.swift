@@ -1,5 +1,6 @@
 internal import ChunkStore
 internal import Logging
+internal import Metrics
 internal import Registry
 internal import Synchronization
 internal import Threads
@@ -30,6 +31,7 @@ extension ChunkFetcher {
         let (range, source, isAsked) = job.begin()
         guard !range.isEmpty else { return close(job) }
         if !isAsked { job.layer.statistics.count { $0.requests += 1 } }
+        let start = MonotonicClock.nanoseconds()
         let transfer = source.stream(
             range,
             receive: { [self] bytes in
@@ -40,6 +42,7 @@ extension ChunkFetcher {
                 return true
             },
             completion: { [self] result in
+                job.layer.operations.registryGet.count(since: start)
                 if job.ended(result) { state.withLock { $0.link.ended() } }
                 close(job)
             })

@@ -20,6 +20,9 @@ public final class ChunkUse: @unchecked Sendable {
         public var wasteBytes: UInt64 = 0
         /// All of these.
         public var bytes: UInt64 { hitBytes + wasteBytes }
+
+        /// Bytes that were of use, and bytes that were not yet.
+        public init(hitBytes: UInt64 = 0, wasteBytes: UInt64 = 0) { (self.hitBytes, self.wasteBytes) = (hitBytes, wasteBytes) }
     }
 
     init(_ chunks: ChunkMap) {

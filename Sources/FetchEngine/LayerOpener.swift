@@ -2,6 +2,7 @@ public import ChunkStore
 public import Digests
 internal import EStargz
 internal import HostSystem
+internal import Metrics
 public import OCI
 public import Registry
 internal import TreeImage
@@ -78,12 +79,19 @@ public struct LayerOpener: Sendable {
         let prefix = prefix(descriptor, blob)
         let known = await anticipation.take(descriptor.digest)
         let source = RegistrySource(client: client, reference: reference)
+        let start = MonotonicClock.nanoseconds()
         let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
-        let (layer, digest, hasLandmark) = try await compile(found, expected)
+        let fetched = MonotonicClock.nanoseconds()
+        let layer = try await compile(found, expected)
+        let compiled = MonotonicClock.nanoseconds()
         do {
             let facts = LayerFacts(
-                tocDigest: expected?.digest ?? digest, blobSize: found.blobSize, format: found.format, hasLandmark: hasLandmark)
-            return LazyLayer(stored: try store.add(descriptor.digest, layer, facts: facts), source: blob, prefix: prefix)
+                tocDigest: expected?.digest ?? layer.digest, blobSize: found.blobSize, format: found.format, hasLandmark: layer.hasLandmark)
+            let opened = LazyLayer(stored: try store.add(descriptor.digest, layer.compiled, facts: facts), source: blob, prefix: prefix)
+            if let end = found.endNanoseconds { opened.operations.footerGet.count(nanoseconds: end) }
+            if known == nil { opened.operations.tocGet.count(nanoseconds: fetched - start) }
+            opened.operations.tocDeserialize.count(nanoseconds: compiled - fetched)
+            return opened
         } catch {
             throw .store("\(error)")
         }
@@ -91,22 +99,26 @@ public struct LayerOpener: Sendable {
 
     // Parsing keeps two threads busy, the beginning of compiling only one: so the digest is computed then. Nothing that was made of the TOC leaves
     // here unless that is right, and what is wrong with the TOC is told only of the right one.
-    private func compile(
-        _ found: TOCFetch.Found, _ expected: ExpectedTOC?
-    ) async throws(LayerRefusal) -> (layer: CompiledLayer, tocDigest: Digest, hasLandmark: Bool) {
+    private func compile(_ found: TOCFetch.Found, _ expected: ExpectedTOC?) async throws(LayerRefusal) -> Compiled {
         let parsed = await found.parsed()
         async let hashed = found.digest()
-        let compiled: Result<(CompiledLayer, hasLandmark: Bool), LayerRefusal>
+        let compiled: Result<CompiledLayer, LayerRefusal>
         do throws(LayerRefusal) {
-            let toc = try parsed.get()
-            compiled = .success((try await found.compiled(toc), toc.hasLandmark))
+            compiled = .success(try await found.compiled(try parsed.get()))
         } catch {
             compiled = .failure(error)
         }
         let digest = await hashed
         try expected?.check(digest)
-        let (layer, hasLandmark) = try compiled.get()
-        return (layer, digest, hasLandmark)
+        return Compiled(compiled: try compiled.get(), digest: digest, hasLandmark: try parsed.get().hasLandmark)
+    }
+
+    /// What a TOC became, and what is remembered of it.
+    private struct Compiled {
+        let compiled: CompiledLayer
+        /// Digest of the TOC's JSON.
+        let digest: Digest
+        let hasLandmark: Bool
     }
 
     /// Whether the manifest says of a layer that nothing in it is wanted first; false where it says nothing of that.

@@ -36,6 +36,25 @@ public final class LayerStatistics: Sendable {
 
         /// Attempts that failed.
         public var failures: UInt64 { faults.values.reduce(0, +) }
+
+        /// Nothing yet.
+        public init() {}
+
+        /// Adds the counts of another layer.
+        public mutating func add(_ other: Snapshot) {
+            requests += other.requests
+            demandBytes += other.demandBytes
+            prefetchBytes += other.prefetchBytes
+            backgroundBytes += other.backgroundBytes
+            demandMisses += other.demandMisses
+            demandsJoined += other.demandsJoined
+            demandWaitNanoseconds += other.demandWaitNanoseconds
+            demandWaits.add(other.demandWaits)
+            faults.merge(other.faults, uniquingKeysWith: +)
+            retries += other.retries
+            cuts += other.cuts
+            failedReads += other.failedReads
+        }
     }
 
     init() {}

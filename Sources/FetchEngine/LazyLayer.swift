@@ -9,6 +9,8 @@ public final class LazyLayer: Sendable {
     public let stored: StoredLayer
     /// Counts for status and metrics.
     public let statistics = LayerStatistics()
+    /// How long things took, for metrics.
+    public let operations = LayerOperations()
     /// What of it was fetched ahead, and read.
     public let use: ChunkUse
     let source: any RangeSource

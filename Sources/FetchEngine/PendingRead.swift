@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Metrics
 internal import Synchronization
 
 /// A read that waits for some chunks; answered once, by whoever brings the last of them, by a failure, or by its deadline.
@@ -46,14 +46,5 @@ final class PendingRead: Sendable {
         let isFailed = if case .failure = result { true } else { false }
         if isDemand { layer.statistics.countRead(waited: MonotonicClock.nanoseconds() - started, isFailed: isFailed) }
         completion(result)
-    }
-}
-
-/// Time since boot, for measuring.
-enum MonotonicClock {
-    static func nanoseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

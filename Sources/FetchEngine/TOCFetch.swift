@@ -1,6 +1,7 @@
 internal import Compression
 internal import Digests
 internal import EStargz
+internal import Metrics
 internal import OCI
 internal import TreeImage
 
@@ -19,6 +20,8 @@ struct TOCFetch {
         var payloadEnd: UInt64
         var compression: ChunkCompression
         var format: String
+        /// How long the blob's end took to come; nil when it was here, or was not needed.
+        var endNanoseconds: UInt64?
 
         /// Digest of the JSON.
         func digest() async -> Digest { json.withUnsafeBytes { Digest.sha256($0) } }
@@ -52,7 +55,15 @@ struct TOCFetch {
         if let position = descriptor.annotations?[Annotation.zstdChunkedPosition] {
             return try await zstdChunked(footer { () throws(FormatError) in try ZstdChunkedFooter(annotation: position) })
         }
+        let start = MonotonicClock.nanoseconds()
         let (suffix, size) = try await end()
+        let took = MonotonicClock.nanoseconds() - start
+        var found = try await table(suffix, size)
+        if known == nil { found.endNanoseconds = took }
+        return found
+    }
+
+    private func table(_ suffix: [UInt8], _ size: UInt64) async throws(LayerRefusal) -> Found {
         if let zstd = suffix.withUnsafeBytes({ ZstdChunkedFooter(suffix: $0) }) { return try await zstdChunked(zstd) }
         switch try footer({ () throws(FormatError) in try Footer.parse(blobEnd: suffix) }) {
         case .estargz(let offset): return try await embedded(offset, suffix, size, "estargz")

@@ -21,6 +21,11 @@ public struct WaitHistogram: Sendable, Equatable {
         return nil
     }
 
+    /// Adds the reads of another one.
+    mutating func add(_ other: WaitHistogram) {
+        for (place, count) in other.counts.enumerated() { counts[place] += count }
+    }
+
     mutating func count(nanoseconds: UInt64) {
         let place = WaitHistogram.bounds.firstIndex { nanoseconds <= $0 * 1_000_000 } ?? WaitHistogram.bounds.count
         counts[place] += 1

@@ -1,4 +1,6 @@
+internal import FetchEngine
 internal import Glibc
+internal import Metrics
 internal import TreeImage
 
 /// Directory listings, with and without attributes.
@@ -6,6 +8,7 @@ enum FuseDirectories {
     static func list(_ request: FuseRequest, _ node: NodeID, from cookie: UInt64, size: Int, withAttributes: Bool) {
         // Slots and the state of layers are reached by name; listing them would only invite walks over every layer of the machine.
         if node == .root || node.special != nil { return request.reply(bytes: UnsafeRawBufferPointer(start: nil, count: 0)) }
+        let start = MonotonicClock.nanoseconds()
         request.withTree(of: node) { served in
             let buffer = ThreadBuffer.bytes
             let space = min(size, buffer.count)
@@ -28,6 +31,7 @@ enum FuseDirectories {
             }
             guard listed else { return request.fail(ENOTDIR) }
             request.reply(bytes: UnsafeRawBufferPointer(rebasing: buffer[0..<used]))
+            served.layers.last?.operations.readdir.count(since: start)
         }
     }
 

@@ -21,21 +21,24 @@ enum FuseOperations {
         table.`init` = { _, connection in
             if let connection { FuseOperations.configure(&connection.pointee) }
         }
-        table.lookup = { request, parent, name in FuseOperations.lookup(FuseRequest(request), NodeID(raw: parent), name) }
-        table.getattr = { request, node, _ in FuseOperations.getattr(FuseRequest(request), NodeID(raw: node)) }
-        table.readlink = { request, node in FuseOperations.readlink(FuseRequest(request), NodeID(raw: node)) }
+        table.lookup = { request, parent, name in FuseOperations.lookup(FuseRequest(request, .lookup), NodeID(raw: parent), name) }
+        table.getattr = { request, node, _ in FuseOperations.getattr(FuseRequest(request, .getattr), NodeID(raw: node)) }
+        table.readlink = { request, node in FuseOperations.readlink(FuseRequest(request, .readlink), NodeID(raw: node)) }
         table.read = { request, node, size, offset, _ in
-            FuseReads.read(FuseRequest(request), NodeID(raw: node), offset: UInt64(max(0, offset)), size: size)
+            FuseReads.read(FuseRequest(request, .read), NodeID(raw: node), offset: UInt64(max(0, offset)), size: size)
         }
         table.readdir = { request, node, size, offset, _ in
-            FuseDirectories.list(FuseRequest(request), NodeID(raw: node), from: UInt64(max(0, offset)), size: size, withAttributes: false)
+            FuseDirectories.list(
+                FuseRequest(request, .readdir), NodeID(raw: node), from: UInt64(max(0, offset)), size: size, withAttributes: false)
         }
         table.readdirplus = { request, node, size, offset, _ in
-            FuseDirectories.list(FuseRequest(request), NodeID(raw: node), from: UInt64(max(0, offset)), size: size, withAttributes: true)
+            FuseDirectories.list(
+                FuseRequest(request, .readdirplus), NodeID(raw: node), from: UInt64(max(0, offset)), size: size, withAttributes: true)
         }
-        table.getxattr = { request, node, name, size in FuseXattrs.get(FuseRequest(request), NodeID(raw: node), name, size: size) }
-        table.listxattr = { request, node, size in FuseXattrs.list(FuseRequest(request), NodeID(raw: node), size: size) }
-        table.statfs = { request, node in FuseOperations.statfs(FuseRequest(request), NodeID(raw: node)) }
+        table.getxattr = { request, node, name, size in FuseXattrs.get(FuseRequest(request, .getxattr), NodeID(raw: node), name, size: size)
+        }
+        table.listxattr = { request, node, size in FuseXattrs.list(FuseRequest(request, .listxattr), NodeID(raw: node), size: size) }
+        table.statfs = { request, node in FuseOperations.statfs(FuseRequest(request, .statfs), NodeID(raw: node)) }
         // "Not implemented" tells the kernel that no open is needed, ever: reads then go straight to the page cache.
         table.open = { request, _, _ in FuseRequest(request).fail(ENOSYS) }
         table.opendir = { request, _, _ in FuseRequest(request).fail(ENOSYS) }

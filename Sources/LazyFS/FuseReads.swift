@@ -1,9 +1,11 @@
 internal import FetchEngine
 internal import Glibc
+internal import Metrics
 
 /// Reads: at once when the bytes are here, else from the thread that brings them.
 enum FuseReads {
     static func read(_ request: FuseRequest, _ node: NodeID, offset: UInt64, size: Int) {
+        let start = MonotonicClock.nanoseconds()
         request.withTree(of: node) { served in
             do throws(Errno) {
                 let size = min(size, FuseSession.maximumRead)
@@ -16,8 +18,9 @@ enum FuseReads {
                 }
                 if served.isPresent(extent) {
                     try answer(request, served, extent)
+                    served.layers[extent.layer].operations.countRead(since: start, bytes: extent.size)
                 } else if let chunks = extent.chunks {
-                    wait(for: chunks, request, node, served, extent)
+                    wait(for: chunks, request, node, served, extent, since: start)
                 }
             } catch {
                 request.fail(error.code)
@@ -32,7 +35,8 @@ enum FuseReads {
     }
 
     private static func wait(
-        for chunks: ClosedRange<Int>, _ request: FuseRequest, _ node: NodeID, _ served: ServedTree, _ extent: ServedTree.Extent
+        for chunks: ClosedRange<Int>, _ request: FuseRequest, _ node: NodeID, _ served: ServedTree, _ extent: ServedTree.Extent,
+        since start: UInt64
     ) {
         // The slot is entered again for the time of waiting: the tree and the session stay until the answer is given.
         let server = request.server
@@ -45,6 +49,7 @@ enum FuseReads {
                 let buffer = ThreadBuffer.bytes
                 try served.readArrived(extent, into: buffer)
                 request.reply(bytes: UnsafeRawBufferPointer(rebasing: buffer[0..<extent.size]))
+                served.layers[extent.layer].operations.countRead(since: start, bytes: extent.size)
             } catch {
                 request.fail(error.code)
             }

@@ -9,6 +9,14 @@ struct FuseRequest: @unchecked Sendable {
 
     init(_ raw: fuse_req_t?) { self.raw = raw }
 
+    /// A request that is counted.
+    @inline(__always)
+    init(_ raw: fuse_req_t?, _ kind: FuseRequestKind) {
+        self.raw = raw
+        guard let context = fuse_req_userdata(raw) else { return }
+        Unmanaged<TreeServer>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.requests.add(kind) }
+    }
+
     /// The server that the session was made with; it outlives the session. Not to be asked for after the answer, which frees the request.
     var server: TreeServer {
         guard let context = fuse_req_userdata(raw) else { fatalError("the FUSE session has no server") }

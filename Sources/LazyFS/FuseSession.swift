@@ -85,6 +85,9 @@ final class FuseSession: @unchecked Sendable {
         }
     }
 
+    /// Whether threads wait for requests; none does any more once the kernel has ended the mount.
+    var isServing: Bool { running.load(ordering: .sequentiallyConsistent) > 0 }
+
     /// Tells the kernel to forget a name in a directory.
     func forget(_ name: String, in parent: NodeID) {
         // Fails when the kernel does not know the name, which is what is wanted.

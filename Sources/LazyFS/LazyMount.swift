@@ -191,6 +191,23 @@ public final class LazyMount: Sendable {
     /// Lets somebody know of every read that has to wait: of which layer, and from which place of its content file on. Not to be blocked.
     func observeMisses(_ observer: @escaping TreeServer.MissObserver) { server.observeMisses(observer) }
 
+    /// Requests of the kernel that this process has answered.
+    var requestCounts: [FuseRequestKind: UInt64] {
+        Dictionary(uniqueKeysWithValues: FuseRequestKind.allCases.map { ($0, server.requests.value($0)) })
+    }
+
+    /// Requests that the kernel has for the mount and that are not answered yet, those that nobody has taken among them; nil where the machine does
+    /// not show it (no fusectl mounted). Looks at files: not for a cooperative thread.
+    var unansweredRequests: Int? {
+        guard let device = try? Mounts.mountPoint(at: mountpoint)?.device, let minor = device.split(separator: ":").last,
+            let text = try? Files.read("/sys/fs/fuse/connections/\(minor)/waiting", limit: 64)
+        else { return nil }
+        return Int(String(decoding: text, as: UTF8.self).prefix { $0.isNumber })
+    }
+
+    /// Whether somebody answers the kernel.
+    var isServing: Bool { session.isServing }
+
     /// Unmounts and frees everything; harmless when repeated. Reads that wait for the network are waited for, so shut the fetcher down before.
     public func unmount() {
         guard isFirstEnd() else { return }

@@ -150,6 +150,24 @@ public final class LazyNode: Sendable {
         }
     }
 
+    /// What the node does at a moment, and has done.
+    public struct Activity: Sendable {
+        /// What the engine has to do.
+        public let fetching: FetchLoad
+        /// Requests of the kernel that were answered, by kind.
+        public let requests: [FuseRequestKind: UInt64]
+        /// Requests that the kernel has for the mount and that are not answered yet; nil where it does not show them.
+        public let unansweredRequests: Int?
+    }
+
+    /// What goes on now. Looks at files: not for a cooperative thread.
+    public var activity: Activity {
+        Activity(fetching: fetcher.load, requests: mount.requestCounts, unansweredRequests: mount.unansweredRequests)
+    }
+
+    /// Whether somebody answers the kernel; not any more once the mount was ended from outside.
+    public var isServing: Bool { mount.isServing }
+
     /// Unmounts and ends all threads; harmless when repeated. Blocks.
     public func shutdown() {
         guard isFirstEnd() else { return }

@@ -6,7 +6,7 @@ internal import TreeImage
 /// What one slot of the mount serves: a tree, and the layers that hold the contents of its files.
 ///
 /// One layer's tree has one content file, a merged chain's has one per layer. Knows no FUSE types. On a hit a read is two table lookups
-/// and one `pread`; nothing is allocated, counted or locked.
+/// and one `pread`; nothing is allocated or locked.
 final class ServedTree: Sendable {
     let tree: LayerTree
     /// By content device: device 1 of the tree is the first.

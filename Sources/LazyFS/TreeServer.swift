@@ -5,6 +5,7 @@ internal import Synchronization
 final class TreeServer: Sendable {
     let slots = SlotTable()
     let gate = ReplyGate()
+    let requests = RequestCounts()
     let fetcher: ChunkFetcher
     /// The flag to add to the answer to the kernel's greeting, while that is given; else 0.
     let greetingFlag = Atomic<UInt32>(0)

@@ -67,6 +67,9 @@ public final class Snapshotter: Sendable {
         }
     }
 
+    /// Fails when the metadata cannot be read.
+    public func check() async throws { _ = try await metadata.read { try $0.snapshot(named: "") } }
+
     /// What is known of a snapshot.
     public func stat(_ name: String) async throws -> SnapshotInfo {
         try await metadata.read { try $0.requireSnapshot(named: name).info }

@@ -20,6 +20,8 @@ struct Daemon {
     let configuration: DaemonConfiguration
     let log: Logger
 
+    /// Below the root, where snapshots are.
+    static let snapshotterDirectory = "/snapshotter"
     /// Longest wait for running calls after a signal.
     static let gracePeriod = Duration.seconds(10)
     /// Largest request, in bytes: containerd's own bound for messages.
@@ -41,12 +43,20 @@ struct Daemon {
         let lazy = try await makeLazyLayers(
             root: root, plainHTTP: plainHTTP, configuration: configuration, credentials: keychains.credential(for:repository:), log: log)
         let snapshotter: Snapshotter
+        let metering: Metering?
         do {
             snapshotter = try Snapshotter(
-                root: root + "/snapshotter", layers: lazy.layers, requiresLazy: configuration.starling.lazy == "require", log: log)
+                root: root + Self.snapshotterDirectory, layers: lazy.layers, requiresLazy: configuration.starling.lazy == "require",
+                log: log)
+            metering = try await self.metering(lazy.metrics, snapshotter)
         } catch {
             await lazy.stop(.failedStart)
             throw error
+        }
+        let measuring = Task { try await metering?.run() }
+        defer {
+            measuring.cancel()
+            metering?.unlink()
         }
         do {
             let isCleanup = try await serve(snapshotter, lazy, keychains, on: listener, imageListener, until: signals)
@@ -85,7 +95,6 @@ struct Daemon {
         ServiceNotifier.notify("READY=1")
         let isCleanup = try await serve(servers, until: signals)
         await keychains.stop()
-        ServiceNotifier.notify("STOPPING=1")
         guard isCleanup else { return false }
         await snapshotter.unmountLayers()
         do {
@@ -134,6 +143,7 @@ struct Daemon {
                 switch event {
                 case .signal(let signal):
                     log.info("stopping", metadata: ["signal": "\(signal)"])
+                    ServiceNotifier.notify("STOPPING=1")
                     isCleanup = signal == .sigint
                     for server in servers { server.beginGracefulShutdown() }
                     group.addTask {

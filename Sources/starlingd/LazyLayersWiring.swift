@@ -12,6 +12,8 @@ struct WiredLayers: Sendable {
     let layers: any LazyLayers
     /// What `starling status` shows.
     let report: @Sendable () async -> StatusReport
+    /// What Prometheus reads.
+    let metrics: NodeMetrics
     /// Called once, when all snapshots have the layers that they need.
     let restored: @Sendable () async -> Void
     /// Called once, after the last RPC.
@@ -57,7 +59,8 @@ func makeLazyLayers(
         node: node, starts: configuration.general.noPrefetch ? nil : ImageStarts(client: client),
         admission: LayerAdmission(configuration.starling), log: log)
     let limit = CacheLimit(store: node.store, bytes: UInt64(configuration.starling.cacheMaxBytes), log: log)
-    return WiredLayers(layers: layers, report: { layers.report(root: root) }) {
+    let metrics = NodeMetrics(node: node, layers: layers, isDetailed: !configuration.general.noPrometheus, log: log)
+    return WiredLayers(layers: layers, report: { layers.report(root: root) }, metrics: metrics) {
         do {
             try await layers.unmountUnclaimed()
         } catch {

@@ -3,6 +3,7 @@ internal import Digests
 internal import FetchEngine
 internal import LazyFS
 internal import Logging
+internal import Metrics
 internal import OCI
 internal import Snapshots
 internal import StatusAPI
@@ -17,9 +18,14 @@ final class NodeLayers: LazyLayers {
     private let admission: LayerAdmission
     private let log: Logger
     private let state = Mutex(State())
+    /// How long calls waited for the directories that show their layers.
+    let directoryWaits = LatencyCounts(.milliseconds)
 
     private struct State {
         var opened: [Digest: (layer: LazyNode.Opened, image: Reference)] = [:]
+        /// Neither open any more nor counted among the closed.
+        var closing: [Digest: LazyLayer] = [:]
+        var closed = LayerTotals()
         var refused = RefusedLayers()
         /// Whether layers are opened for clients now, and not for the snapshots of an earlier daemon.
         var isRestored = false
@@ -56,9 +62,11 @@ final class NodeLayers: LazyLayers {
             mediaType: MediaType.layerGzip, digest: request.digest, size: request.size ?? 0, annotations: request.annotations)
         // In the same round trip as the layer's end.
         if let starts, LayerOpener.saysNothingIsFirst(descriptor), state.withLock(\.isRestored) { starts.ask(request.reference) }
+        let start = MonotonicClock.nanoseconds()
         do throws(LayerRefusal) {
             let layer = try await node.open(descriptor, of: request.reference, siblings: request.siblings)
             state.withLock { $0.opened[request.digest] = (layer, request.reference) }
+            layer.layer.operations.mount.count(since: start)
             expectStart(of: request.reference, after: layer)
         } catch {
             remember(error.code, "\(error)", of: request)
@@ -113,6 +121,8 @@ final class NodeLayers: LazyLayers {
     }
 
     func lowerDirectories(of layers: [Digest], keepsWhiteouts: Bool) async throws -> [String] {
+        let start = MonotonicClock.nanoseconds()
+        defer { directoryWaits.count(since: start) }
         let opened = try state.withLock { state in
             try layers.map { digest in
                 guard let layer = state.opened[digest]?.layer else { throw NotMounted(layer: digest) }
@@ -134,13 +144,34 @@ final class NodeLayers: LazyLayers {
     }
 
     func unmount(_ digest: Digest) async {
-        guard let opened = state.withLock({ $0.opened.removeValue(forKey: digest) }) else { return }
+        let opened = state.withLock { state in
+            let opened = state.opened.removeValue(forKey: digest)
+            state.closing[digest] = opened?.layer.layer
+            return opened
+        }
+        guard let opened else { return }
         do {
             // Waits for reads that are under way, which belongs on a thread that may wait.
             try await BlockingTask.run { [node] in node.close(opened.layer) }
+            state.withLock { state in
+                state.closing[digest] = nil
+                state.closed.add(opened.layer.layer)
+            }
         } catch {
             // No thread is left to wait on: the layer stays on the mount, unused, until the daemon ends.
-            state.withLock { $0.opened[digest] = opened }
+            state.withLock { state in
+                state.closing[digest] = nil
+                state.opened[digest] = opened
+            }
+        }
+    }
+
+    /// What metrics are made of: mounted layers; sums over all layers that there were, which never shrink; and how many were not lazy, by reason.
+    var counted: (opened: [LazyNode.Opened], totals: LayerTotals, refusals: [String: UInt64]) {
+        state.withLock { state in
+            var totals = state.closed
+            for layer in state.opened.values.map(\.layer.layer) + Array(state.closing.values) { totals.add(layer) }
+            return (state.opened.values.map(\.layer), totals, state.refused.counts)
         }
     }
 
