@@ -1,4 +1,5 @@
 internal import EStargz
+internal import OCI
 internal import Tar
 
 /// An entry that is wanted: its place in the archive, and what it takes to keep it in memory.
@@ -22,8 +23,6 @@ struct EntryOrder {
     private var inOrder: [String] = []
     private var count = 0
     private static let headerMemory: Int64 = 2048
-    /// What engines look up a container's user in before they start its program; no record of the program names it.
-    private static let readBeforeAnyProgram = ["etc/passwd", "etc/group"]
 
     /// Adds the next entry of the archive.
     mutating func add(_ entry: TarEntry) {
@@ -50,7 +49,8 @@ struct EntryOrder {
             if let target = entry.linkTarget { place(target) }
             first.append(entry.last)
         }
-        for name in EntryOrder.readBeforeAnyProgram + wanted { place(name) }
+        // No record of a program names what is read before it begins.
+        for name in ImageConfig.Execution.userFiles + wanted { place(name) }
         return first
     }
 

@@ -13,7 +13,6 @@ public struct TOC: Equatable, Sendable {
     public static let prefetchLandmark = ".prefetch.landmark"
     /// Landmark: nothing is wanted before it is asked for.
     public static let noPrefetchLandmark = ".no.prefetch.landmark"
-
     /// The one byte that a landmark file holds.
     public static let landmarkContent: UInt8 = 0x0f
     /// Payload bytes of a chunk when nothing else is asked for (reference implementation: 4 MiB).

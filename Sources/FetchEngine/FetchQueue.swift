@@ -130,9 +130,9 @@ struct FetchQueue<Job: AnyObject> {
 
     private func hasPlace(forPrefetch entry: Entry) -> Bool {
         let prefetches = active.values.filter { $0.priority == .prefetch }
-        if prefetches.count(where: { $0.size > limits.tinyPrefetch }) < limits.prefetch, entry.size > limits.tinyPrefetch { return true }
-        guard prefetches.count < limits.smallPrefetches else { return prefetches.count < limits.prefetch }
-        return entry.size <= limits.tinyPrefetch
-            || prefetches.reduce(entry.size, { $0 + $1.size }) <= limits.smallPrefetchBytes
+        let isTiny = entry.size <= limits.tinyPrefetch
+        if !isTiny, prefetches.count(where: { $0.size > limits.tinyPrefetch }) < limits.prefetch { return true }
+        return prefetches.count < limits.smallPrefetches
+            && (isTiny || prefetches.reduce(entry.size, { $0 + $1.size }) <= limits.smallPrefetchBytes)
     }
 }

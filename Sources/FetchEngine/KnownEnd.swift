@@ -15,7 +15,8 @@ struct KnownEnd: Sendable {
         return Array(bytes[Int(range.lowerBound - start)..<Int(range.upperBound - start)])
     }
 
-    /// Bytes that are asked for of a layer that nothing is known of (the TOC of some 4,000 files), and what is fetched of its TOC at most before anybody wants it.
+    /// Bytes that are asked for of a layer that nothing is known of (the TOC of some 4,000 files), and what is fetched of its TOC at most
+    /// before anybody wants it.
     private static let guess = 192 << 10
     private static let mostOfTOC: UInt64 = 16 << 20
 

@@ -1,5 +1,6 @@
 internal import ChunkStore
 internal import FetchEngine
+internal import OCI
 internal import Synchronization
 internal import Threads
 internal import TreeImage
@@ -75,8 +76,6 @@ final class StartPrediction: Sendable {
     private static let mostRounds = 4
     /// Programs and libraries up to this size are fetched whole; of larger ones, what names their needs.
     private static let largestWhole: UInt64 = 16 << 20
-    /// Where the client looks for the program's user.
-    private static let userFiles = ["/etc/passwd", "/etc/group"]
     /// What most programs of glibc look at before anything else.
     private static let commonFiles = [
         "/etc/ld.so.cache", "/usr/lib/locale/C.utf8/LC_CTYPE", "/usr/lib/\(triplet)/gconv/gconv-modules.cache", "/etc/localtime",
@@ -172,9 +171,9 @@ final class StartPrediction: Sendable {
 
     private func look(at start: ProgramStart, _ memory: inout Memory) {
         let order = StartPrediction.beginning(&memory)
-        expect(StartPrediction.userFiles, order.child(0), &memory)
+        for path in ImageConfig.Execution.userFiles { look(atAnyOf: [path], .other, order.child(0), &memory) }
         let paths = start.program.contains("/") ? [start.program] : start.directories.map { $0 + "/" + start.program }
-        look(atAnyOf: paths, order.child(1), &memory)
+        look(atAnyOf: paths, .program, order.child(1), &memory)
         expectScript(start, order.child(2), &memory)
     }
 
@@ -183,10 +182,10 @@ final class StartPrediction: Sendable {
         return .first.child(Int(UInt16.max) - memory.beginnings)
     }
 
-    private func look(atAnyOf paths: [String], _ order: ReadOrder, _ memory: inout Memory) {
+    private func look(atAnyOf paths: [String], _ kind: File.Kind, _ order: ReadOrder, _ memory: inout Memory) {
         for path in paths {
             guard let node = tree.resolve(path), let place = ContentPlace(tree, node) else { continue }
-            return look(at: node, place, .program, nil, order, &memory)
+            return look(at: node, place, kind, nil, order, &memory)
         }
     }
 
@@ -270,12 +269,9 @@ final class StartPrediction: Sendable {
 
     /// Reads what a file names; what is missing for that is expected, and then it is read on. A guess leads to no further ones.
     private func follow(_ file: File, _ memory: inout Memory) {
-        guard file.isNamed else {
-            if bytes(of: file, 0..<file.size) == nil { expect(file, 0..<file.size, &memory) }
-            return
-        }
         switch file.kind {
-        case .other: break
+        case _ where !file.isNamed, .other:
+            if !isHere(file, 0..<file.size) { expect(file, 0..<file.size, &memory) }
         case .program:
             switch ELFNeeds.read({ self.bytes(of: file, $0) }) {
             case .nothing: break
@@ -297,8 +293,8 @@ final class StartPrediction: Sendable {
 
     private func expect(_ needs: ELFNeeds, _ file: File, _ memory: inout Memory) {
         if let interpreter = needs.interpreter {
-            look(atAnyOf: [interpreter], file.order.child(0), &memory)
-            expect(StartPrediction.commonFiles, file.order.child(0), &memory)
+            look(atAnyOf: [interpreter], .program, file.order.child(0), &memory)
+            for path in StartPrediction.commonFiles { look(atAnyOf: [path], .other, file.order.child(0), &memory) }
         }
         for (number, library) in needs.libraries.enumerated() {
             let order = file.order.child(1 + number)
@@ -307,17 +303,8 @@ final class StartPrediction: Sendable {
                 look(at: beside, place, .program, file.directory, order, &memory)
             } else {
                 let directories = needs.searchPath.filter { $0.hasPrefix("/") } + StartPrediction.libraryDirectories
-                look(atAnyOf: directories.map { $0 + "/" + library }, order, &memory)
+                look(atAnyOf: directories.map { $0 + "/" + library }, .program, order, &memory)
             }
-        }
-    }
-
-    private func expect(_ paths: [String], _ order: ReadOrder, _ memory: inout Memory) {
-        for path in paths {
-            guard let node = tree.resolve(path), let place = ContentPlace(tree, node), layers.indices.contains(place.layer),
-                memory.seen.insert(place).inserted, let size = tree.attributes(of: node)?.size
-            else { continue }
-            expect(File(place: place, size: size, kind: .other, directory: nil, order: order), 0..<size, &memory)
         }
     }
 
@@ -358,11 +345,15 @@ final class StartPrediction: Sendable {
         }
     }
 
+    private func isHere(_ file: File, _ range: Range<UInt64>) -> Bool {
+        chunks(of: file, range)?.allSatisfy(layers[file.place.layer].stored.isPresent) ?? false
+    }
+
     private func bytes(of file: File, _ range: Range<UInt64>) -> [UInt8]? {
-        let stored = layers[file.place.layer].stored
-        guard let chunks = chunks(of: file, range), chunks.allSatisfy(stored.isPresent) else { return nil }
+        guard isHere(file, range) else { return nil }
+        let content = layers[file.place.layer].stored.content
         var bytes = [UInt8](repeating: 0, count: range.count)
-        let count = try? bytes.withUnsafeMutableBytes { try stored.content.read(at: file.place.offset + range.lowerBound, into: $0) }
+        let count = try? bytes.withUnsafeMutableBytes { try content.read(at: file.place.offset + range.lowerBound, into: $0) }
         return count == bytes.count ? bytes : nil
     }
 

@@ -60,6 +60,9 @@ public struct ImageConfig: Codable, Hashable, Sendable {
         /// PATH where nobody says another, as docker and podman have it.
         public static let usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+        /// Files of an image in which engines look up the user and the groups of its program, before they start it.
+        public static let userFiles = ["etc/passwd", "etc/group"]
+
         /// No defaults at all.
         public init() {}
     }

@@ -79,7 +79,8 @@ extension Snapshotter {
         }
     }
 
-    /// One line per layer, and one for each reason why a layer is not lazy, however often it is asked for. The key `remote-snapshot-prepared` is what scripts written for stargz-snapshotter read.
+    /// One line per layer, and one for each reason why a layer is not lazy, however often it is asked for. The key
+    /// `remote-snapshot-prepared` is what scripts written for stargz-snapshotter read.
     private func report(_ outcome: TargetOutcome, target: String, key: String, parent: String) {
         var facts: Logger.Metadata = ["key": "\(key)", "parent": "\(parent)", "target": "\(target)"]
         switch outcome {
