@@ -6,6 +6,7 @@ internal import HostSystem
 ///     <id>/fs     the snapshot's files: upper directory while active, lower directory once committed; empty for lazy layers
 ///     <id>/work   overlayfs' work directory, active snapshots only
 ///     new-<n>     a snapshot being created; renamed to <id> inside the transaction that adds its row
+///     metadata.db-reserve  space for the database on a full disk
 ///     rm-<id>-<n> a snapshot that was removed, until its tree is gone
 ///
 /// So a row always has its directory, and a directory without a row is rubbish.
