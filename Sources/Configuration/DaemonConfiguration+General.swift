@@ -5,8 +5,8 @@ extension DaemonConfiguration {
     public struct General: Equatable, ConfigurationTable {
         /// `metrics_address`
         public var metricsAddress = ""
-        /// The same, understood; nil for nowhere.
-        public private(set) var metrics: MetricsAddress?
+        /// The same, understood; nil for nowhere. What a file says was found to be an address when it was read.
+        public var metrics: MetricsAddress? { metricsAddress.isEmpty ? nil : try? MetricsAddress(parsing: metricsAddress) }
         /// `no_prometheus`
         public var noPrometheus = false
         /// `debug_address`
@@ -85,7 +85,7 @@ extension DaemonConfiguration {
         mutating func readInner(_ reader: TableReader) throws(ConfigurationError) {
             guard !metricsAddress.isEmpty else { return }
             do {
-                metrics = try MetricsAddress(parsing: metricsAddress)
+                _ = try MetricsAddress(parsing: metricsAddress)
             } catch {
                 throw reader.failure("metrics_address", error.description)
             }

@@ -26,7 +26,7 @@ extension RPCError {
         case .wrongKind, .hasChildren, .directoryMissing, .mustBeLazy: .failedPrecondition
         case .parentNotCommitted, .invalidArgument, .invalidFilter: .invalidArgument
         case .layerUnavailable: .unavailable
-        case .metadata: .internalError
+        case .metadata, .damaged: .internalError
         case .system(let error): code(error)
         }
     }

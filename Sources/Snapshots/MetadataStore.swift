@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Glibc
 internal import HostSystem
 
 /// The snapshot graph in SQLite: `ROOT/snapshots/metadata.db`, write-ahead log, one writer, many readers.
@@ -8,11 +9,17 @@ internal import HostSystem
 struct MetadataStore: Sendable {
     let path: String
     let pool: DatabasePool
+    private let reserve: SpaceReserve
 
-    /// Opens or creates the database.
-    init(directory: String) throws(SnapshotError) {
-        path = directory + "/metadata.db"
+    /// Opens or creates the database; one that is damaged is left as it is.
+    ///
+    /// - Throws: `.damaged`, also where directories of snapshots show that there was a database once: a new one would declare them rubbish.
+    init(directories: SnapshotDirectories) throws(SnapshotError) {
+        path = directories.base + "/metadata.db"
+        reserve = SpaceReserve(directory: directories.base)
         do {
+            let orphans = try directories.scan().snapshots.count
+            if Files.exists(path) { try Self.check(path, orphans) } else if orphans > 0 { throw Self.empty(path, orphans) }
             var configuration = Configuration()
             configuration.busyMode = .timeout(10)
             configuration.maximumReaderCount = 4
@@ -25,7 +32,7 @@ struct MetadataStore: Sendable {
         }
     }
 
-    private static var migrations: DatabaseMigrator {
+    static var migrations: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1: snapshots") { db in
             // AUTOINCREMENT: an id names a directory and is never used twice, so that a late removal cannot hit a new snapshot.
@@ -84,11 +91,45 @@ struct MetadataStore: Sendable {
         }
     }
 
+    /// Looks a database over, some milliseconds for a thousand snapshots, and writes nothing: what is damaged is evidence.
+    private static func check(_ path: String, _ orphans: Int) throws {
+        var configuration = Configuration()
+        configuration.readonly = true
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        let (isEmpty, fault) = try queue.read { db in
+            (try !db.tableExists("snapshots"), try String.fetchOne(db, sql: "PRAGMA quick_check(1)"))
+        }
+        try queue.close()
+        if let fault, fault != "ok" { throw SnapshotError.damaged(path: path, reason: fault.replacing("\n", with: " ")) }
+        if orphans > 0, isEmpty { throw empty(path, orphans) }
+    }
+
+    private static func empty(_ path: String, _ count: Int) -> SnapshotError {
+        .damaged(path: path, reason: "there is nothing in it, and beside it are directories of \(count) snapshots")
+    }
+
+    /// Runs a writing transaction after which there is more space than before; a full disk does not keep it from being done.
+    func writeToFree<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do {
+            return try await write(body)
+        } catch SnapshotError.system(.call(_, _, ENOSPC)) where reserve.spend() {
+            return try await write(body)
+        }
+    }
+
+    /// Holds space for `writeToFree`, as far as there is some.
+    func holdReserve() { reserve.hold() }
+
     /// Our own errors pass; SQLite's become one line.
-    private static func failure(_ error: any Error, path: String) -> SnapshotError {
+    static func failure(_ error: any Error, path: String) -> SnapshotError {
         if let error = error as? SnapshotError { return error }
         if let error = error as? HostError { return .system(error) }
         if let error = error as? DatabaseError {
+            switch error.resultCode {
+            case .SQLITE_CORRUPT, .SQLITE_NOTADB: return .damaged(path: path, reason: error.message ?? "not a database")
+            case .SQLITE_FULL: return .system(.call(operation: "write", path: path, code: ENOSPC))
+            default: break
+            }
             return .metadata(path: path, reason: error.message ?? "SQLite error \(error.resultCode.rawValue)")
         }
         return .metadata(path: path, reason: "\(error)")

@@ -7,6 +7,7 @@ internal import HostSystem
 ///     <id>/work   overlayfs' work directory, active snapshots only
 ///     <id>/mapped/<n>  the n-th lower directory with other owners, mounted: snapshots for user namespaces only
 ///     new-<n>     a snapshot being created; renamed to <id> inside the transaction that adds its row
+///     metadata.db-reserve  space for the database on a full disk
 ///     rm-<id>-<n> a snapshot that was removed, until its tree is gone
 ///
 /// So a row always has its directory, and a directory without a row is rubbish.

@@ -25,6 +25,8 @@ public enum SnapshotError: Error, Equatable, CustomStringConvertible {
     case layerUnavailable(snapshot: String, layer: Digest, reason: String)
     /// Someone removed the snapshot's directory behind our back.
     case directoryMissing(snapshot: String, path: String)
+    /// The metadata database is not what it was, and was left as it is.
+    case damaged(path: String, reason: String)
     /// The metadata database cannot be used.
     case metadata(path: String, reason: String)
     /// Linux refused something; `.locked` when another process holds the root directory.
@@ -47,6 +49,8 @@ public enum SnapshotError: Error, Equatable, CustomStringConvertible {
             "snapshot \(snapshot): lazy layer \(layer) is not available: \(reason); the next call tries again"
         case .directoryMissing(let snapshot, let path):
             "snapshot \(snapshot): its directory \(path) is missing; remove the snapshot and pull the image again"
+        case .damaged(let path, let reason):
+            "\(path): damaged (\(reason)); `starlingd recover`, with the daemon's --root, saves what can be read and keeps the rest aside"
         case .metadata(let path, let reason): "\(path): \(reason)"
         case .system(let error): error.description
         }

@@ -4,7 +4,7 @@ internal import Logging
 extension Snapshotter {
     /// Removes a snapshot that nothing stands on. It is gone at once; its disk space comes back soon after, at the latest with `cleanup`.
     public func remove(_ name: String) async throws {
-        let record = try await metadata.write { db in
+        let record = try await metadata.writeToFree { db in
             let record = try db.requireSnapshot(named: name)
             try db.remove(record)
             return record
@@ -22,7 +22,7 @@ extension Snapshotter {
     /// Removes the directories of snapshots that are gone, and returns when their disk space is free.
     public func cleanup() async throws {
         // Directories get their names within a transaction: inside another one, those without a row belong to nobody.
-        let rubbish = try await metadata.write { [directories] db in
+        let rubbish = try await metadata.writeToFree { [directories] db in
             var rubbish = try directories.scan().removed
             for id in try directories.scan().snapshots.subtracting(db.snapshotIDs()) {
                 if let path = try directories.setAside(id) { rubbish.append(path) }
@@ -41,9 +41,10 @@ extension Snapshotter {
     }
 
     func removeLater(_ path: String) {
-        removals.later { [directories, log] in
+        removals.later { [directories, log, metadata] in
             do {
                 try directories.remove(path)
+                metadata.holdReserve()
             } catch {
                 log.warning("cannot remove a snapshot's directory", metadata: ["error": "\(error)"])
             }

@@ -35,6 +35,7 @@ public final class Snapshotter: Sendable {
     let log: Logger
     /// Keeps a second daemon away from the root directory.
     private let lock: FileLock
+    static let lockFile = "starlingd.lock"
 
     /// Opens the snapshots below `root`, creating what is missing, and repairs what a killed process left half-done.
     ///
@@ -48,15 +49,16 @@ public final class Snapshotter: Sendable {
         }
         do {
             directories = try SnapshotDirectories(root: root)
-            lock = try FileLock(root + "/starlingd.lock")
+            lock = try FileLock(root + "/" + Self.lockFile)
         } catch {
             throw .system(error)
         }
-        metadata = try MetadataStore(directory: directories.base)
+        metadata = try MetadataStore(directories: directories)
         overlay = OverlayPlan.forHost()
         lazyLayers = layers
         self.requiresLazy = requiresLazy
         self.log = log
+        metadata.holdReserve()
         let records = try metadata.allSnapshots()
         let digests = records.compactMap(\.request?.digest)
         table = LayerTable(layers: layers, userCounts: Dictionary(digests.map { ($0, 1) }, uniquingKeysWith: +))

@@ -128,29 +128,37 @@ struct Daemon {
     private func serve(_ servers: [GRPCServer<HTTP2ServerTransport.Posix>], until signals: UnixSignalsSequence) async throws -> Bool {
         try await withThrowingTaskGroup(of: Event.self) { group in
             group.addTask {
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    for server in servers { group.addTask { try await server.serve() } }
-                    try await group.waitForAll()
+                do {
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        for server in servers { group.addTask { try await server.serve() } }
+                        try await group.waitForAll()
+                    }
+                    return .served
+                } catch {
+                    return .failed(error)
                 }
-                return .served
             }
             group.addTask {
                 for await signal in signals { return .signal(signal) }
                 return .served
             }
             var isCleanup = false
+            var isEnding = false
             while let event = try await group.next() {
                 switch event {
                 case .signal(let signal):
                     log.info("stopping", metadata: ["signal": "\(signal)"])
                     ServiceNotifier.notify("STOPPING=1")
                     isCleanup = signal == .sigint
+                    isEnding = true
                     for server in servers { server.beginGracefulShutdown() }
                     group.addTask {
                         try? await Task.sleep(for: Self.gracePeriod)  // cancelled when serving ends first
                         return .outOfTime
                     }
-                case .served, .outOfTime:
+                // A server that is told to end before it has begun takes that for an error.
+                case .failed(let error) where !isEnding: throw error
+                case .served, .failed, .outOfTime:
                     group.cancelAll()
                     return isCleanup
                 }
@@ -161,6 +169,7 @@ struct Daemon {
 
     private enum Event: Sendable {
         case served
+        case failed(any Error)
         case signal(UnixSignal)
         case outOfTime
     }

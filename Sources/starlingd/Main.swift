@@ -12,7 +12,7 @@ struct Starlingd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "starlingd",
         abstract: "Snapshotter for containerd that starts containers before their images are here.",
-        version: "starlingd \(Version.current)", subcommands: [ConfigCommand.self])
+        version: "starlingd \(Version.current)", subcommands: [ConfigCommand.self, RecoverCommand.self])
 
     /// Where the file is looked for when nobody names one; it need not be there.
     static let defaultConfigurationFile = "/etc/containerd-stargz-grpc/config.toml"

@@ -32,12 +32,17 @@ final class Bench {
 
     /// Forgets the snapshotter without telling it, as a kill does, and opens a new one. Nobody else may hold on to the old one.
     func reopen() async throws -> Snapshotter {
+        await close()
+        return try snapshotter()
+    }
+
+    /// As `reopen`, without a new one.
+    func close() async {
         weak let old = current
         current = nil
         // Tasks that just ended may hold their context, and with it the lock, for a moment.
         while old != nil { await Task.yield() }
         layers.state.withLock { $0.mounted = [] }
-        return try snapshotter()
     }
 
     /// A chain of committed snapshots named by `names`, each on the one before.

@@ -189,6 +189,6 @@ import Testing
         try Files.makeDirectories(bench.root + "/snapshots")
         try AtomicFile.write([UInt8](repeating: 0x61, count: 8192), to: bench.root + "/snapshots/metadata.db")
         let error = #expect(throws: SnapshotError.self) { try bench.snapshotter() }
-        #expect(error?.description == "\(bench.root)/snapshots/metadata.db: file is not a database")
+        #expect(error?.description.contains("metadata.db: damaged (file is not a database); `starlingd recover`") == true)
     }
 }

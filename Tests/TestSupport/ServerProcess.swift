@@ -42,6 +42,9 @@ public final class ServerProcess: Sendable {
         String(decoding: (try? Files.read(directory.path + "/log", limit: 64 << 20)) ?? [], as: UTF8.self)
     }
 
+    /// Whether it has ended.
+    public var hasEnded: Bool { process.hasEnded() }
+
     /// Sends a signal.
     public func kill(_ signal: Int32) { process.kill(signal) }
 

@@ -44,6 +44,9 @@ public final class StarlingDaemon: Sendable {
         }
     }
 
+    /// Whether its process has ended by itself, or by another's hand.
+    public var hasEnded: Bool { current.withLock { $0?.hasEnded } ?? true }
+
     /// Its state directory.
     public var root: String { directory.path + "/root" }
     /// What it has logged so far, all starts together.
