@@ -22,7 +22,7 @@ struct SnapshotterSuiteTests {
         let program = directory.path + "/suite"
         try GoCompiler.run(["test", "-c", "-o", program], in: "GoSnapshotterSuite")
         let result = try Program.run(
-            program, ["-test.v", "-test.root"],
+            program, ["-test.v", "-test.root", "-test.timeout=240s"],
             environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=\(directory.path)", "STARLINGD=\(Places.product("starlingd"))"],
             deadline: .seconds(300))
         let text = result.outputText

@@ -19,6 +19,35 @@ struct SocketTests {
         try await body(Snapshots(wrapping: channel.client))
     }
 
+    /// containerd pings to learn how much its connection can carry; one that is closed for it has calls under way twice.
+    @Test("a client that pings often is answered and kept")
+    func pings() throws {
+        let daemon = try StarlingDaemon()
+        let descriptor = try UnixSocket.connect(to: daemon.socket, .stream)
+        defer { close(descriptor) }
+        UnixSocket.limitWaits(of: descriptor, seconds: 60)
+        // HTTP/2 (RFC 9113): preface and an empty SETTINGS (4), then one PING (6) of eight bytes after the other.
+        let start = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+        let ping: [UInt8] = [0, 0, 8, 6, 0, 0, 0, 0, 0] + Array("starling".utf8)
+        #expect(write(descriptor, start, start.count) == start.count)
+        var received: [UInt8] = []
+        for number in 1...20 {
+            #expect(send(descriptor, ping, ping.count, Int32(MSG_NOSIGNAL)) == ping.count)
+            var isAnswered = false
+            while !isAnswered {
+                var buffer = [UInt8](repeating: 0, count: 4096)
+                let count = read(descriptor, &buffer, buffer.count)
+                let isOpen = count > 0
+                try #require(isOpen, "the daemon hangs up at ping \(number)")
+                received += buffer[..<count]
+                while received.count >= 9, case let length = Int(received[1]) << 8 | Int(received[2]), received.count >= 9 + length {
+                    isAnswered = isAnswered || received[3] == 6 && received[4] == 1
+                    received.removeFirst(9 + length)
+                }
+            }
+        }
+    }
+
     @Test("a removed snapshot's name is free while its files are still being removed, and after Cleanup none is left")
     func cleanup() async throws {
         let daemon = try StarlingDaemon()
