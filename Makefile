@@ -14,7 +14,7 @@ SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/
 # One scratch path per set of flags: changing flags in one rebuilds everything.
 RELEASE := -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: build release test fuzz lint format demo bench-convert bench-lazy bench-toc clean help
+.PHONY: build release test fuzz lint format demo bench-convert bench-lazy bench-rpc bench-toc clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -50,6 +50,9 @@ bench-convert: ## converting, against the reference in the same run (as root); A
 
 bench-lazy: ## cold, warm and idle against a full pull, the reference and an unpacked image (as root); ARGS as in bench/lazy/run.sh
 	@bench/lazy/run.sh $(ARGS)
+
+bench-rpc: ## calls, images of many layers and start-up against containerd's overlayfs snapshotter (as root); ARGS as in bench/rpc/run.sh
+	@bench/rpc/run.sh $(ARGS)
 
 bench-toc: ## a TOC of 100,000 entries parsed and compiled to an index, and the trees of 20 layers merged; ARGS="ENTRIES RUNS"
 	@bench/apt-install.sh $(BUILD_PACKAGES)

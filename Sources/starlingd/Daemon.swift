@@ -142,26 +142,27 @@ struct Daemon {
                 }
             }
             group.addTask {
-                for await signal in signals { return .signal(signal) }
+                for await signal in signals {
+                    // NIO's channels do not expect their end while they begin to listen.
+                    for server in servers { _ = try? await server.listeningAddress }
+                    return .signal(signal)
+                }
                 return .served
             }
             var isCleanup = false
-            var isEnding = false
             while let event = try await group.next() {
                 switch event {
                 case .signal(let signal):
                     log.info("stopping", metadata: ["signal": "\(signal)"])
                     ServiceNotifier.notify("STOPPING=1")
                     isCleanup = signal == .sigint
-                    isEnding = true
                     for server in servers { server.beginGracefulShutdown() }
                     group.addTask {
                         try? await Task.sleep(for: Self.gracePeriod)  // cancelled when serving ends first
                         return .outOfTime
                     }
-                // A server that is told to end before it has begun takes that for an error.
-                case .failed(let error) where !isEnding: throw error
-                case .served, .failed, .outOfTime:
+                case .failed(let error): throw error
+                case .served, .outOfTime:
                     group.cancelAll()
                     return isCleanup
                 }

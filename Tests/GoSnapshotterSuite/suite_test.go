@@ -40,7 +40,7 @@ func TestSnapshotter(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		connection, err := grpc.DialContext(ctx, "unix://"+daemon.socket, grpc.WithInsecure(), grpc.WithBlock())
+		connection, err := dial(ctx, daemon.socket)
 		if err != nil {
 			daemon.stop()
 			return nil, nil, fmt.Errorf("%w: %s", err, daemon.log.String())
@@ -51,6 +51,16 @@ func TestSnapshotter(t *testing.T) {
 			return daemon.stop()
 		}, nil
 	})
+}
+
+// dial connects by the name from here, where that is shorter: a socket's name has 107 bytes, and temporary directories have long names.
+func dial(ctx context.Context, socket string) (*grpc.ClientConn, error) {
+	if here, err := os.Getwd(); err == nil {
+		if name, err := filepath.Rel(here, socket); err == nil && len(name) < len(socket) {
+			socket = name
+		}
+	}
+	return grpc.DialContext(ctx, "unix:"+socket, grpc.WithInsecure(), grpc.WithBlock())
 }
 
 type daemon struct {

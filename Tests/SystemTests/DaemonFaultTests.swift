@@ -41,7 +41,8 @@ struct DaemonFaultTests {
 
     @Test("on a root that cannot be written to the daemon does not start, and says why")
     func readOnly() throws {
-        try daemon.end(SIGINT)
+        #expect(try daemon.end(SIGINT) == 0, "\(daemon.log)")
+        #expect(try !Mounts.mountPoints().contains { $0.path == daemon.root + "/lazy" }, "\(daemon.log)")
         try Mounts.bind(daemon.root, at: daemon.root, readOnly: true)
         let line = try refusal()
         try Mounts.unmount(daemon.root)

@@ -24,9 +24,9 @@ struct SnapshotterSuiteTests {
         let result = try Program.run(
             program, ["-test.v", "-test.root", "-test.timeout=240s"],
             environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=\(directory.path)", "STARLINGD=\(Places.product("starlingd"))"],
-            deadline: .seconds(300))
+            workingDirectory: directory.path, deadline: .seconds(300))
         let text = result.outputText
-        #expect(result.status == 0, "\(text.suffix(8000))")
+        #expect(result.status == 0, "\(text.suffix(8000))\(result.errorText.suffix(8000))")
         #expect(cases("PASS", in: text) == Self.cases)
         #expect(cases("SKIP", in: text) == Self.skipped)
         #expect(try !Mounts.mountPoints().contains { $0.path.hasPrefix(directory.path) })

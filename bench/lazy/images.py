@@ -4,6 +4,7 @@
     science     three layers: Debian; python3; numpy and scipy
     split-N     what python holds, in N layers of about the same number of bytes
     file        python's layer, and one more with a file of 200 MB that does not compress
+    layers-N    N layers of 50 files each, with nothing in common (only bench/rpc)
     small-files one layer with 100,000 files (bench/convert/inputs.py)
 
 Of python and science there are also the reference's two conversions: NAME-reference as it converts, and NAME-reference-optimized as its
@@ -12,6 +13,7 @@ the same record.
 """
 import gzip
 import hashlib
+import io
 import json
 import os
 import random
@@ -54,6 +56,8 @@ class Images:
             return inputs.once(path, make_science)
         if name.startswith("split-"):
             return inputs.once(path, lambda work: make_split(work, self.debian, int(name.removeprefix("split-"))))
+        if name.startswith("layers-"):
+            return inputs.once(path, lambda work: make_layers(work, int(name.removeprefix("layers-"))))
         if name == "file":
             return inputs.once(path, lambda work: make_file(work, self.debian))
         if name == "small-files":
@@ -192,6 +196,20 @@ def add_part(tar, source, members, home, at):
     for member in members:
         if home[member.name] == at or (member.isdir() and member.name in parents):
             copy(tar, source, member)
+
+
+def make_layers(layout, count):
+    """Layers of files of 1 to 32 KiB of text."""
+    os.makedirs(layout)
+    pool = inputs.text(random.Random(4), 8 << 20)
+
+    def files(tar, at):
+        generator = random.Random("%d of %d" % (at, count))
+        for number in range(50):
+            length, start = generator.randrange(1 << 10, 32 << 10), generator.randrange(7 << 20)
+            tar.addfile(inputs.entry("srv/layer-%d/file-%d" % (at, number), length), io.BytesIO(pool[start:start + length]))
+
+    inputs.make(layout, [lambda tar, at=at: files(tar, at) for at in range(count)], 6, ENVIRONMENT)
 
 
 def make_file(layout, debian):
