@@ -120,9 +120,7 @@ struct Daemon {
                 config.rpc.maxRequestPayloadSize = Self.maximumRequestSize
                 // Calls are small and come one after the other: waiting for more to write only delays them.
                 config.connection.flushCoalescing = nil
-                // containerd's client pings with each answer to learn how much the connection carries. Whoever may open this socket may ping:
-                // a connection closed for it has a call under way sent, and done, twice.
-                config.connection.keepalive.clientBehavior = .init(minPingIntervalWithoutCalls: .zero, allowWithoutCalls: true)
+                config.channelDebuggingCallbacks.onAcceptTCPConnection = PingAnswering.add
             })
         return GRPCServer(transport: transport, services: services)
     }

@@ -3,7 +3,7 @@
 //
 //	apt-get install golang-go golang-github-containerd-containerd-dev
 //	cd Tests/GoSnapshotterSuite
-//	GO111MODULE=off GOPATH=/usr/share/gocode STARLINGD=…/starlingd go test -v     # as root
+//	GO111MODULE=off GOPATH=/usr/share/gocode STARLINGD=…/starlingd go test -v     # as root; SOCKETS=DIR for the sockets
 //
 // Every case wants a snapshotter with nothing in it: each has a daemon of its own.
 package main
@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ import (
 // Longest wait for a daemon to serve, or to end.
 const patience = 60 * time.Second
 
+// Daemons so far, which run side by side.
+var started int64
+
 func TestSnapshotter(t *testing.T) {
 	program := os.Getenv("STARLINGD")
 	if program == "" {
@@ -38,9 +42,7 @@ func TestSnapshotter(t *testing.T) {
 		if err != nil {
 			return nil, nil, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		connection, err := dial(ctx, daemon.socket)
+		connection, err := daemon.dial(ctx)
 		if err != nil {
 			daemon.stop()
 			return nil, nil, fmt.Errorf("%w: %s", err, daemon.log.String())
@@ -53,14 +55,19 @@ func TestSnapshotter(t *testing.T) {
 	})
 }
 
-// dial connects by the name from here, where that is shorter: a socket's name has 107 bytes, and temporary directories have long names.
-func dial(ctx context.Context, socket string) (*grpc.ClientConn, error) {
-	if here, err := os.Getwd(); err == nil {
-		if name, err := filepath.Rel(here, socket); err == nil && len(name) < len(socket) {
-			socket = name
+// dial connects as soon as the daemon listens, and gives up when the daemon has ended.
+func (d *daemon) dial(ctx context.Context) (*grpc.ClientConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	go func() {
+		select {
+		case err := <-d.ended:
+			d.ended <- err
+			cancel()
+		case <-ctx.Done():
 		}
-	}
-	return grpc.DialContext(ctx, "unix:"+socket, grpc.WithInsecure(), grpc.WithBlock())
+	}()
+	return grpc.DialContext(ctx, "unix://"+d.socket, grpc.WithInsecure(), grpc.WithBlock())
 }
 
 type daemon struct {
@@ -70,13 +77,17 @@ type daemon struct {
 	ended   chan error
 }
 
-// start runs a daemon that keeps everything below root.
+// start runs a daemon that keeps everything below root, but its socket, for whose name there are only 107 bytes.
 func start(program, root string) (*daemon, error) {
+	sockets := os.Getenv("SOCKETS")
+	if sockets == "" {
+		sockets = os.TempDir()
+	}
 	configuration := filepath.Join(root, "config.toml")
 	if err := os.WriteFile(configuration, nil, 0600); err != nil {
 		return nil, err
 	}
-	d := &daemon{socket: filepath.Join(root, "starlingd.sock"), log: &strings.Builder{}, ended: make(chan error, 1)}
+	d := &daemon{socket: fmt.Sprintf("%s/%d-%d.sock", sockets, os.Getpid(), atomic.AddInt64(&started, 1)), log: &strings.Builder{}, ended: make(chan error, 1)}
 	d.process = exec.Command(program, "--address", d.socket, "--root", filepath.Join(root, "state"), "--config", configuration)
 	d.process.Stdout, d.process.Stderr = d.log, d.log
 	if err := d.process.Start(); err != nil {

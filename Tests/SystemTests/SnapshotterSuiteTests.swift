@@ -23,8 +23,11 @@ struct SnapshotterSuiteTests {
         try GoCompiler.run(["test", "-c", "-o", program], in: "GoSnapshotterSuite")
         let result = try Program.run(
             program, ["-test.v", "-test.root", "-test.timeout=240s"],
-            environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=\(directory.path)", "STARLINGD=\(Places.product("starlingd"))"],
-            workingDirectory: directory.path, deadline: .seconds(300))
+            environment: [
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=\(directory.path)", "SOCKETS=\(directory.path)",
+                "STARLINGD=\(Places.product("starlingd"))",
+            ],
+            deadline: .seconds(300))
         let text = result.outputText
         #expect(result.status == 0, "\(text.suffix(8000))\(result.errorText.suffix(8000))")
         #expect(cases("PASS", in: text) == Self.cases)
