@@ -154,7 +154,11 @@ struct Daemon {
                     ServiceNotifier.notify("STOPPING=1")
                     isCleanup = signal == .sigint
                     isEnding = true
-                    for server in servers { server.beginGracefulShutdown() }
+                    for server in servers {
+                        // One that is told to end while it takes the socket over traps, and nothing would end in order. None listening is no error.
+                        _ = try? await server.listeningAddress
+                        server.beginGracefulShutdown()
+                    }
                     group.addTask {
                         try? await Task.sleep(for: Self.gracePeriod)  // cancelled when serving ends first
                         return .outOfTime
