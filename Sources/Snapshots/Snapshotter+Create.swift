@@ -88,7 +88,10 @@ extension Snapshotter {
     /// - Parameters:
     ///   - parentDirectory: whose attributes the snapshot's root takes over.
     ///   - ids: whose root owns the snapshot's; nil for the parent's owner.
-    func add(_ new: NewSnapshot, parentName: String, parentDirectory: String?, ids: SnapshotIDs? = nil) async throws -> Int64 {
+    ///   - target: what it is meant to be; `targetExists` is thrown where that is there by now.
+    func add(
+        _ new: NewSnapshot, parentName: String, parentDirectory: String?, ids: SnapshotIDs? = nil, target: String? = nil
+    ) async throws -> Int64 {
         let temporary = try await quickWork.run { [directories] in
             var attributes = try parentDirectory.map(directories.attributes(of:))
             if let ids { attributes = .init(owner: ids.root.user, group: ids.root.group, mode: attributes?.mode ?? 0o755) }
@@ -98,6 +101,9 @@ extension Snapshotter {
             return try await metadata.write { [directories] db in
                 // The parent may have been removed since it was looked up.
                 guard try db.requireParent(parentName)?.id == new.parentID else { throw SnapshotError.notFound(parentName) }
+                if let target, try db.snapshot(forTarget: target, parentID: new.parentID) != nil {
+                    throw SnapshotError.targetExists(target)
+                }
                 let id = try db.insert(new)
                 try directories.adopt(temporary, as: id)
                 return id

@@ -1,5 +1,7 @@
 import ContainerdAPI
+import Digests
 import GRPCCore
+import Glibc
 import HostSystem
 import Synchronization
 import TestSupport
@@ -16,7 +18,9 @@ struct StuckRegistryTests {
     init() throws {
         fixture = try SystemFixture.shared()
         proxy = try FaultProxy(to: fixture.registry.port)
-        daemon = try StarlingDaemon(configuration: "no_background_fetch = true\nnoprefetch = true\n")
+        // It never gives up by itself while these run.
+        daemon = try StarlingDaemon(
+            configuration: "no_background_fetch = true\nnoprefetch = true\n[resolver]\nrequest_timeout_sec = 3600\n")
         client = try SnapshotClient(daemon)
     }
 
@@ -44,7 +48,7 @@ struct StuckRegistryTests {
     /// Asks for the image's layer through the proxy, and returns when the registry has the question.
     private func prepareStuck(_ key: String) throws -> Preparing {
         let labels = try fixture.labels(target: "stuck", registry: proxy.address)
-        proxy.run { _ in .stall(after: 0) }
+        proxy.run { _ in .silence }
         let before = proxy.requests.count
         let preparing = Preparing(client, key, labels: labels)
         try waitUntil("the registry was asked") { proxy.requests.count > before }
@@ -78,6 +82,41 @@ struct StuckRegistryTests {
         proxy.down()
         try proxy.up()
         #expect(try await stuck.code() == .alreadyExists, "\(daemon.log)")
+    }
+
+    @Test("an image with the same layer in a registry that works waits for nothing, and a hundred stuck calls are in nobody's way")
+    func sameLayer() async throws {
+        let stuck = try prepareStuck("stuck key")
+        // Of layers that nobody has.
+        let small = try fixture.labels(target: "", image: fixture.smallImage(3), registry: proxy.address)
+        let more = (0..<100).map { number in
+            var labels = small.merging(["containerd.io/snapshot.ref": "more \(number)"]) { $1 }
+            labels["containerd.io/snapshot/cri.layer-digest"] = "\(Digest.sha256(Array("\(number)".utf8)))"
+            return Preparing(client, "key \(number)", labels: labels)
+        }
+        // The others wait for a connection.
+        try waitUntil("some of them ask") { Set(proxy.blobRequests.map(\.target)).count > 4 }
+        let labels = try fixture.labels(target: "lazy", image: fixture.smallImage(4))
+        #expect(try await client.code { try await $0.prepare("lazy key", labels: labels) } == .alreadyExists, "\(daemon.log)")
+        // The same chain: as clients name what has the same layers.
+        let same = try fixture.labels(target: "stuck")
+        #expect(try await client.code { try await $0.prepare("same key", labels: same) } == .alreadyExists, "\(daemon.log)")
+        #expect(more.allSatisfy { !$0.hasEnded }, "the others have waited for them")
+        #expect(try await stuck.code() == .alreadyExists, "its layer is there now")
+        try await client.prepare("container", parent: "stuck")
+        #expect(try await client.mounts("container").count == 1)
+    }
+
+    @Test(
+        "a daemon that is told to end while calls are stuck gives them their time and ends in order, and they leave nothing",
+        arguments: [SIGINT, SIGTERM])
+    func end(signal: Int32) async throws {
+        let stuck = try prepareStuck("stuck key")
+        #expect(try daemon.end(signal, deadline: .seconds(120)) == 0)
+        #expect(try await stuck.code() == .unavailable)
+        if signal == SIGINT { #expect(try !Mounts.mountPoints().contains { $0.path.hasPrefix(daemon.root) }) }
+        try daemon.start()
+        #expect(try await SnapshotClient(daemon).list().isEmpty)
     }
 
     @Test("a client that gives up while its registry is stuck leaves nothing, nor does the registry's end; then the next try is lazy")
