@@ -115,7 +115,7 @@ let package = Package(
             ]),
         room("Snapshots", ["Digests", "OCI", "HostSystem", "Threads", grdb, log]),
         room("ContainerdAPI", [grpcCore, grpcProtobuf, protobuf], settings: generatedSettings),
-        room("Keychains", ["OCI", "Registry", "HostSystem", "CYaml", log]),
+        room("Keychains", ["OCI", "Registry", "HostSystem", "Threads", "CYaml", log]),
         room("SnapshotService", ["Snapshots", "Keychains", "HostSystem", "ContainerdAPI", grpcCore, grpcProtobuf, protobuf, log]),
         room(
             "ContainerdClient",

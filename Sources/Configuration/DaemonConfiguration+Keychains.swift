@@ -15,7 +15,8 @@ extension DaemonConfiguration {
                 "Take credentials of registries from the cluster's secrets of type kubernetes.io/dockerconfigjson."),
             .string(
                 "kubeconfig_path", \.path,
-                "How to reach the cluster; empty for $KUBECONFIG or ~/.kube/config. A file that is named here may come later."),
+                "How to reach the cluster; empty for $KUBECONFIG, ~/.kube/config or a pod's account. A file that is named here may come later."
+            ),
         ]
     }
 

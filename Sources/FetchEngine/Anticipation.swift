@@ -23,6 +23,7 @@ final class Anticipation: Sendable {
 
     private struct Entry {
         let id: Int
+        let registry: String
         let task: Task<KnownEnd?, Never>
         var bytes = 0
     }
@@ -49,16 +50,23 @@ final class Anticipation: Sendable {
         startNext()
     }
 
-    /// The end of a layer that was expected, once; nil when it was not, or is of no use.
-    func take(_ digest: Digest) async -> KnownEnd? {
+    /// The end of a layer that was expected of the same registry, once; nil when it was not, or is of no use. What another registry keeps waiting
+    /// is not waited for.
+    func take(_ digest: Digest, of reference: Reference) async -> KnownEnd? {
         let entry = state.withLock { state -> Entry? in
             // Whoever opens it now is faster alone.
             state.waiting.removeAll { $0.digest == digest }
-            let entry = state.entries.removeValue(forKey: digest)
-            state.bytes -= entry?.bytes ?? 0
+            guard let entry = state.entries[digest], entry.registry == reference.registry else { return nil }
+            state.entries[digest] = nil
+            state.bytes -= entry.bytes
             return entry
         }
-        return await entry?.task.value
+        guard let task = entry?.task else { return nil }
+        return await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 
     /// Layers that are kept or under way.
@@ -71,7 +79,8 @@ final class Anticipation: Sendable {
                 state.running += 1
                 state.lastID += 1
                 let id = state.lastID
-                state.entries[digest] = Entry(id: id, task: Task { await fetch(digest, reference, id) })
+                state.entries[digest] = Entry(
+                    id: id, registry: reference.registry, task: Task { await fetch(digest, reference, id) })
             }
         }
     }

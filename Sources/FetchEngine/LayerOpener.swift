@@ -77,7 +77,7 @@ public struct LayerOpener: Sendable {
         _ descriptor: Descriptor, _ expected: ExpectedTOC?, _ reference: Reference, _ blob: RemoteBlob
     ) async throws(LayerRefusal) -> LazyLayer {
         let prefix = prefix(descriptor, blob)
-        let known = await anticipation.take(descriptor.digest)
+        let known = await anticipation.take(descriptor.digest, of: reference)
         let source = RegistrySource(client: client, reference: reference)
         let start = MonotonicClock.nanoseconds()
         let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()

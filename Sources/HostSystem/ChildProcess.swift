@@ -106,6 +106,12 @@ public final class ChildProcess: Sendable {
         }
     }
 
+    /// Our environment with these variables in place of ours of the same names, for `Options`.
+    public static func environment(with variables: [String: String]) -> [String] {
+        let kept = currentEnvironment().filter { entry in variables[String(entry.prefix { $0 != "=" })] == nil }
+        return kept + variables.map { "\($0.key)=\($0.value)" }
+    }
+
     private static func currentEnvironment() -> [String] {
         var entry = environ
         var result: [String] = []

@@ -23,10 +23,12 @@ public enum Program {
 
     /// Runs a program with empty standard input.
     ///
-    /// - Parameter deadline: the program is killed after that time and `.deadline` thrown.
+    /// - Parameters:
+    ///   - deadline: the program is killed after that time and `.deadline` thrown.
+    ///   - isWanted: asked several times a second while it prints; false is as if the time were over.
     public static func run(
         _ program: String, _ arguments: [String], environment: [String]? = nil, workingDirectory: String? = nil,
-        deadline: Duration = .seconds(60)
+        deadline: Duration = .seconds(60), isWanted: () -> Bool = { true }
     ) throws(HostError) -> Result {
         var output = try Capture()
         var error = try Capture()
@@ -39,7 +41,7 @@ public enum Program {
         error.closeWriter()
         let end = ContinuousClock.now + deadline
         while output.isOpen || error.isOpen {
-            guard ContinuousClock.now < end else { throw expired(child, deadline) }
+            guard ContinuousClock.now < end, isWanted() else { throw expired(child, deadline) }
             var descriptors = [output.poll, error.poll]
             // A tick at most: the deadline is looked at again.
             guard poll(&descriptors, 2, 100) >= 0 || errno == EINTR else { throw .last("read the output of", program) }

@@ -18,6 +18,8 @@ struct Kubeconfig: Equatable {
         /// A file with a token, which is written anew from time to time.
         case tokenFile(String)
         case password(Credential)
+        /// A program is asked.
+        case plugin(ExecPlugin)
     }
 
     /// Bytes of a file that is read, and of those that it names.
@@ -34,6 +36,15 @@ struct Kubeconfig: Equatable {
     /// - Throws: `KeychainError.kubeconfig`.
     init(file path: String) throws(KeychainError) {
         try self.init(parsing: try Self.read(path, for: path), path: path)
+    }
+
+    /// As a pod reaches its cluster.
+    ///
+    /// - Throws: `KeychainError.kubeconfig`.
+    init(server: String, serviceAccount directory: String) throws(KeychainError) {
+        self.server = server
+        connection.certificateAuthorities = try Self.read(directory + "/ca.crt", for: directory)
+        user = .tokenFile(directory + "/token")
     }
 
     /// - Parameter path: of the file, for messages and for what it names.
@@ -64,8 +75,8 @@ struct Kubeconfig: Equatable {
     }
 
     private mutating func read(_ user: YAMLValue, _ path: String) throws(KeychainError) {
-        for plugin in ["exec", "auth-provider"] where user[plugin] != nil {
-            throw .kubeconfig(path: path, reason: "has a user with \(plugin), which is not supported; use a token or a client certificate")
+        guard user["auth-provider"] == nil else {
+            throw .kubeconfig(path: path, reason: "has a user with auth-provider, which Kubernetes 1.26 has given up; use exec")
         }
         if let certificate = try Self.content("client-certificate", of: user, path),
             let key = try Self.content("client-key", of: user, path)
@@ -78,20 +89,28 @@ struct Kubeconfig: Equatable {
             self.user = .token(token)
         } else if let name = user["username"]?.text {
             self.user = .password(Credential(user: name, password: user["password"]?.text ?? ""))
+        } else if let exec = user["exec"] {
+            do throws(ExecPlugin.Unusable) {
+                self.user = .plugin(try ExecPlugin(exec, for: self, directory: Paths.parent(of: path)))
+            } catch {
+                throw .kubeconfig(path: path, reason: error.reason)
+            }
         }
     }
 
-    /// Headers of a request.
+    /// Headers of a request; nothing of what a plug-in gives.
     func headers() throws(KeychainError) -> [String: String] {
         switch user {
-        case .nobody: return [:]
-        case .token(let token): return ["Authorization": "Bearer \(token)"]
+        case .nobody, .plugin: return [:]
+        case .token(let token): return Self.headers(token: token)
         case .password(let credential): return ["Authorization": credential.basic]
         case .tokenFile(let path):
             let token = String(decoding: try Self.read(path, for: path), as: UTF8.self).filter { !$0.isWhitespace }
-            return ["Authorization": "Bearer \(token)"]
+            return Self.headers(token: token)
         }
     }
+
+    static func headers(token: String) -> [String: String] { ["Authorization": "Bearer \(token)"] }
 
     private static func entry(_ name: String, of list: String, _ root: YAMLValue) -> YAMLValue? {
         root[list]?.elements.first { $0["name"]?.text == name }

@@ -14,7 +14,8 @@ internal import Synchronization
 public final class KubernetesKeychain: Sendable {
     private let table = PullSecretTable()
     private let client = StreamClient()
-    private let path: String
+    private let credentials = ClusterCredentials()
+    private let source: ClusterSource
     private let mayComeLater: Bool
     private let log: Logger
     private let task = Mutex<Task<Void, Never>?>(nil)
@@ -24,11 +25,13 @@ public final class KubernetesKeychain: Sendable {
     /// Waits after a failure: the first, and the longest after doubling.
     private static let (shortestWait, longestWait) = (Duration.seconds(1), Duration.seconds(30))
 
-    /// - Parameter path: of the kubeconfig, which may come later; empty for the usual places.
-    public init(path: String, log: Logger) {
-        self.path = path.isEmpty ? Kubeconfig.usualPath() : path
-        mayComeLater = !path.isEmpty
-        self.log = log
+    /// - Parameter path: of the kubeconfig, which may come later; empty for the usual places, and for what a pod is given.
+    public convenience init(path: String, log: Logger) {
+        self.init(path.isEmpty ? .usual() : .kubeconfig(path: path), mayComeLater: !path.isEmpty, log: log)
+    }
+
+    init(_ source: ClusterSource, mayComeLater: Bool = false, log: Logger) {
+        (self.source, self.mayComeLater, self.log) = (source, mayComeLater, log)
     }
 
     /// Begins to ask the cluster.
@@ -51,6 +54,7 @@ public final class KubernetesKeychain: Sendable {
 
     private func run() async {
         var isAwaited = false
+        let path = source.path
         while !Files.exists(path), !Task.isCancelled {
             guard mayComeLater else {
                 return log.warning("no kubeconfig, no credentials from secrets", metadata: ["kubeconfig": "\(path)"])
@@ -64,7 +68,7 @@ public final class KubernetesKeychain: Sendable {
         while !Task.isCancelled {
             do throws(KeychainError) {
                 // Read each time: certificates and tokens in it are renewed.
-                let api = SecretsAPI(kubeconfig: try Kubeconfig(file: path), client: client)
+                let api = SecretsAPI(kubeconfig: try source.read(), credentials: credentials, client: client)
                 try await follow(api) {
                     wait = Self.shortestWait
                     lastReason = nil

@@ -6,6 +6,7 @@ internal import Synchronization
 /// of changes.
 struct SecretsAPI {
     let kubeconfig: Kubeconfig
+    let credentials: ClusterCredentials
     let client: StreamClient
 
     /// Secrets of one page; the server may send fewer.
@@ -64,18 +65,22 @@ struct SecretsAPI {
 
     private func get(_ query: String, silence: Duration, receive: @escaping @Sendable ([UInt8]) -> Bool) async throws(KeychainError) {
         let url = "\(kubeconfig.server)/api/v1/secrets?fieldSelector=\(StreamClient.escaped("type=" + PullSecret.type))&\(query)"
-        var headers = try kubeconfig.headers()
-        headers["Accept"] = "application/json"
+        let access = try await credentials.access(to: kubeconfig)
         let status: Int
         do {
-            status = try await client.get(url, headers: headers, over: kubeconfig.connection, silence: silence, receive: receive)
+            status = try await client.get(
+                url, headers: access.headers.merging(["Accept": "application/json"]) { $1 }, over: access.connection, silence: silence,
+                receive: receive)
         } catch {
             throw .server("\(error)")
         }
         switch status {
         case 200: return
         case 410: throw .expired
-        case 401: throw .server("it does not know who we are (401)")
+        case 401:
+            await credentials.forget()
+            guard access.isOld else { throw .server("it does not know who we are (401)") }
+            try await get(query, silence: silence, receive: receive)
         case 403: throw .server("we may not list and watch secrets of all namespaces (403)")
         default: throw .server("it answers \(status)")
         }

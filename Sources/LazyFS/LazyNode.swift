@@ -86,8 +86,19 @@ public final class LazyNode: Sendable {
     /// - Parameter siblings: digests of layers that will be opened next; what that takes is fetched meanwhile.
     /// - Throws: `LayerRefusal`, why the layer cannot be lazy.
     public func open(_ descriptor: Descriptor, of reference: Reference, siblings: [Digest] = []) async throws(LayerRefusal) -> Opened {
+        try mount(await find(descriptor, of: reference, siblings: siblings), descriptor, of: reference)
+    }
+
+    /// The first part of `open`: everything that may wait for the network. What is found and not mounted stays in the store.
+    public func find(
+        _ descriptor: Descriptor, of reference: Reference, siblings: [Digest] = []
+    ) async throws(LayerRefusal) -> LazyLayer {
         opener.expect(siblings.filter { $0 != descriptor.digest }, of: reference)
-        let layer = try await opener.open(descriptor, of: reference)
+        return try await opener.open(descriptor, of: reference)
+    }
+
+    /// The second part: mounts a layer that was found, and starts to prefetch.
+    public func mount(_ layer: LazyLayer, _ descriptor: Descriptor, of reference: Reference) throws(LayerRefusal) -> Opened {
         do {
             let opened =
                 try inherited(layer) ?? Opened(layer: layer, mounted: mount.add(layer, as: SlotContents(layer.stored, of: reference)))

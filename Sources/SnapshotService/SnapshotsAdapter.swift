@@ -28,7 +28,9 @@ public struct SnapshotsAdapter: Containerd_Services_Snapshots_V1_Snapshots.Servi
     ) async throws -> ServerResponse<Containerd_Services_Snapshots_V1_PrepareSnapshotResponse> {
         let message = request.message
         return try await answer("Prepare", message.key, request.metadata) {
-            let mounts = try await snapshotter.prepare(message.key, parent: message.parent, labels: message.labels)
+            let mounts = try await snapshotter.prepare(message.key, parent: message.parent, labels: message.labels) {
+                !context.cancellation.isCancelled
+            }
             return .with { $0.mounts = mounts.map(Containerd_Types_Mount.init) }
         }
     }
@@ -39,7 +41,9 @@ public struct SnapshotsAdapter: Containerd_Services_Snapshots_V1_Snapshots.Servi
     ) async throws -> ServerResponse<Containerd_Services_Snapshots_V1_ViewSnapshotResponse> {
         let message = request.message
         return try await answer("View", message.key, request.metadata) {
-            let mounts = try await snapshotter.view(message.key, parent: message.parent, labels: message.labels)
+            let mounts = try await snapshotter.view(message.key, parent: message.parent, labels: message.labels) {
+                !context.cancellation.isCancelled
+            }
             return .with { $0.mounts = mounts.map(Containerd_Types_Mount.init) }
         }
     }

@@ -3,8 +3,9 @@ public import OCI
 
 /// The seam to whoever can present a layer's tree before its bytes are here.
 ///
-/// `Snapshotter` decides *which* layers it wants and for how long; an implementation mounts and unmounts. Calls for one digest never
-/// overlap: the snapshotter joins equal requests and waits for an unmount before it mounts again.
+/// `Snapshotter` decides *which* layers it wants and for how long; an implementation mounts and unmounts. What is mounted and unmounted of one
+/// digest never overlaps: the snapshotter joins equal requests and waits for an unmount before it mounts again. Only what waits for the network
+/// may: an image whose registry is stuck must not keep another from getting the same layer elsewhere.
 public protocol LazyLayers: Sendable {
     /// Decides whether a layer that a client asks for is to be lazy; asked before it is mounted, and again after, when more is known of it. Not asked
     /// of layers that snapshots use already.
@@ -13,10 +14,14 @@ public protocol LazyLayers: Sendable {
     func admit(_ request: LazyLayerRequest) async throws
     /// Told of a target whose layer the client did not name in its labels, and why that is so.
     func noteUnnamed(_ target: String, reason: String) async
-    /// Makes the layer's tree ready to be presented. Ends by itself: network waits in here have deadlines.
+    /// What is left to do when the network has been asked: makes the layer's tree ready to be presented. Throws as `open`. Dropped
+    /// without a call when the layer was mounted with another registry's help meanwhile, or is not wanted any more.
+    typealias Mounting = @Sendable () async throws -> Void
+    /// Finds out all that mounting a layer takes. Ends by itself: network waits in here have deadlines. Calls for one digest overlap each other and
+    /// everything else when they name different registries.
     ///
     /// - Throws: an error whose description is one line that says why the layer cannot be lazy.
-    func mount(_ request: LazyLayerRequest) async throws
+    func open(_ request: LazyLayerRequest) async throws -> Mounting
     /// Directories that overlayfs can use as `lowerdir`, topmost first, which show mounted layers as one tree; no network is asked.
     /// Valid until the first of the layers is unmounted.
     ///

@@ -8,11 +8,14 @@ extension Snapshotter {
     /// - Parameters:
     ///   - parent: name of the parent; empty for none.
     ///   - labels: stored with the snapshot. With `LayerLabels.target` and a layer's labels the layer is mounted lazily, if it can be.
+    ///   - isWanted: asked when all waiting for the network is over; false makes nothing under this key.
     /// - Returns: the mounts that show it.
-    /// - Throws: `targetExists` when the target is there now and nothing needs to be unpacked; `mustBeLazy`.
-    public func prepare(_ key: String, parent: String = "", labels: [String: String] = [:]) async throws -> [SnapshotMount] {
+    /// - Throws: `targetExists` when the target is there now and nothing needs to be unpacked; `mustBeLazy`; `CancellationError` when it is not wanted.
+    public func prepare(
+        _ key: String, parent: String = "", labels: [String: String] = [:], isWanted: @Sendable () -> Bool = { true }
+    ) async throws -> [SnapshotMount] {
         guard let target = labels[LayerLabels.target], !target.isEmpty else {
-            return try await create(.active, key, parent: parent, labels: labels)
+            return try await create(.active, key, parent: parent, labels: labels, isWanted)
         }
         switch try await prepareTarget(target, key: key, parent: parent, labels: labels) {
         case .exists: throw SnapshotError.targetExists(target)
@@ -20,13 +23,15 @@ extension Snapshotter {
             guard isChosen || !requiresLazy else { throw SnapshotError.mustBeLazy(target: target, reason: reason) }
             // The client can ask for the reason, and it is gone with the active snapshot.
             let reason = String(reason.prefix(LayerLabels.maximumReasonLength))
-            return try await create(.active, key, parent: parent, labels: labels.merging([LayerLabels.notLazy: reason]) { $1 })
+            return try await create(.active, key, parent: parent, labels: labels.merging([LayerLabels.notLazy: reason]) { $1 }, isWanted)
         }
     }
 
-    /// Makes a read-only look at a committed parent, or at nothing.
-    public func view(_ key: String, parent: String = "", labels: [String: String] = [:]) async throws -> [SnapshotMount] {
-        try await create(.view, key, parent: parent, labels: labels)
+    /// Makes a read-only look at a committed parent, or at nothing; `isWanted` as in `prepare`.
+    public func view(
+        _ key: String, parent: String = "", labels: [String: String] = [:], isWanted: @Sendable () -> Bool = { true }
+    ) async throws -> [SnapshotMount] {
+        try await create(.view, key, parent: parent, labels: labels, isWanted)
     }
 
     /// The mounts of an active snapshot or view.
@@ -46,7 +51,7 @@ extension Snapshotter {
     }
 
     private func create(
-        _ kind: SnapshotKind, _ key: String, parent: String, labels: [String: String]
+        _ kind: SnapshotKind, _ key: String, parent: String, labels: [String: String], _ isWanted: @Sendable () -> Bool
     ) async throws -> [SnapshotMount] {
         guard !key.isEmpty else { throw SnapshotError.invalidArgument("a snapshot needs a key") }
         let ids = try SnapshotIDs(labels: labels)
@@ -56,6 +61,8 @@ extension Snapshotter {
             return try db.chain(from: parent?.id)
         }
         let lowers = try await lowerDirectories(of: chain, for: key)
+        // A client that has gone would not learn of the snapshot, and nobody would remove it.
+        guard isWanted() else { throw CancellationError() }
         let new = NewSnapshot(name: key, parentID: chain.first?.id, kind: kind, labels: labels)
         let id = try await add(new, parentName: parent, parentDirectory: lowers.first, ids: ids)
         let shown: [String]
@@ -81,7 +88,10 @@ extension Snapshotter {
     /// - Parameters:
     ///   - parentDirectory: whose attributes the snapshot's root takes over.
     ///   - ids: whose root owns the snapshot's; nil for the parent's owner.
-    func add(_ new: NewSnapshot, parentName: String, parentDirectory: String?, ids: SnapshotIDs? = nil) async throws -> Int64 {
+    ///   - target: what it is meant to be; `targetExists` is thrown where that is there by now.
+    func add(
+        _ new: NewSnapshot, parentName: String, parentDirectory: String?, ids: SnapshotIDs? = nil, target: String? = nil
+    ) async throws -> Int64 {
         let temporary = try await quickWork.run { [directories] in
             var attributes = try parentDirectory.map(directories.attributes(of:))
             if let ids { attributes = .init(owner: ids.root.user, group: ids.root.group, mode: attributes?.mode ?? 0o755) }
@@ -91,6 +101,9 @@ extension Snapshotter {
             return try await metadata.write { [directories] db in
                 // The parent may have been removed since it was looked up.
                 guard try db.requireParent(parentName)?.id == new.parentID else { throw SnapshotError.notFound(parentName) }
+                if let target, try db.snapshot(forTarget: target, parentID: new.parentID) != nil {
+                    throw SnapshotError.targetExists(target)
+                }
                 let id = try db.insert(new)
                 try directories.adopt(temporary, as: id)
                 return id

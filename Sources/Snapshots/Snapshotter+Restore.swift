@@ -69,6 +69,9 @@ extension Snapshotter {
         return false
     }
 
+    /// Calls that wait for a registry fail from now on, in place of what they would come to; for a daemon that ends and has waited for them.
+    public func stopWaiting() async { await table.end() }
+
     /// Unmounts all lazy layers. Containers that use them lose their files: for a daemon that is told to clean up.
     public func unmountLayers() async {
         do {

@@ -1,10 +1,13 @@
 internal import Logging
+internal import OCI
 internal import Synchronization
 
 /// What a client wants to exist: a committed snapshot for a chain ID, on a parent.
 struct TargetKey: Hashable, Sendable {
     var target: String
     var parentID: Int64?
+    /// Who is asked for its layer: what one registry keeps waiting another may have.
+    var registry: String
 }
 
 /// What became of a target.
@@ -19,13 +22,23 @@ enum TargetOutcome: Sendable {
 extension Snapshotter {
     /// Makes the target exist without the client's help, if that is possible.
     ///
-    /// Equal calls at the same time do the work once. Nothing is locked while the network is asked.
+    /// Equal calls at the same time do the work once, for each registry. Nothing is locked while the network is asked.
     func prepareTarget(_ target: String, key: String, parent: String, labels: [String: String]) async throws -> TargetOutcome {
         let parentID = try await metadata.read { try $0.requireParent(parent)?.id }
         if try await targetExists(target, on: parentID) { return .exists }
-        return try await targets.run(TargetKey(target: target, parentID: parentID)) { [self] in
+        let request: LazyLayerRequest
+        do {
+            request = try LayerLabels.request(from: labels)
+        } catch {
+            await lazyLayers.noteUnnamed(target, reason: "\(error)")
+            let outcome = TargetOutcome.refused("\(error)", isChosen: false)
+            report(outcome, target: target, key: key, parent: parent)
+            return outcome
+        }
+        let flight = TargetKey(target: target, parentID: parentID, registry: request.reference.registry)
+        return try await targets.run(flight) { [self] in
             if try await targetExists(target, on: parentID) { return .exists }
-            let outcome = try await addLazy(target, parent: parent, parentID: parentID, labels: labels)
+            let outcome = try await addLazy(target, request, parent: parent, parentID: parentID, labels: labels)
             report(outcome, target: target, key: key, parent: parent)
             return outcome
         }
@@ -36,18 +49,13 @@ extension Snapshotter {
     }
 
     private func addLazy(
-        _ target: String, parent: String, parentID: Int64?, labels: [String: String]
+        _ target: String, _ request: LazyLayerRequest, parent: String, parentID: Int64?, labels: [String: String]
     ) async throws -> TargetOutcome {
-        let request: LazyLayerRequest
-        do {
-            request = try LayerLabels.request(from: labels)
-        } catch {
-            await lazyLayers.noteUnnamed(target, reason: "\(error)")
-            return .refused("\(error)", isChosen: false)
-        }
         if let reason = await refusal(of: request) { return .refused(reason, isChosen: true) }
         do {
             try await table.acquire(request)
+        } catch let over as LayerTable.Over {
+            throw SnapshotError.layerUnavailable(snapshot: target, layer: request.digest, reason: "\(over)")
         } catch {
             return .refused("\(error)", isChosen: false)
         }
@@ -62,7 +70,11 @@ extension Snapshotter {
             let isTaken = try await metadata.read { try $0.snapshot(named: target) != nil }
             let name = isTaken ? "\(target)@\(parentID ?? 0)" : target
             let new = NewSnapshot(name: name, parentID: parentID, kind: .committed, labels: labels, request: request)
-            _ = try await add(new, parentName: parent, parentDirectory: nil)
+            _ = try await add(new, parentName: parent, parentDirectory: nil, target: target)
+            return .exists
+        } catch SnapshotError.targetExists {
+            // With the help of another registry.
+            await table.release(request.digest)
             return .exists
         } catch {
             await table.release(request.digest)

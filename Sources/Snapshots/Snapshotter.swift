@@ -9,7 +9,7 @@ internal import Synchronization
 /// What a client gets are *mounts*, calls of mount(2) for it to make; this room itself mounts only the lower directories of a user namespace,
 /// with their ids mapped.
 ///
-///     prepare(labels name a layer) ──▶ LazyLayers.mount ──▶ committed under the target name: targetExists, the client skips the download
+///     prepare(labels name a layer) ──▶ LazyLayers.open ──▶ committed under the target name: targetExists, the client skips the download
 ///                                              └─ cannot ──▶ ordinary active snapshot: the client unpacks into it
 ///
 /// The graph is in `MetadataStore`, the files in `SnapshotDirectories`; a row is added after its directory is complete and removed

@@ -26,6 +26,9 @@ struct Daemon {
     static let gracePeriod = Duration.seconds(10)
     /// Largest request, in bytes: containerd's own bound for messages.
     static let maximumRequestSize = 16 << 20
+    /// Most calls under way on one connection, and containerd has one for everything: calls that wait for a registry must leave room for the others.
+    /// A server that does not say how many has 100, and containerd does not know.
+    static let mostCalls = 16_384
 
     func run() async throws {
         // Before anything that may take time: a signal during start-up ends the daemon in order, too.
@@ -93,7 +96,7 @@ struct Daemon {
         defer { restoring.cancel() }
         log.info("serving", metadata: ["address": "\(address)", "root": "\(root)", "version": "\(Version.current)"])
         ServiceNotifier.notify("READY=1")
-        let isCleanup = try await serve(servers, until: signals)
+        let isCleanup = try await serve(servers, until: signals) { await snapshotter.stopWaiting() }
         await keychains.stop()
         guard isCleanup else { return false }
         await snapshotter.unmountLayers()
@@ -118,6 +121,7 @@ struct Daemon {
             listeningSocketDescriptor: Int(listener.descriptor), transportSecurity: .plaintext,
             config: .defaults { config in
                 config.rpc.maxRequestPayloadSize = Self.maximumRequestSize
+                config.http2.maxConcurrentStreams = Self.mostCalls
                 // Calls are small and come one after the other: waiting for more to write only delays them.
                 config.connection.flushCoalescing = nil
                 config.channelDebuggingCallbacks.onAcceptTCPConnection = PingAnswering.add
@@ -126,7 +130,11 @@ struct Daemon {
     }
 
     /// Serves until a signal arrives and the calls under way have ended; true when the signal asks for clean-up.
-    private func serve(_ servers: [GRPCServer<HTTP2ServerTransport.Posix>], until signals: UnixSignalsSequence) async throws -> Bool {
+    ///
+    /// - Parameter outOfTime: ends what calls wait for.
+    private func serve(
+        _ servers: [GRPCServer<HTTP2ServerTransport.Posix>], until signals: UnixSignalsSequence, outOfTime: () async -> Void
+    ) async throws -> Bool {
         try await withThrowingTaskGroup(of: Event.self) { group in
             group.addTask {
                 do {
@@ -161,6 +169,8 @@ struct Daemon {
                     }
                 case .failed(let error): throw error
                 case .served, .outOfTime:
+                    // Serving ends with the last call, cancelled or not: what they wait for must end first.
+                    if case .outOfTime = event { await outOfTime() }
                     group.cancelAll()
                     return isCleanup
                 }

@@ -56,7 +56,7 @@ final class NodeLayers: LazyLayers {
         state.withLock { $0.refused.add(digest: target, image: "", code: "no-labels", reason: reason) }
     }
 
-    func mount(_ request: LazyLayerRequest) async throws {
+    func open(_ request: LazyLayerRequest) async throws -> Mounting {
         // Snapshot labels do not say the media type, and the size only of some clients: the blob's end tells both.
         let descriptor = Descriptor(
             mediaType: MediaType.layerGzip, digest: request.digest, size: request.size ?? 0, annotations: request.annotations)
@@ -64,7 +64,19 @@ final class NodeLayers: LazyLayers {
         if let starts, LayerOpener.saysNothingIsFirst(descriptor), state.withLock(\.isRestored) { starts.ask(request.reference) }
         let start = MonotonicClock.nanoseconds()
         do throws(LayerRefusal) {
-            let layer = try await node.open(descriptor, of: request.reference, siblings: request.siblings)
+            let found = try await node.find(descriptor, of: request.reference, siblings: request.siblings)
+            return { [self] in try mount(found, descriptor, for: request, since: start) }
+        } catch {
+            remember(error.code, "\(error)", of: request)
+            throw error
+        }
+    }
+
+    private func mount(
+        _ found: LazyLayer, _ descriptor: Descriptor, for request: LazyLayerRequest, since start: UInt64
+    ) throws(LayerRefusal) {
+        do throws(LayerRefusal) {
+            let layer = try node.mount(found, descriptor, of: request.reference)
             state.withLock { $0.opened[request.digest] = (layer, request.reference) }
             layer.layer.operations.mount.count(since: start)
             expectStart(of: request.reference, after: layer)

@@ -59,29 +59,31 @@ extension NodeMetrics {
     private static func counts(_ layers: [LazyNode.Opened]) -> MetricFamily {
         MetricFamily(
             "stargz_fs_operation_count", .counter, "Number of operations, by their type and the layer's digest.",
-            layers.flatMap { opened in
-                let digest = opened.layer.digest.description
-                return [
-                    MetricSample(
-                        opened.layer.operations.read.histogram.count, ["operation_type": "on_demand_read_access_count", "layer": digest]),
-                    MetricSample(
-                        opened.layer.statistics.snapshot.demandMisses,
-                        ["operation_type": "on_demand_remote_registry_fetch_count", "layer": digest]),
-                ]
-            })
+            samples(
+                layers,
+                [
+                    "on_demand_read_access_count": { $0.operations.read.histogram.count },
+                    "on_demand_remote_registry_fetch_count": { $0.statistics.snapshot.demandMisses },
+                ]))
     }
 
     private static func bytes(_ layers: [LazyNode.Opened]) -> MetricFamily {
         MetricFamily(
             "stargz_fs_bytes_served", .gauge, "Bytes of operations, by their type and the layer's digest.",
-            layers.flatMap { opened in
-                let digest = opened.layer.digest.description
-                return [
-                    MetricSample(opened.layer.operations.servedBytes, ["operation_type": "on_demand_bytes_served", "layer": digest]),
-                    MetricSample(
-                        opened.layer.statistics.snapshot.demandBytes, ["operation_type": "on_demand_bytes_fetched", "layer": digest]),
-                ]
-            })
+            samples(
+                layers,
+                [
+                    "on_demand_bytes_served": { $0.operations.servedBytes },
+                    "on_demand_bytes_fetched": { $0.statistics.snapshot.demandBytes },
+                ]))
+    }
+
+    private static func samples(_ layers: [LazyNode.Opened], _ values: KeyValuePairs<String, (LazyLayer) -> UInt64>) -> [MetricSample] {
+        layers.flatMap { opened in
+            values.map { type, value in
+                MetricSample(value(opened.layer), ["operation_type": type, "layer": opened.layer.digest.description])
+            }
+        }
     }
 
     private static func sizes(

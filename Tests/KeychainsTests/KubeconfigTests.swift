@@ -78,12 +78,9 @@ struct KubeconfigTests {
         #expect(throws: KeychainError.kubeconfig(path: "/etc/kube/config", reason: reason)) { try parse(text) }
     }
 
-    @Test("credentials that only a program can give are refused by name")
-    func plugins() {
-        let reason = "has a user with exec, which is not supported; use a token or a client certificate"
-        #expect(throws: KeychainError.kubeconfig(path: "/etc/kube/config", reason: reason)) {
-            try parse(text(user: "exec: {command: aws}"))
-        }
+    @Test("what is understood of nothing is refused")
+    func unusable() {
+        #expect(throws: KeychainError.self) { try parse(text(user: "auth-provider: {name: gcp}")) }
         #expect(throws: KeychainError.self) { try parse(text(user: "token: a", cluster: "server: 10.0.0.1")) }
         #expect(throws: KeychainError.self) { try parse(text(user: "client-key-data: '!', client-certificate-data: '!'")) }
     }

@@ -69,4 +69,95 @@ struct KubernetesKeychainTests {
         }
         await keychain.stop()
     }
+
+    /// A plug-in that prints a file and counts how often it does.
+    private func plugin(version: String) throws -> String {
+        let script = "#!/bin/sh\necho >> \(directory.path)/runs\ncat \(directory.path)/credential\n"
+        try AtomicFile.write(Array(script.utf8), to: directory.path + "/plugin", mode: 0o755)
+        return "exec: {apiVersion: client.authentication.k8s.io/\(version), command: \(directory.path)/plugin, interactiveMode: Never}"
+    }
+
+    private func give(_ version: String, _ status: String) throws {
+        let text = #"{"apiVersion":"client.authentication.k8s.io/\#(version)","kind":"ExecCredential","status":{\#(status)}}"#
+        try AtomicFile.write(Array(text.utf8), to: directory.path + "/credential")
+    }
+
+    private func runs() throws -> Int { try Files.read(directory.path + "/runs", limit: 1 << 20).count }
+
+    @Test("a plug-in's token is kept until the server does not take it any more, and is asked for anew then")
+    func pluginToken() async throws {
+        try server.put("default", "mine", registry: Self.registry, user: "first", password: "one")
+        let path = directory.path + "/kubeconfig"
+        try server.writeKubeconfig(to: path, user: try plugin(version: "v1"))
+        try give("v1", #""token":"\#(KubernetesServer.token)","expirationTimestamp":"2999-01-01T00:00:00Z""#)
+        let keychain = KubernetesKeychain(path: path, log: Logger(label: "test"))
+        keychain.start()
+        try wait("listed", keychain, user: "first")
+        try server.restart()
+        try server.put("default", "mine", registry: Self.registry, user: "second", password: "two")
+        try wait("after a restart", keychain, user: "second")
+        #expect(try runs() == 1)
+        try server.accept(token: "another")
+        try give("v1", #""token":"another""#)
+        try server.restart()
+        try server.put("default", "mine", registry: Self.registry, user: "third", password: "three")
+        try wait("with another token", keychain, user: "third")
+        #expect(try runs() == 2)
+        await keychain.stop()
+    }
+
+    @Test("a plug-in's client certificate does as well; what has expired is asked for again for each request")
+    func pluginCertificate() async throws {
+        try server.put("default", "mine", registry: Self.registry, user: "first", password: "one")
+        let path = directory.path + "/kubeconfig"
+        try server.writeKubeconfig(to: path, user: try plugin(version: "v1beta1"))
+        let (certificate, key) = try server.clientIdentity()
+        func json(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self).replacing("\n", with: "\\n") }
+        try give(
+            "v1beta1",
+            #""clientCertificateData":"\#(json(certificate))","clientKeyData":"\#(json(key))","expirationTimestamp":"2001-01-01T00:00:00Z""#
+        )
+        let keychain = KubernetesKeychain(path: path, log: Logger(label: "test"))
+        keychain.start()
+        try wait("listed", keychain, user: "first")
+        try waitUntil("once for the list and once for the watch") { try runs() == 2 }
+        await keychain.stop()
+    }
+
+    @Test("a pod's own account does where no kubeconfig is; its token is read again when it is another")
+    func serviceAccount() async throws {
+        try server.put("default", "mine", registry: Self.registry, user: "first", password: "one")
+        try AtomicFile.write(server.authority(), to: directory.path + "/ca.crt")
+        try AtomicFile.write(Array("too old\n".utf8), to: directory.path + "/token")
+        let variables = ["KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "\(server.port)"]
+        let source = ClusterSource.usual(kubeconfig: directory.path + "/none", directory: directory.path) { variables[$0] }
+        #expect(source == .serviceAccount(server: "https://127.0.0.1:\(server.port)", directory: directory.path))
+        let keychain = KubernetesKeychain(source, log: Logger(label: "test"))
+        keychain.start()
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(keychain.credential(for: Self.registry) == nil)
+        try AtomicFile.write(Array("\(KubernetesServer.token)\n".utf8), to: directory.path + "/token")
+        try wait("with the token of now", keychain, user: "first")
+        try server.accept(token: "another")
+        try AtomicFile.write(Array("another".utf8), to: directory.path + "/token")
+        try server.restart()
+        try server.put("default", "mine", registry: Self.registry, user: "second", password: "two")
+        try wait("with the next token", keychain, user: "second")
+        await keychain.stop()
+    }
+
+    @Test("a kubeconfig goes before a pod's account, and outside of a pod there is none")
+    func places() throws {
+        let path = directory.path
+        func source(_ variables: [String: String]) -> ClusterSource {
+            .usual(kubeconfig: path + "/config", directory: path) { variables[$0] }
+        }
+        let pod = ["KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"]
+        #expect(source(pod) == .kubeconfig(path: path + "/config"), "no token")
+        try AtomicFile.write([1], to: path + "/token")
+        #expect(source([:]) == .kubeconfig(path: path + "/config"), "no pod")
+        #expect(source(pod) == .serviceAccount(server: "https://[fd00::1]:443", directory: path))
+        try AtomicFile.write([1], to: path + "/config")
+        #expect(source(pod) == .kubeconfig(path: path + "/config"))
+    }
 }

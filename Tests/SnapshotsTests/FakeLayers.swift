@@ -22,6 +22,8 @@ final class FakeLayers: LazyLayers {
         var mountCalls: [LazyLayerRequest] = []
         var unmountCalls: [Digest] = []
         var isHeld = false
+        /// Whose layers nobody gets for now.
+        var heldRegistry: String?
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -32,12 +34,13 @@ final class FakeLayers: LazyLayers {
         self.directory = directory
     }
 
-    /// Makes `mount` wait until `open`.
+    /// Makes `open` wait until `open`.
     func hold() { state.withLock { $0.isHeld = true } }
 
     func open() {
         let waiting = state.withLock { state in
             state.isHeld = false
+            state.heldRegistry = nil
             defer { state.waiting = [] }
             return state.waiting
         }
@@ -61,12 +64,13 @@ final class FakeLayers: LazyLayers {
 
     func path(_ digest: Digest) -> String { "\(directory)/\(digest.hex)" }
 
-    func mount(_ request: LazyLayerRequest) async throws {
+    func open(_ request: LazyLayerRequest) async throws -> Mounting {
         state.withLock { $0.mountCalls.append(request) }
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in
-                if state.isHeld { state.waiting.append(continuation) }
-                return !state.isHeld
+                let isHeld = state.isHeld || state.heldRegistry == request.reference.registry
+                if isHeld { state.waiting.append(continuation) }
+                return !isHeld
             }
             if isFree { continuation.resume() }
         }
@@ -74,9 +78,11 @@ final class FakeLayers: LazyLayers {
             state.refusedRegistry == request.reference.registry ? "registry \(request.reference.registry) is down" : state.refusal
         }
         if let reason { throw Refusal(description: reason) }
-        try Files.makeDirectories(path(request.digest))
-        state.withLock { state in
-            precondition(state.mounted.insert(request.digest).inserted, "mounted twice")
+        return { [self] in
+            try Files.makeDirectories(path(request.digest))
+            state.withLock { state in
+                precondition(state.mounted.insert(request.digest).inserted, "mounted twice")
+            }
         }
     }
 

@@ -39,6 +39,54 @@ struct DaemonFaultTests {
         #expect(try await SnapshotClient(daemon).stat("key").kind == .active)
     }
 
+    @Test("a signal at the moment when the daemon begins to serve ends it in order")
+    func earlySignal() throws {
+        for round in 0..<20 {
+            // Its socket is there before it serves.
+            #expect(try daemon.end(SIGINT) == 0, "round \(round): \(daemon.log.suffix(2000))")
+            #expect(try !Mounts.mountPoints().contains { $0.path.hasPrefix(daemon.root) })
+            try daemon.start()
+        }
+    }
+
+    /// A process whose working directory keeps a mount busy.
+    private func hold(_ directory: String) throws -> RunningProgram {
+        let program = try RunningProgram("sh", ["-c", #"cd "$0" && exec sleep 1000"#, directory])
+        try waitUntil("it is there: \(program.error)") { try Paths.resolved("/proc/\(program.processID)/cwd") == directory }
+        return program
+    }
+
+    /// The directories that a view's mounts show.
+    private func directories(_ mounts: [Containerd_Types_Mount]) throws -> [String] {
+        let mount = try #require(mounts.first)
+        let lowers = mount.options.first { $0.hasPrefix("lowerdir=") }?.dropFirst("lowerdir=".count).split(separator: ":")
+        return lowers.map { $0.map(String.init) } ?? [mount.source]
+    }
+
+    @Test("mounts that somebody is still in go all the same, with the last snapshot and at the end, and nobody waits for it")
+    func busyMounts() async throws {
+        let labels = try fixture.labels(target: "layer")
+        for end in ["Remove", "SIGINT"] {
+            let client = try SnapshotClient(daemon)
+            #expect(try await client.code { try await $0.prepare("key", labels: labels) } == .alreadyExists, "\(daemon.log)")
+            let shown = try await directories(client.view("view", parent: "layer"))
+            #expect(shown.contains { Files.isDirectory($0 + "/usr") })
+            let holders = try shown.map(hold) + [hold(daemon.root + "/lazy")]
+            if end == "Remove" {
+                for name in ["view", "layer"] { try await client.remove(name) }
+                try waitUntil("the layer's mounts are gone") {
+                    try !Mounts.mountPoints().contains { $0.path.hasPrefix(daemon.root + "/trees/") }
+                }
+            } else {
+                #expect(try daemon.end(SIGINT) == 0)
+                #expect(try !Mounts.mountPoints().contains { $0.path.hasPrefix(daemon.root) })
+                try daemon.start()
+                #expect(try await SnapshotClient(daemon).mounts("view").count == 1)
+            }
+            #expect(holders.allSatisfy { !$0.hasEnded })
+        }
+    }
+
     @Test("on a root that cannot be written to the daemon does not start, and says why")
     func readOnly() throws {
         #expect(try daemon.end(SIGINT) == 0, "\(daemon.log)")
@@ -131,7 +179,22 @@ struct DaemonFaultTests {
         #expect(try Files.entries(daemon.root + "/snapshotter/snapshots").allSatisfy { $0.hasPrefix("metadata.db") })
     }
 
-    @Test("a hundred Prepares at once, of one layer and of many snapshots: the layer is asked for once, and each call gets its own")
+    @Test("a hundred Prepares at once, of a hundred images with a layer of their own: each call gets its layer and no other")
+    func hundredImages() async throws {
+        let labels = try (1...100).map { try fixture.labels(target: "chain \($0)", image: fixture.smallImage($0)) }
+        #expect(Set(labels.compactMap { $0["containerd.io/snapshot/cri.layer-digest"] }).count == 100)
+        let client = try SnapshotClient(daemon)
+        let lazy = try await codes(client) { try await $0.prepare("key \($1)", labels: labels[$1]) }
+        #expect(lazy == [.alreadyExists: 100], "\(daemon.log.suffix(2000))")
+        #expect(try await Set(client.list().map(\.name)) == Set((1...100).map { "chain \($0)" }))
+        let views = try await codes(client) { client, number in
+            let shown = try await directories(client.view("view \(number)", parent: "chain \(number + 1)"))
+            #expect(try Files.entries(#require(shown.first { Files.isDirectory($0 + "/srv") }) + "/srv").count == number + 1)
+        }
+        #expect(views == [nil: 100])
+    }
+
+    @Test("a hundred Prepares at once, of one layer and of many chains with it: the layer is asked for once, and each call gets its own")
     func hundred() async throws {
         let proxy = try CountingProxy(to: fixture.registry.port)
         let labels = try fixture.labels(target: "layer", registry: proxy.address)

@@ -70,11 +70,13 @@ struct MetricsTests {
         samples.reduce(0) { $0 + ($1.key.name == name && $1.key.labels.contains(label) ? $1.value : 0) }
     }
 
-    @Test("a strict parser reads what is scraped while a container runs; it tells of the layer, and nothing of it once the image is gone")
-    func scraped() throws {
+    @Test(
+        "a strict parser reads what is scraped while a container runs; it tells of the layer, and nothing of it once the image is gone",
+        arguments: ["native", "fuse"])
+    func scraped(mode: String) throws {
         let port = try Loopback.freePort()
         let daemon = try StarlingDaemon(
-            configuration: "metrics_address = \"127.0.0.1:\(port)\"\nno_background_fetch = true\nnoprefetch = true\n")
+            configuration: "metrics_address = \"127.0.0.1:\(port)\"\nno_background_fetch = true\nnoprefetch = true\n", mode: mode)
         let containerd = try ContainerdServer(snapshotter: daemon.socket)
         try waitUntil("metrics are served") { Loopback.accepts(port: port) }
         #expect(try WebClient.get("/healthz", port: port).status == 200)
@@ -118,7 +120,7 @@ struct MetricsTests {
         #expect(sum(now, "starling_fetch_requests_total") > 1)
         #expect(sum(now, "starling_fuse_requests_total", "kind=read") >= reads)
         #expect(sum(now, "starling_layers", "complete=false") == 1)
-        if ModeUnderTest.name == "fuse" {
+        if mode == "fuse" {
             #expect(sum(now, "stargz_fs_operation_duration_microseconds_count", "operation_type=node_readdir") > 10)
         }
         try containerd.ctr(["image", "rm", "--sync", fixture.lazy])

@@ -48,10 +48,7 @@ struct RebootTests {
         try daemon.start()
         try waitUntil("the layer is mounted") { Files.exists(daemon.root + "/lazy/1/usr") }
         #expect(try await SnapshotClient(daemon).list().map(\.name) == snapshots.map(\.name))
-        // containerd tries the socket again after a moment.
-        try waitUntil("containerd has found the daemon") {
-            try Program.run("ctr", ["--address", containerd.socket, "snapshot", "--snapshotter", "stargz", "ls"]).status == 0
-        }
+        try containerd.waitForSnapshotter()
         #expect(try hello("after") == "hello\n", "\(daemon.log)")
         #expect(try Starling.succeed(["status", "--address", daemon.socket]).outputText.contains(reference))
         // Lazily: what was not fetched is asked for again.

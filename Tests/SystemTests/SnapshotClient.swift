@@ -41,6 +41,10 @@ final class SnapshotClient: Sendable {
             })
     }
 
+    func view(_ key: String, parent: String = "") async throws -> [Containerd_Types_Mount] {
+        try await snapshots.view(.with { ($0.key, $0.parent) = (key, parent) }).mounts
+    }
+
     func commit(_ key: String, as name: String) async throws {
         _ = try await snapshots.commit(
             .with {
@@ -58,25 +62,54 @@ final class SnapshotClient: Sendable {
 
     func stat(_ key: String) async throws -> Containerd_Services_Snapshots_V1_Info { try await snapshots.stat(.with { $0.key = key }).info }
 
+    func usage(_ key: String) async throws -> (bytes: Int64, inodes: Int64) {
+        let usage = try await snapshots.usage(.with { $0.key = key })
+        return (usage.size, usage.inodes)
+    }
+
+    /// Gives a snapshot a label.
+    func label(_ key: String, _ name: String, _ value: String) async throws {
+        _ = try await snapshots.update(
+            .with {
+                ($0.info.name, $0.info.labels) = (key, [name: value])
+                $0.updateMask.paths = ["labels.\(name)"]
+            })
+    }
+
     func list() async throws -> [Containerd_Services_Snapshots_V1_Info] {
         try await snapshots.list(.init()) { response in try await response.messages.reduce(into: []) { $0 += $1.info } }
     }
 }
 
 extension SystemFixture {
-    /// Labels with which a client asks for the lazy image's layer as the snapshot `target`.
+    /// Labels with which a client asks for a lazy image's only layer as the snapshot `target`.
     ///
-    /// - Parameter registry: that has the image, or leads to it.
-    func labels(target: String, registry: String? = nil) throws -> [String: String] {
-        let manifest = try run("skopeo", ["inspect", "--raw", "--tls-verify=false", "docker://\(lazy)"]).outputText
+    /// - Parameters:
+    ///   - image: repository and tag.
+    ///   - registry: that has the image, or leads to it.
+    func labels(
+        target: String, image: String = SystemFixture.repository + ":lazy", registry: String? = nil
+    ) throws -> [String: String] {
+        let source = "docker://\(self.registry.address)/\(image)"
+        let manifest = try run("skopeo", ["inspect", "--raw", "--tls-verify=false", source]).outputText
         let layers = manifest.split(separator: "\"layers\"").last ?? ""
         guard let digest = layers.firstMatch(of: #/"digest":\s*"(sha256:[0-9a-f]{64})"/#)?.1,
             let toc = layers.firstMatch(of: #/"containerd.io/snapshot/stargz/toc.digest":\s*"(sha256:[0-9a-f]{64})"/#)?.1
         else { throw TestFailure("not the manifest of a lazy image: \(manifest)") }
         return [
             "containerd.io/snapshot.ref": target, "containerd.io/snapshot/cri.layer-digest": String(digest),
-            "containerd.io/snapshot/cri.image-ref": "\(registry ?? self.registry.address)/\(SystemFixture.repository):lazy",
+            "containerd.io/snapshot/cri.image-ref": "\(registry ?? self.registry.address)/\(image)",
             "containerd.io/snapshot/stargz/toc.digest": String(toc),
         ]
+    }
+
+    /// Puts an image into the registry whose one lazy layer no image of another number has; repository and tag.
+    ///
+    /// - Parameter number: of files in its `srv`.
+    func smallImage(_ number: Int) throws -> String {
+        let directory = try TemporaryDirectory(in: Paths.spoolDirectory)
+        let image = "small/image-\(number):lazy"
+        try Starling.succeed(["convert", "oci:\(TestImages.smallFiles(number, in: directory.path)):latest", "\(registry.address)/\(image)"])
+        return image
     }
 }

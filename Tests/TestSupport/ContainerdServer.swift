@@ -101,4 +101,9 @@ public final class ContainerdServer: Sendable {
             return words.first?.hasSuffix("containerd-shim-runc-v2") == true && words.contains(socket)
         }
     }
+
+    /// Waits until it reaches the daemon, which was away: it tries the socket again only after a moment.
+    public func waitForSnapshotter() throws {
+        try waitUntil("containerd has found the daemon") { (try? ctr(["snapshot", "--snapshotter", "stargz", "ls"])) != nil }
+    }
 }

@@ -7,6 +7,8 @@ import Threads
 public enum Fault: Sendable {
     /// The connection is reset when so many bytes of the body have been sent.
     case reset(after: Int)
+    /// Nothing comes, and the connection stays open.
+    case silence
     /// Nothing more comes after so many bytes of the body, and the connection stays open.
     case stall(after: Int)
     /// The connection is closed in order when so many bytes of the body have been sent.
@@ -182,6 +184,7 @@ private struct FaultyAnswer {
             let lines = ["HTTP/1.1 \(status)", "Content-Length: 0"] + headers
             return send(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8))
         }
+        if case .silence? = fault { return breakOff() }
         if case .answer(let body)? = fault {
             return send(Array("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8))
         }
@@ -253,7 +256,7 @@ private struct FaultyAnswer {
         case .reset?:
             var linger = linger(l_onoff: 1, l_linger: 0)
             setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
-        case .stall?:
+        case .stall?, .silence?:
             // Until the client has had enough.
             var byte: UInt8 = 0
             while recv(client, &byte, 1, 0) > 0 {}

@@ -7,10 +7,11 @@ public final class KubernetesServer: Sendable {
     private let directory: TemporaryDirectory
     private let identity: ServerIdentity
     private let client: ServerIdentity
-    private let port: UInt16
+    /// The port, on 127.0.0.1.
+    public let port: UInt16
     private let server: Mutex<ServerProcess>
 
-    /// A token that it accepts; it also accepts the client certificate of `kubeconfig`.
+    /// A token that it accepts at first; it also accepts the client certificate of `kubeconfig`.
     public static let token = "let-me-in"
 
     /// Starts it, without any secret.
@@ -20,6 +21,7 @@ public final class KubernetesServer: Sendable {
         port = try Loopback.freePort()
         self.directory = directory
         try Files.makeDirectories(directory.path + "/secrets")
+        try AtomicFile.write(Array(KubernetesServer.token.utf8), to: directory.path + "/token")
         server = Mutex(try KubernetesServer.start(port, identity, client, directory))
     }
 
@@ -30,7 +32,7 @@ public final class KubernetesServer: Sendable {
             requireProgram("python3"),
             [
                 Places.package + "/testdata/kubernetes/api-server.py", "\(port)", identity.certificate, identity.key, client.certificate,
-                token, directory.path + "/secrets",
+                directory.path + "/token", directory.path + "/secrets",
             ], directory: directory
         ) { Loopback.accepts(port: port) }
     }
@@ -52,6 +54,17 @@ public final class KubernetesServer: Sendable {
     /// Removes a secret.
     public func remove(_ namespace: String, _ name: String) throws { try Files.remove(path(namespace, name)) }
 
+    /// From now on it accepts this token and no other.
+    public func accept(token: String) throws { try AtomicFile.write(Array(token.utf8), to: directory.path + "/token") }
+
+    /// Who signed its certificate (PEM).
+    public func authority() throws -> [UInt8] { try identity.certificateBytes() }
+
+    /// The certificate that it knows a client by (PEM), and the key.
+    public func clientIdentity() throws -> (certificate: [UInt8], key: [UInt8]) {
+        (try client.certificateBytes(), try Files.read(client.key, limit: 1 << 20))
+    }
+
     /// Forgets all history, as a server does from time to time.
     public func compact() throws { try AtomicFile.write([], to: directory.path + "/secrets/compact") }
 
@@ -59,10 +72,12 @@ public final class KubernetesServer: Sendable {
 
     /// Writes a kubeconfig with the server's certificate in it and the client's beside it.
     ///
-    /// - Parameter token: in place of the client certificate.
-    public func writeKubeconfig(to path: String, token: String? = nil) throws {
+    /// - Parameters:
+    ///   - token: in place of the client certificate.
+    ///   - user: lines of the user in place of both, each indented by eight.
+    public func writeKubeconfig(to path: String, token: String? = nil, user: String? = nil) throws {
         let authority = try run("base64", ["-w0", identity.certificate]).outputText
-        let user = token.map { "token: \($0)" } ?? "client-certificate: \(client.certificate)\n    client-key: \(client.key)"
+        let user = user ?? token.map { "token: \($0)" } ?? "client-certificate: \(client.certificate)\n    client-key: \(client.key)"
         let text = """
             apiVersion: v1
             kind: Config

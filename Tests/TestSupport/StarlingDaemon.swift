@@ -15,13 +15,14 @@ public final class StarlingDaemon: Sendable {
     /// - Parameters:
     ///   - configuration: the configuration file's text, without the table of what only it has.
     ///   - own: lines of that table, without the mode.
-    public init(configuration: String = "", own: String = "") throws {
+    ///   - mode: how its containers are to see lazy layers.
+    public init(configuration: String = "", own: String = "", mode: String = ModeUnderTest.name) throws {
         try requireRoot()
         try requireFuse()
         directory = try TemporaryDirectory(prefix: "starling-daemon-")
         socket = directory.path + "/starlingd.sock"
-        let mode = "\n[starling]\nmode = \"\(ModeUnderTest.name)\"\n\(own)\n"
-        try AtomicFile.write(Array((configuration + mode).utf8), to: directory.path + "/config.toml")
+        let table = "\n[starling]\nmode = \"\(mode)\"\n\(own)\n"
+        try AtomicFile.write(Array((configuration + table).utf8), to: directory.path + "/config.toml")
         current = Mutex(nil)
         try start()
     }

@@ -1,6 +1,6 @@
 """A stand-in for Kubernetes' API server: HTTPS, who asks is checked, and secrets of one type can be listed in pages and watched.
 
-    api-server.py PORT CERTIFICATE KEY CLIENT-CERTIFICATE TOKEN DIRECTORY
+    api-server.py PORT CERTIFICATE KEY CLIENT-CERTIFICATE TOKEN-FILE DIRECTORY
 
 Secrets are the files NAMESPACE__NAME.json of the directory, each a docker configuration; they are looked at all the time. A file called
 `compact` is removed, and with it all history: watches end, and one from before is told that it is too old.
@@ -46,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(url.query))
-        if not self.connection.getpeercert() and self.headers.get("Authorization") != "Bearer " + token: return self.answer(401, {})
+        if not self.connection.getpeercert() and self.headers.get("Authorization") != "Bearer " + open(token).read(): return self.answer(401, {})
         if url.path != "/api/v1/secrets" or query.get("fieldSelector") != "type=" + TYPE: return self.answer(403, {})
         if "watch" in query: return self.watch(int(query["resourceVersion"]))
         with lock:
