@@ -145,7 +145,7 @@ let package = Package(
             dependencies: [
                 "Digests", "OCI", "Registry", "TreeImage", "ChunkStore", "FetchEngine", "LazyFS", "Snapshots", "SnapshotService",
                 "ContainerdClient", "Keychains", "Configuration", "StatusAPI", "HostSystem", "Threads", "Metrics", "MetricsService",
-                arguments, log, lifecycle, unixSignals, nio, grpcCore, grpcTransport,
+                arguments, log, lifecycle, unixSignals, nio, nioPosix, grpcCore, grpcTransport,
             ],
             swiftSettings: settings, linkerSettings: linking),
 

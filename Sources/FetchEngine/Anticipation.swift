@@ -15,7 +15,7 @@ final class Anticipation: Sendable {
     private struct State {
         var entries: [Digest: Entry] = [:]
         /// Layers whose turn has not come, in the order in which they will be wanted.
-        var waiting: [(digest: Digest, reference: Reference)] = []
+        var waiting: [(digest: Digest, reference: Reference, guess: Int)] = []
         var running = 0
         var bytes = 0
         var lastID = 0
@@ -28,8 +28,14 @@ final class Anticipation: Sendable {
         var bytes = 0
     }
 
+    /// Bytes that are asked for of a layer that nothing is known of (the TOC of some 4,000 files), of all layers of an image together, and of the
+    /// smallest of many: an image of a hundred layers has small ones, and what does not fit takes a second request beside the others'.
+    private static let guess = 192 << 10
+    private static let guesses = 1 << 20
+    private static let leastGuess = 8 << 10
+
     /// Fetches under way at once; layers that wait or are kept; bytes that are kept.
-    private static let mostRunning = 6
+    private static let mostRunning = 24
     private static let mostLayers = 128
     private static let mostBytes = 48 << 20
 
@@ -41,10 +47,11 @@ final class Anticipation: Sendable {
 
     /// Begins to fetch the ends of layers that are not known yet.
     func expect(_ digests: [Digest], of reference: Reference) {
+        let guess = max(Anticipation.leastGuess, min(Anticipation.guess, Anticipation.guesses / max(1, digests.count)))
         state.withLock { state in
             for digest in digests where state.entries[digest] == nil && !state.waiting.contains(where: { $0.digest == digest }) {
                 guard state.entries.count + state.waiting.count < Anticipation.mostLayers else { break }
-                state.waiting.append((digest, reference))
+                state.waiting.append((digest, reference, guess))
             }
         }
         startNext()
@@ -75,21 +82,21 @@ final class Anticipation: Sendable {
     private func startNext() {
         state.withLock { state in
             while state.running < Anticipation.mostRunning, state.bytes < Anticipation.mostBytes, !state.waiting.isEmpty {
-                let (digest, reference) = state.waiting.removeFirst()
+                let (digest, reference, guess) = state.waiting.removeFirst()
                 state.running += 1
                 state.lastID += 1
                 let id = state.lastID
                 state.entries[digest] = Entry(
-                    id: id, registry: reference.registry, task: Task { await fetch(digest, reference, id) })
+                    id: id, registry: reference.registry, task: Task { await fetch(digest, reference, guess, id) })
             }
         }
     }
 
-    private func fetch(_ digest: Digest, _ reference: Reference, _ id: Int) async -> KnownEnd? {
+    private func fetch(_ digest: Digest, _ reference: Reference, _ guess: Int, _ id: Int) async -> KnownEnd? {
         let descriptor = Descriptor(mediaType: MediaType.layerGzip, digest: digest, size: 0)
         let blob = client.blob(descriptor, of: reference, mostUnwanted: LayerOpener.mostUnwanted)
         // Whoever opens the layer meets the error, too, and says so.
-        let end = try? await KnownEnd.read(blob)
+        let end = try? await KnownEnd.read(blob, guess: guess)
         state.withLock { state in
             state.running -= 1
             guard state.entries[digest]?.id == id else { return }

@@ -15,15 +15,14 @@ struct KnownEnd: Sendable {
         return Array(bytes[Int(range.lowerBound - start)..<Int(range.upperBound - start)])
     }
 
-    /// Bytes that are asked for of a layer that nothing is known of (the TOC of some 4,000 files), and what is fetched of its TOC at most
-    /// before anybody wants it.
-    private static let guess = 192 << 10
+    /// What is fetched of a TOC at most before anybody wants it.
     private static let mostOfTOC: UInt64 = 16 << 20
 
     /// Reads the end of a blob as far as its footer says that the TOC goes; nil when it is no lazy format, and of no use.
     ///
+    /// - Parameter guess: bytes to ask for before the footer is known.
     /// - Throws: what the blob throws.
-    static func read(_ blob: any BlobRanges) async throws -> KnownEnd? {
+    static func read(_ blob: any BlobRanges, guess: Int) async throws -> KnownEnd? {
         let (bytes, size) = try await blob.readSuffix(guess)
         var end = KnownEnd(bytes: bytes, blobSize: size)
         guard let start = tocStart(end), start <= size, size - start <= mostOfTOC else { return nil }

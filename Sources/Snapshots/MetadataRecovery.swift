@@ -67,9 +67,12 @@ public struct MetadataRecovery: Sendable {
         guard let queue = try? DatabaseQueue(path: database, configuration: configuration) else { return [] }
         return identifiers.compactMap { id in
             try? queue.read { db in
-                let row = try Row.fetchOne(db, sql: "SELECT * FROM snapshots WHERE id = ?", arguments: [id])?.copy()
-                // What has lost its sense is lost.
-                if let row { _ = try SnapshotRecord(row: row) }
+                guard let row = try Row.fetchOne(db, sql: "SELECT * FROM snapshots WHERE id = ?", arguments: [id])?.copy() else {
+                    return nil
+                }
+                // What has lost its sense is lost; a parent's name may be on a page that cannot be read.
+                let sql = "SELECT \(SnapshotRecord.columns(parentName: "NULL")) FROM snapshots s WHERE s.id = ?"
+                _ = try Row.fetchOne(db, sql: sql, arguments: [id]).map(SnapshotRecord.init)
                 return row
             }
         }

@@ -69,7 +69,17 @@ struct MetadataStore: Sendable {
         }
     }
 
-    /// Runs a reading transaction.
+    /// Runs a reading transaction of a few rows: at once, on this thread. It waits for no writer, and handing it to another thread and back takes
+    /// longer than it does.
+    func look<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        do {
+            return try pool.read(body)
+        } catch {
+            throw Self.failure(error, path: path)
+        }
+    }
+
+    /// Runs a reading transaction of any size.
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         do {
             return try await pool.read(body)

@@ -14,7 +14,7 @@ struct NewSnapshot: Sendable {
 extension Database {
     /// Adds a row and answers its id; throws `alreadyExists` when the name is taken.
     func insert(_ new: NewSnapshot) throws -> Int64 {
-        guard try snapshot(named: new.name) == nil else { throw SnapshotError.alreadyExists(new.name) }
+        guard try !hasSnapshot(named: new.name) else { throw SnapshotError.alreadyExists(new.name) }
         let labels = Self.stored(new.labels)
         let now = SnapshotTime.now().nanoseconds
         try execute(

@@ -13,24 +13,32 @@ struct SnapshotRecord: Sendable {
     /// How to mount the layer that this snapshot is, when it is a lazy one.
     var request: LazyLayerRequest?
 
-    /// Rows with the parent's name, for `init(row:)`.
-    static let selection = "SELECT s.*, p.name AS parent_name FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent"
+    /// Rows for `init(row:)`.
+    static let selection = "SELECT \(columns()) FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent"
+
+    /// Columns of snapshots `s` with parents `p` for `init(row:)`, which takes them by their place: looking names up takes longer than the rest.
+    static func columns(labels: String = "s.labels", parentName: String = "p.name") -> String {
+        "s.id, s.parent, s.kind, s.name, \(parentName), s.created, s.updated, \(labels), s.bytes, s.inodes, s.request"
+    }
 
     init(row: Row) throws {
-        id = row["id"]
-        parentID = row["parent"]
-        let kind: Int = row["kind"]
+        id = row[0]
+        parentID = row[1]
+        let kind: Int = row[2]
         guard let kind = SnapshotKind(rawValue: kind) else {
             throw SnapshotError.metadata(path: "snapshots", reason: "row \(id) has the unknown kind \(kind)")
         }
         info = SnapshotInfo(
-            name: row["name"], parent: row["parent_name"] ?? "", kind: kind,
-            created: SnapshotTime(nanoseconds: row["created"]), updated: SnapshotTime(nanoseconds: row["updated"]),
-            labels: try Self.decode([String: String].self, row["labels"], "labels of snapshot \(id)"))
-        usage = SnapshotUsage(bytes: row["bytes"], inodes: row["inodes"])
-        if let text: String = row["request"] {
+            name: row[3], parent: row[4] ?? "", kind: kind, created: SnapshotTime(nanoseconds: row[5]),
+            updated: SnapshotTime(nanoseconds: row[6]), labels: try Self.decodeLabels(row[7], id))
+        usage = SnapshotUsage(bytes: row[8], inodes: row[9])
+        if let text: String = row[10] {
             request = try Self.decode(LazyLayerRequest.self, text, "layer of snapshot \(id)")
         }
+    }
+
+    private static func decodeLabels(_ text: String, _ id: Int64) throws -> [String: String] {
+        text == "{}" ? [:] : try decode([String: String].self, text, "labels of snapshot \(id)")
     }
 
     static func decode<Value: Decodable>(_ type: Value.Type, _ text: String, _ what: String) throws -> Value {
@@ -45,7 +53,7 @@ struct SnapshotRecord: Sendable {
 // Reading.
 extension Database {
     func snapshot(named name: String) throws -> SnapshotRecord? {
-        try Row.fetchOne(self, sql: SnapshotRecord.selection + " WHERE s.name = ?", arguments: [name]).map(SnapshotRecord.init)
+        try fetchOne(SnapshotRecord.selection + " WHERE s.name = ?", [name]).map(SnapshotRecord.init)
     }
 
     /// The snapshot of that name; throws `notFound`.
@@ -54,35 +62,50 @@ extension Database {
         return record
     }
 
-    /// The parent that a new snapshot names; nil when it names none.
-    func requireParent(_ name: String) throws -> SnapshotRecord? {
+    /// Whether the name is taken.
+    func hasSnapshot(named name: String) throws -> Bool { try fetchOne("SELECT 1 FROM snapshots WHERE name = ?", [name]) != nil }
+
+    /// The id of the parent that a new snapshot names; nil when it names none.
+    func requireParent(_ name: String) throws -> Int64? {
         guard !name.isEmpty else { return nil }
-        let record = try requireSnapshot(named: name)
-        guard record.info.kind == .committed else { throw SnapshotError.parentNotCommitted(name) }
-        return record
+        let (id, kind) = try requireID(named: name)
+        guard kind == SnapshotKind.committed.rawValue else { throw SnapshotError.parentNotCommitted(name) }
+        return id
     }
 
-    /// A snapshot's chain from `id` downwards, topmost first.
+    /// The id and the kind of the snapshot of that name; throws `notFound`.
+    private func requireID(named name: String) throws -> (id: Int64, kind: Int) {
+        guard let row = try fetchOne("SELECT id, kind FROM snapshots WHERE name = ?", [name]) else { throw SnapshotError.notFound(name) }
+        return (row[0], row[1])
+    }
+
+    /// The chain of the snapshot of that name, that one included.
+    func chain(named name: String) throws -> [SnapshotRecord] { try chain(from: requireID(named: name).id) }
+
+    // Statements are compiled once for each connection: that takes longer than running one.
+    private func fetchOne(_ sql: String, _ arguments: StatementArguments) throws -> Row? {
+        try Row.fetchOne(cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    /// A snapshot's chain from `id` downwards, topmost first; with labels only that one, which may be long.
     func chain(from id: Int64?) throws -> [SnapshotRecord] {
         guard let id else { return [] }
         let sql = """
             WITH RECURSIVE chain (id, depth) AS (
                 VALUES (?, 0) UNION ALL SELECT s.parent, depth + 1 FROM snapshots s JOIN chain USING (id) WHERE s.parent IS NOT NULL)
-            SELECT s.*, p.name AS parent_name FROM chain JOIN snapshots s USING (id) LEFT JOIN snapshots p ON p.id = s.parent ORDER BY depth
+            SELECT \(SnapshotRecord.columns(labels: "iif(depth = 0, s.labels, '{}')"))
+            FROM chain JOIN snapshots s USING (id) LEFT JOIN snapshots p ON p.id = s.parent ORDER BY depth
             """
-        return try Row.fetchAll(self, sql: sql, arguments: [id]).map(SnapshotRecord.init)
+        return try Row.fetchAll(cachedStatement(sql: sql), arguments: [id]).map(SnapshotRecord.init)
     }
 
-    /// The committed snapshot that stands for a target on that parent.
+    /// Whether a committed snapshot stands for a target on that parent.
     ///
     /// Its name is usually the target itself. The same chain may also stand on another parent's name, when one client unpacked the
     /// layers below and another did not; containerd insists on the parent that it gave.
-    func snapshot(forTarget target: String, parentID: Int64?) throws -> SnapshotRecord? {
-        let sql =
-            SnapshotRecord.selection
-            + " WHERE s.target = ? AND s.kind = ? AND s.parent IS ? AND (s.layer IS NOT NULL OR s.name = s.target) ORDER BY s.id LIMIT 1"
-        let arguments: StatementArguments = [target, SnapshotKind.committed.rawValue, parentID]
-        return try Row.fetchOne(self, sql: sql, arguments: arguments).map(SnapshotRecord.init)
+    func hasSnapshot(forTarget target: String, parentID: Int64?) throws -> Bool {
+        let sql = "SELECT 1 FROM snapshots WHERE target = ? AND kind = ? AND parent IS ? AND (layer IS NOT NULL OR name = target)"
+        return try fetchOne(sql, [target, SnapshotKind.committed.rawValue, parentID]) != nil
     }
 
     /// Snapshots in the order of their names, all or those of a name or target.
@@ -98,7 +121,7 @@ extension Database {
             arguments += [target]
         }
         let condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
-        return try Row.fetchAll(self, sql: SnapshotRecord.selection + condition + " ORDER BY s.name", arguments: arguments)
-            .map(SnapshotRecord.init)
+        let statement = try cachedStatement(sql: SnapshotRecord.selection + condition + " ORDER BY s.name")
+        return try Row.fetchAll(statement, arguments: arguments).map(SnapshotRecord.init)
     }
 }

@@ -38,12 +38,9 @@ extension Snapshotter {
     ///
     /// - Throws: `layerUnavailable` when a lazy layer below could not be mounted; the next call tries again.
     public func mounts(_ key: String) async throws -> [SnapshotMount] {
-        let chain = try await metadata.read { db in
-            let record = try db.requireSnapshot(named: key)
-            guard record.info.kind != .committed else { throw SnapshotError.wrongKind(name: key, kind: .committed, call: "Mounts") }
-            return try db.chain(from: record.id)
-        }
+        let chain = try metadata.look { try $0.chain(named: key) }
         guard let record = chain.first else { throw SnapshotError.notFound(key) }
+        guard record.info.kind != .committed else { throw SnapshotError.wrongKind(name: key, kind: .committed, call: "Mounts") }
         let own = try directory(of: record)
         let ids = try SnapshotIDs(labels: record.info.labels)
         let lowers = try await mapped(lowerDirectories(of: Array(chain.dropFirst()), for: key), of: record.id, ids)
@@ -55,10 +52,10 @@ extension Snapshotter {
     ) async throws -> [SnapshotMount] {
         guard !key.isEmpty else { throw SnapshotError.invalidArgument("a snapshot needs a key") }
         let ids = try SnapshotIDs(labels: labels)
-        let chain = try await metadata.read { db in
+        let chain = try metadata.look { db in
             let parent = try db.requireParent(parent)
-            guard try db.snapshot(named: key) == nil else { throw SnapshotError.alreadyExists(key) }
-            return try db.chain(from: parent?.id)
+            guard try !db.hasSnapshot(named: key) else { throw SnapshotError.alreadyExists(key) }
+            return try db.chain(from: parent)
         }
         let lowers = try await lowerDirectories(of: chain, for: key)
         // A client that has gone would not learn of the snapshot, and nobody would remove it.
@@ -100,8 +97,8 @@ extension Snapshotter {
         do {
             return try await metadata.write { [directories] db in
                 // The parent may have been removed since it was looked up.
-                guard try db.requireParent(parentName)?.id == new.parentID else { throw SnapshotError.notFound(parentName) }
-                if let target, try db.snapshot(forTarget: target, parentID: new.parentID) != nil {
+                guard try db.requireParent(parentName) == new.parentID else { throw SnapshotError.notFound(parentName) }
+                if let target, try db.hasSnapshot(forTarget: target, parentID: new.parentID) {
                     throw SnapshotError.targetExists(target)
                 }
                 let id = try db.insert(new)

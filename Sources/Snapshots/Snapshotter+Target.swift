@@ -24,7 +24,7 @@ extension Snapshotter {
     ///
     /// Equal calls at the same time do the work once, for each registry. Nothing is locked while the network is asked.
     func prepareTarget(_ target: String, key: String, parent: String, labels: [String: String]) async throws -> TargetOutcome {
-        let parentID = try await metadata.read { try $0.requireParent(parent)?.id }
+        let parentID = try metadata.look { try $0.requireParent(parent) }
         if try await targetExists(target, on: parentID) { return .exists }
         let request: LazyLayerRequest
         do {
@@ -45,7 +45,7 @@ extension Snapshotter {
     }
 
     private func targetExists(_ target: String, on parentID: Int64?) async throws -> Bool {
-        try await metadata.read { try $0.snapshot(forTarget: target, parentID: parentID) != nil }
+        try metadata.look { try $0.hasSnapshot(forTarget: target, parentID: parentID) }
     }
 
     private func addLazy(
@@ -66,8 +66,8 @@ extension Snapshotter {
         do {
             var labels = labels
             labels[LayerLabels.remote] = LayerLabels.remoteValue
-            // The name may be taken by the same chain on another parent (see `snapshot(forTarget:parentID:)`).
-            let isTaken = try await metadata.read { try $0.snapshot(named: target) != nil }
+            // The name may be taken by the same chain on another parent (see `hasSnapshot(forTarget:parentID:)`).
+            let isTaken = try metadata.look { try $0.hasSnapshot(named: target) }
             let name = isTaken ? "\(target)@\(parentID ?? 0)" : target
             let new = NewSnapshot(name: name, parentID: parentID, kind: .committed, labels: labels, request: request)
             _ = try await add(new, parentName: parent, parentDirectory: nil, target: target)

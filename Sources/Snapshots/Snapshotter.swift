@@ -70,11 +70,11 @@ public final class Snapshotter: Sendable {
     }
 
     /// Fails when the metadata cannot be read.
-    public func check() async throws { _ = try await metadata.read { try $0.snapshot(named: "") } }
+    public func check() async throws { _ = try metadata.look { try $0.snapshot(named: "") } }
 
     /// What is known of a snapshot.
     public func stat(_ name: String) async throws -> SnapshotInfo {
-        try await metadata.read { try $0.requireSnapshot(named: name).info }
+        try metadata.look { try $0.requireSnapshot(named: name).info }
     }
 
     /// Snapshots that pass the filters (see `SnapshotFilter`), in the order of their names.
@@ -116,7 +116,7 @@ public final class Snapshotter: Sendable {
 
     /// Disk space of the snapshot itself: measured now for an active one, at commit for a committed one, and of a lazy layer what is here of it now.
     public func usage(_ name: String) async throws -> SnapshotUsage {
-        let record = try await metadata.read { try $0.requireSnapshot(named: name) }
+        let record = try metadata.look { try $0.requireSnapshot(named: name) }
         if let request = record.request {
             let usage = await lazyLayers.usage(request.digest)
             return SnapshotUsage(bytes: usage.bytes, inodes: usage.inodes)

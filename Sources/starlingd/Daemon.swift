@@ -125,7 +125,7 @@ struct Daemon {
                 // Calls are small and come one after the other: waiting for more to write only delays them.
                 config.connection.flushCoalescing = nil
                 config.channelDebuggingCallbacks.onAcceptTCPConnection = PingAnswering.add
-            })
+            }, eventLoopGroup: CallExecutor.shared.threads)
         return GRPCServer(transport: transport, services: services)
     }
 
@@ -138,9 +138,11 @@ struct Daemon {
         try await withThrowingTaskGroup(of: Event.self) { group in
             group.addTask {
                 do {
-                    try await withThrowingTaskGroup(of: Void.self) { group in
-                        for server in servers { group.addTask { try await server.serve() } }
-                        try await group.waitForAll()
+                    try await withTaskExecutorPreference(CallExecutor.shared) {
+                        try await withThrowingTaskGroup(of: Void.self) { group in
+                            for server in servers { group.addTask { try await server.serve() } }
+                            try await group.waitForAll()
+                        }
                     }
                     return .served
                 } catch {
