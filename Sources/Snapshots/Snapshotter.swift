@@ -82,7 +82,12 @@ public final class Snapshotter: Sendable {
         let filter = try SnapshotFilter(parsing: filters)
         let name = filter.demandedValue(of: ["name"])
         let target = filter.demandedValue(of: ["labels", LayerLabels.target])
-        let records = try await metadata.read { try $0.snapshots(name: name, target: target) }
+        // containerd asks for the one of a target with each lazy layer.
+        let isFew = name != nil || target != nil
+        let records =
+            isFew
+            ? try metadata.look { try $0.snapshots(name: name, target: target) }
+            : try await metadata.read { try $0.snapshots(name: nil, target: nil) }
         return records.map(\.info).filter(filter.matches)
     }
 

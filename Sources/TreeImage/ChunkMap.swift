@@ -68,11 +68,12 @@ enum ChunkMapWriter {
         return output
     }
 
-    // Distributed by their first 16 bits, which leaves one or two of a layer's digests together; these are sorted by the rest. A layer whose
-    // digests all begin alike costs what sorting costs.
+    // Distributed by as many of their first bits as leave one or two of a layer's digests together, 16 at most; these are sorted by the rest. A
+    // layer whose digests all begin alike costs what sorting costs.
     private static func orderByDigest(_ chunks: [Chunk]) -> [UInt32] {
-        func bucket(_ index: Int) -> Int { Int(chunks[index].digest.leadingWord >> 48) }
-        var ends = [Int](repeating: 0, count: 1 << 16)
+        let bits = min(16, Int.bitWidth - chunks.count.leadingZeroBitCount)
+        func bucket(_ index: Int) -> Int { Int(chunks[index].digest.leadingWord >> (64 - UInt64(bits))) }
+        var ends = [Int](repeating: 0, count: 1 << bits)
         for index in chunks.indices { ends[bucket(index)] += 1 }
         for index in 1..<ends.count { ends[index] += ends[index - 1] }
         var order = [UInt32](repeating: 0, count: chunks.count)
