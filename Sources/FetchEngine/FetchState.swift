@@ -1,3 +1,6 @@
+internal import ChunkStore
+internal import TreeImage
+
 /// What the engine decides with: queue, budget, link, goals. A value behind the engine's one lock; time comes from outside.
 struct FetchState {
     var queue: FetchQueue<FetchJob>
@@ -113,7 +116,7 @@ struct FetchState {
         guard let goal = goals.next(.background, at: now) else {
             return goals.nextRested(.background).map { .wait(max(now.duration(to: $0), .zero)) } ?? .nothing
         }
-        switch BackgroundPolicy.decide(facts(at: now)) {
+        switch BackgroundPolicy.decide(facts(of: goal.layer, at: now)) {
         case .wait(let time): return .wait(time)
         case .start(let time):
             let bytes = link.bytes(in: time, unknown: BackgroundPolicy.unknown, within: BackgroundPolicy.bytes)
@@ -127,13 +130,14 @@ struct FetchState {
         return queue.add(job, size: job.size, job.cause, order: job.order)
     }
 
-    private func facts(at now: ContinuousClock.Instant) -> BackgroundPolicy.Facts {
+    private func facts(of layer: LazyLayer, at now: ContinuousClock.Instant) -> BackgroundPolicy.Facts {
         let demands = queue.activeCount(.demand) + queue.waitingCount(.demand)
         let prefetches = queue.activeCount(.prefetch) + queue.waitingCount(.prefetch)
         return BackgroundPolicy.Facts(
             sinceDemand: demanded.map { $0.duration(to: now) }, sinceOpening: opened.duration(to: now),
             sinceBackground: fetchedInBackground.duration(to: now),
-            isBusy: demands + prefetches > 0 || !goals.isEmpty(.prefetch))
+            isBusy: demands + prefetches > 0 || !goals.isEmpty(.prefetch), present: layer.stored.bytesPresent,
+            content: layer.stored.chunks.contentBytes)
     }
 }
 

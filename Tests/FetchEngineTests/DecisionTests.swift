@@ -171,6 +171,19 @@ struct BackgroundPolicyTests {
         #expect(decide(demand: .milliseconds(3200)) == .start(.milliseconds(200)))
     }
 
+    @Test("who has read much of a layer gets the rest, misses or not")
+    func much() {
+        func decide(_ present: UInt64, of content: UInt64) -> BackgroundPolicy.Decision {
+            BackgroundPolicy.decide(
+                .init(
+                    sinceDemand: .milliseconds(5), sinceOpening: .seconds(5), sinceBackground: .seconds(1), isBusy: true,
+                    present: present << 20, content: content << 20))
+        }
+        #expect(decide(60, of: 229) == .start(.milliseconds(100)))
+        #expect(decide(50, of: 229) == .wait(.seconds(14)))
+        #expect(decide(40, of: 41) == .wait(.seconds(14)))
+    }
+
     @Test("pieces grow with the quiet, up to a second of the link")
     func growth() {
         #expect(decide(demand: .seconds(8)) == .start(.milliseconds(500)))
