@@ -1,6 +1,5 @@
 public import GRPCCore
 public import GRPCNIOTransportHTTP2Posix
-internal import NIOCore
 
 /// A lasting connection to containerd, or to another server of Go's gRPC on a unix socket. It is made when the first call wants it, and again
 /// after it was lost; a call fails at once when nobody listens.
@@ -30,9 +29,7 @@ public struct ContainerdChannel: Sendable {
     ) throws(ContainerdError) -> HTTP2ClientTransport.Posix {
         var config = HTTP2ClientTransport.Posix.Config.defaults
         config.backoff = backoff
-        config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
-            channel.eventLoop.submit { try channel.pipeline.syncOperations.addHandler(PingAnswerer(), position: .first) }
-        }
+        config.channelDebuggingCallbacks.onCreateTCPConnection = ConnectionSide.client.answerPings
         do {
             return try .http2NIOPosix(target: .unixDomainSocket(path: address), transportSecurity: .plaintext, config: config)
         } catch {

@@ -1,10 +1,21 @@
-internal import NIOCore
+public import NIOCore
 
-/// Answers the server's HTTP/2 PINGs before the HTTP/2 implementation sees them.
+/// What we are to containerd on an HTTP/2 connection.
+public enum ConnectionSide: Sendable {
+    case client
+    case server
+
+    /// Lets a new connection's PINGs be answered before gRPC's handlers, which are there already, see them.
+    @Sendable public func answerPings(on channel: any Channel) -> EventLoopFuture<Void> {
+        channel.eventLoop.submit { try channel.pipeline.syncOperations.addHandler(PingAnswerer(self), position: .first) }
+    }
+}
+
+/// Answers the other side's HTTP/2 PINGs before the HTTP/2 implementation sees them.
 ///
-/// Go's gRPC server measures the connection with a PING per round trip as long as it receives data: some 200 for 100 MB. Swift NIO takes
-/// 200 control frames within 30 s for an attack and closes the connection, and gRPC has no setting for that. So without this, storing a
-/// large layer fails. One channel's event loop uses it.
+/// Go's gRPC measures the connection with a PING per round trip as long as it receives data: a server some 200 for 100 MB, a client one for
+/// most calls. Swift NIO takes 200 control frames within 30 s for an attack and closes the connection, and gRPC has no setting for that. So
+/// without this, storing a large layer fails, and a call that is under way to us is made twice. One channel's event loop uses it.
 final class PingAnswerer: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -15,13 +26,22 @@ final class PingAnswerer: ChannelInboundHandler {
     private static let pingSize: UInt32 = 8
     private static let pingType: UInt8 = 6
     private static let acknowledged: UInt8 = 1
+    // RFC 9113, 3.4: what a client sends before its first frame.
+    private static let prefaceSize = 24
+
+    private let side: ConnectionSide
 
     /// The begin of a frame whose header, or whose PING, is not all there.
     private var held = ByteBuffer()
     /// Bytes of the current frame that are still to come, and to be passed on.
-    private var passing = 0
+    private var passing: Int
     /// Answers to the pings of this read.
     private var answers = ByteBuffer()
+
+    init(_ side: ConnectionSide) {
+        self.side = side
+        passing = side == .server ? PingAnswerer.prefaceSize : 0
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var input = unwrapInboundIn(data)
@@ -44,7 +64,9 @@ final class PingAnswerer: ChannelInboundHandler {
                 continue
             }
             guard let frame = PingAnswerer.frame(input, at: run) else { break }
-            guard frame.isPing else {
+            // Answers to a client that does not read them would pile up: those go the implementation's way, with its bounds. A server
+            // sends one for what we send it, and a long upload is not writable most of the time.
+            guard frame.isPing, side == .client || context.channel.isWritable else {
                 passing = PingAnswerer.headerSize + frame.size
                 continue
             }

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import ContainerdClient
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import HostSystem
@@ -124,7 +125,7 @@ struct Daemon {
                 config.http2.maxConcurrentStreams = Self.mostCalls
                 // Calls are small and come one after the other: waiting for more to write only delays them.
                 config.connection.flushCoalescing = nil
-                config.channelDebuggingCallbacks.onAcceptTCPConnection = PingAnswering.add
+                config.channelDebuggingCallbacks.onAcceptTCPConnection = ConnectionSide.server.answerPings
             }, eventLoopGroup: CallExecutor.shared.threads)
         return GRPCServer(transport: transport, services: services)
     }
