@@ -22,6 +22,18 @@ def end(number, _):
     raise SystemExit(128 + number)
 
 
+def parse(parser, sections):
+    """Arguments of a bench, with --sections, a list of some of the names that there are, and --save."""
+    parser.add_argument("--sections", default=",".join(sections), help="default " + ",".join(sections))
+    parser.add_argument("--save", action="store_true", help="keep the raw figures in bench/results")
+    arguments = parser.parse_args()
+    arguments.sections = arguments.sections.split(",")
+    for name in arguments.sections:
+        if name not in sections:
+            parser.error("no section %s; there are %s" % (name, ", ".join(sections)))
+    return arguments
+
+
 def save(bench, runs, results, **more):
     """Writes bench/results/TIME-HOST-BENCH.json and returns its path."""
     os.makedirs(RESULTS, exist_ok=True)

@@ -153,14 +153,8 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser(prog="bench/lazy/run.sh", description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="rounds, in which all systems take turns (default 3)")
-    parser.add_argument("--sections", default=",".join(SECTIONS), help="default " + ",".join(SECTIONS))
     parser.add_argument("--images", default="python,science", help="for cold, whole and warm; default python,science")
-    parser.add_argument("--save", action="store_true", help="keep the raw figures in bench/results")
-    arguments = parser.parse_args()
-    sections = arguments.sections.split(",")
-    for name in sections:
-        if name not in SECTIONS:
-            parser.error("no section %s; there are %s" % (name, ", ".join(SECTIONS)))
+    arguments = session.parse(parser, SECTIONS)
     arguments.images = arguments.images.split(",")
     session.end_on_signals()
     owned.enter_private_namespace()
@@ -170,14 +164,14 @@ def main():
         print("%d processors, load %.1f %.1f %.1f; %d rounds in turns, medians; kernel %s" % (
             os.cpu_count(), *os.getloadavg(), bench.runs, platform.release()))
         print("reference: stargz-snapshotter 0.14.3, %s" % bench.peers.name, flush=True)
-        for name in sections:
+        for name in arguments.sections:
             try:
                 SECTIONS[name](bench)
             except (Failed, Unavailable) as error:
                 bench.report.missing(name, str(error))
     if arguments.save:
         say("saved " + session.save(
-            "lazy", bench.runs, bench.report.results, sections=sections, reference=bench.peers.name))
+            "lazy", bench.runs, bench.report.results, sections=arguments.sections, reference=bench.peers.name))
 
 
 if __name__ == "__main__":

@@ -194,26 +194,20 @@ def main():
     parser = argparse.ArgumentParser(prog="bench/rpc/run.sh", description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="rounds of chain and start (default 3)")
     parser.add_argument("--calls", type=int, default=CALLS, help="of each kind, a multiple of %d (default %d)" % (BLOCK, CALLS))
-    parser.add_argument("--sections", default=",".join(SECTIONS), help="default " + ",".join(SECTIONS))
-    parser.add_argument("--save", action="store_true", help="keep the raw figures in bench/results")
-    arguments = parser.parse_args()
-    sections = arguments.sections.split(",")
-    for name in sections:
-        if name not in SECTIONS:
-            parser.error("no section %s; there are %s" % (name, ", ".join(SECTIONS)))
+    arguments = session.parse(parser, SECTIONS)
     session.end_on_signals()
     owned.enter_private_namespace()
     owned.adopt_orphans()
     with Workplace() as workplace:
         bench = Bench(arguments, workplace)
         print("%d processors, load %.1f %.1f %.1f; kernel %s; %s" % (os.cpu_count(), *os.getloadavg(), platform.release(), bench.peers.name), flush=True)
-        for name in sections:
+        for name in arguments.sections:
             try:
                 SECTIONS[name](bench)
             except Failed as error:
                 bench.report.missing(name, str(error))
     if arguments.save:
-        say("saved " + session.save("rpc", arguments.runs, bench.report.results, sections=sections, peer=bench.peers.name))
+        say("saved " + session.save("rpc", arguments.runs, bench.report.results, sections=arguments.sections, peer=bench.peers.name))
 
 
 if __name__ == "__main__":
