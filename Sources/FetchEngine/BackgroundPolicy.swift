@@ -40,10 +40,10 @@ enum BackgroundPolicy {
     static let unknown: UInt64 = 4 << 20
 
     static func decide(_ facts: Facts) -> Decision {
-        if facts.present >= much, facts.present >= facts.content / 4 { return .start(smallest) }
         let quiet = min(facts.sinceDemand ?? facts.sinceOpening, facts.sinceOpening)
         if !facts.isBusy, quiet >= calm { return .start(min(max(quiet / 16, smallest), largest)) }
-        if facts.sinceBackground >= patience { return .start(smallest) }
+        let isMuchHere = facts.present >= much && facts.present >= facts.content / 4
+        if isMuchHere || facts.sinceBackground >= patience { return .start(smallest) }
         // Whatever keeps it busy gives notice when it ends; the time is for what does not.
         return .wait(facts.isBusy ? patience - facts.sinceBackground : min(calm - quiet, patience - facts.sinceBackground))
     }

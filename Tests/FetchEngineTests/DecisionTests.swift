@@ -173,15 +173,19 @@ struct BackgroundPolicyTests {
 
     @Test("who has read much of a layer gets the rest, misses or not")
     func much() {
-        func decide(_ present: UInt64, of content: UInt64) -> BackgroundPolicy.Decision {
+        func decide(
+            _ present: UInt64, of content: UInt64, demand: Duration = .milliseconds(5), isBusy: Bool = true
+        ) -> BackgroundPolicy.Decision {
             BackgroundPolicy.decide(
                 .init(
-                    sinceDemand: .milliseconds(5), sinceOpening: .seconds(5), sinceBackground: .seconds(1), isBusy: true,
+                    sinceDemand: demand, sinceOpening: .seconds(100), sinceBackground: .seconds(1), isBusy: isBusy,
                     present: present << 20, content: content << 20))
         }
         #expect(decide(60, of: 229) == .start(.milliseconds(100)))
         #expect(decide(50, of: 229) == .wait(.seconds(14)))
         #expect(decide(40, of: 41) == .wait(.seconds(14)))
+        // Quiet counts as always.
+        #expect(decide(60, of: 229, demand: .seconds(8), isBusy: false) == .start(.milliseconds(500)))
     }
 
     @Test("pieces grow with the quiet, up to a second of the link")
