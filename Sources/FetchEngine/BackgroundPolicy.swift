@@ -2,7 +2,7 @@
 ///
 /// A starting container misses now and then; a large range on a slow link would stand before each of these misses. So nothing starts until
 /// there was no miss for a while, and pieces grow with the time that there was none. A container that never stops missing must not keep its
-/// layers incomplete for ever: after a long wait, a small piece goes all the same. And one that has read much of a layer reads the rest: if that
+/// layers incomplete for ever: after a long wait, a small piece goes all the same. And one that has read much of its layers reads the rest: if that
 /// came miss by miss, the link would stand still for a round trip each time.
 enum BackgroundPolicy {
     /// What is known when something could start.
@@ -14,7 +14,7 @@ enum BackgroundPolicy {
         var sinceBackground: Duration
         /// Whether a read waits now, or prefetches are left to do.
         var isBusy: Bool
-        /// Of the layer to complete: bytes of content that are here, and all.
+        /// Of the layers that are being read (`RecentDemands`): bytes of content that are here, and all.
         var present: UInt64 = 0
         var content: UInt64 = .max
     }
@@ -30,7 +30,7 @@ enum BackgroundPolicy {
     static let calm = Duration.seconds(3)
     /// Longest time without any progress.
     static let patience = Duration.seconds(15)
-    /// Much of a layer: a quarter, and more than any start of a program takes.
+    /// Much of the layers: a quarter, and more than nearly any start of a program takes.
     static let much: UInt64 = 48 << 20
     /// Link time of the smallest and of the largest piece.
     static let smallest = Duration.milliseconds(100)

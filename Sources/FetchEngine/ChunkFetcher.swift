@@ -77,7 +77,7 @@ public final class ChunkFetcher: Sendable {
         guard read != nil else { return completion(.success(())) }
         watchDeadlines()
         if started.isEmpty { layer.statistics.count { $0.demandsJoined += 1 } }
-        let (refused, cut) = state.withLock { $0.demand(started, joined: joined, at: .now) }
+        let (refused, cut) = state.withLock { $0.demand(started, joined: joined, of: layer, at: .now) }
         for job in refused { fail(job, with: FetchError.shutDown) }
         for job in cut { job.cut() }
         pump()

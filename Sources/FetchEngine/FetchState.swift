@@ -11,6 +11,7 @@ struct FetchState {
     private var bucket: TokenBucket?
     private let completesLayers: Bool
     private var demanded: ContinuousClock.Instant?
+    private var recent = RecentDemands()
     private var opened: ContinuousClock.Instant
     private var fetchedInBackground: ContinuousClock.Instant
     /// The planner's next turn, and the next look at the queue when the bandwidth limit holds it.
@@ -42,9 +43,10 @@ struct FetchState {
     ///
     /// - Returns: jobs that were refused because the engine is shut down, and jobs to cut.
     mutating func demand(
-        _ started: [FetchJob], joined: [FetchJob], at now: ContinuousClock.Instant
+        _ started: [FetchJob], joined: [FetchJob], of layer: LazyLayer, at now: ContinuousClock.Instant
     ) -> (refused: [FetchJob], cut: [FetchJob]) {
         demanded = now
+        recent.note(layer, at: now)
         for job in joined { queue.promote(job) }
         let refused = started.filter { !queue.add($0, size: $0.size, .demand) }
         guard !started.isEmpty else { return (refused, []) }
@@ -79,6 +81,7 @@ struct FetchState {
 
     /// Takes out everything of a layer, or of all: what nobody works on, and what is under way.
     mutating func remove(_ layer: LazyLayer?) -> (waiting: [FetchJob], active: [FetchJob]) {
+        if let layer { recent.remove(layer) }
         func matches(_ job: FetchJob) -> Bool { layer == nil || job.layer === layer }
         let rested = resting.values.filter(matches)
         for job in rested { resting[ObjectIdentifier(job)] = nil }
@@ -113,10 +116,11 @@ struct FetchState {
             return .plan(goal, bytes: min(bytes, largest))
         }
         guard queue.waitingCount(.background) == 0, queue.activeCount(.background) < queue.limits.background else { return .nothing }
-        guard let goal = goals.next(.background, at: now) else {
+        let used = recent.layers(at: now)
+        guard let goal = goals.next(.background, first: used, at: now) else {
             return goals.nextRested(.background).map { .wait(max(now.duration(to: $0), .zero)) } ?? .nothing
         }
-        switch BackgroundPolicy.decide(facts(of: goal.layer, at: now)) {
+        switch BackgroundPolicy.decide(facts(used, at: now)) {
         case .wait(let time): return .wait(time)
         case .start(let time):
             let bytes = link.bytes(in: time, unknown: BackgroundPolicy.unknown, within: BackgroundPolicy.bytes)
@@ -130,14 +134,14 @@ struct FetchState {
         return queue.add(job, size: job.size, job.cause, order: job.order)
     }
 
-    private func facts(of layer: LazyLayer, at now: ContinuousClock.Instant) -> BackgroundPolicy.Facts {
+    private func facts(_ used: [LazyLayer], at now: ContinuousClock.Instant) -> BackgroundPolicy.Facts {
         let demands = queue.activeCount(.demand) + queue.waitingCount(.demand)
         let prefetches = queue.activeCount(.prefetch) + queue.waitingCount(.prefetch)
         return BackgroundPolicy.Facts(
             sinceDemand: demanded.map { $0.duration(to: now) }, sinceOpening: opened.duration(to: now),
             sinceBackground: fetchedInBackground.duration(to: now),
-            isBusy: demands + prefetches > 0 || !goals.isEmpty(.prefetch), present: layer.stored.bytesPresent,
-            content: layer.stored.chunks.contentBytes)
+            isBusy: demands + prefetches > 0 || !goals.isEmpty(.prefetch), present: used.reduce(0) { $0 + $1.stored.bytesPresent },
+            content: used.reduce(0) { $0 + $1.stored.chunks.contentBytes })
     }
 }
 

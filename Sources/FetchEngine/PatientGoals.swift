@@ -36,8 +36,12 @@ struct PatientGoals {
 
     /// The next goal of a priority that does not rest. Prefetches take turns, for a container needs the fronts of all its layers; layers are
     /// completed one after the other, for a complete one is worth more than two halves.
-    mutating func next(_ priority: FetchPriority, at now: ContinuousClock.Instant) -> Goal? {
-        guard let index = goals.firstIndex(where: { $0.priority == priority && ($0.rests ?? now) <= now }) else { return nil }
+    ///
+    /// - Parameter first: layers that come before all others, in that order.
+    mutating func next(_ priority: FetchPriority, first: [LazyLayer] = [], at now: ContinuousClock.Instant) -> Goal? {
+        func isReady(_ goal: Goal) -> Bool { goal.priority == priority && (goal.rests ?? now) <= now }
+        let preferred = first.lazy.compactMap { [goals] layer in goals.firstIndex { $0.layer === layer && isReady($0) } }.first
+        guard let index = preferred ?? goals.firstIndex(where: isReady) else { return nil }
         let goal = goals[index]
         if priority == .prefetch {
             goals.remove(at: index)

@@ -171,7 +171,7 @@ struct BackgroundPolicyTests {
         #expect(decide(demand: .milliseconds(3200)) == .start(.milliseconds(200)))
     }
 
-    @Test("who has read much of a layer gets the rest, misses or not")
+    @Test("who has read much of the layers in use gets the rest, misses or not")
     func much() {
         func decide(
             _ present: UInt64, of content: UInt64, demand: Duration = .milliseconds(5), isBusy: Bool = true

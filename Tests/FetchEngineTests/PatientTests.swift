@@ -117,6 +117,26 @@ struct PatientTests {
         try await engine.end()
     }
 
+    @Test("the layer that is being read is completed before the others")
+    func layerInUse() async throws {
+        var options = EngineFixture.fetchOptions
+        options.completesLayers = true
+        options.backgroundStreams = 1
+        let engine = try await EngineFixture(prioritized(0), options: options)
+        let used = try prioritized(0, seed: 2)
+        try await EngineFixture.push(used, to: engine.registry.address)
+        let layer = try await engine.opener.open(used.descriptor, of: engine.reference)
+        for each in [engine.layer, layer] { engine.fetcher.complete(each) }
+        try await withCheckedThrowingContinuation { continuation in
+            engine.fetcher.demand(0...0, of: layer) { continuation.resume(with: $0) }
+        }
+        let before = engine.proxy.blobRequests.count
+        try waitUntil("both are complete") { engine.layer.isComplete && layer.isComplete }
+        let digests = engine.proxy.blobRequests.dropFirst(before).map { $0.target.split(separator: "/").last.map(String.init) }
+        #expect(digests.first == layer.digest.description && digests.last == engine.layer.digest.description)
+        try await engine.end()
+    }
+
     @Test("a background range that would hold up a demand makes way for it, and is gone on with later")
     func cut() async throws {
         var options = EngineFixture.fetchOptions

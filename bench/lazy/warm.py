@@ -19,7 +19,8 @@ TREE = {
     "find_cold": ("find, cold", 0.6, None),
     "read_cold": ("read, cold", 1.1, None),
 }
-# fio's options; each reads a file of 200 MB that is in the page cache.
+# fio's options; each reads a file of 200 MB that is in the page cache, into which each round reads it anew: where its pages lie and how many of them
+# are one is luck, and must not be one system's for all rounds.
 FIO = {
     "random": ("4k random", ["--ioengine=psync", "--rw=randread", "--bs=4k", "--time_based", "--runtime=1"]),
     "sequential": ("128k seq.", ["--ioengine=psync", "--rw=read", "--bs=128k", "--time_based", "--runtime=1"]),
@@ -145,7 +146,13 @@ def file(bench):
     with contextlib.ExitStack() as stack:
         views, missing = open_views(bench, stack, "file")
         found = {view.name: Series(view.name) for view in views}
-        in_rounds("fio", bench.runs + 1, views, found, lambda view: {key: fio(view.path, options) for key, (_, options) in FIO.items()})
+
+        def measure(view):
+            bench.drop_caches(for_registry=False)
+            run("cat", file_of(view), is_quiet=True)
+            return {key: fio(file_of(view), options) for key, (_, options) in FIO.items()}
+
+        in_rounds("fio", 2 * bench.runs + 1, views, found, measure)
     base = found[views[0].name]
     bench.report.heading("warm, fio on a file of 200 MB, best of the rounds (a time for each MB)")
     bench.report.rows([title for title, _ in FIO.values()], [
@@ -162,10 +169,13 @@ def file(bench):
             bench.report.at_most("%s: %s at most %.2f x" % (view.name, title, bound), ratio(found[view.name].best(key), base.best(key)), bound)
 
 
-def fio(directory, options):
+def file_of(view):
+    return os.path.join(view.path, "srv/file")
+
+
+def fio(path, options):
     """Seconds for each byte."""
-    text = run("fio", "--name=bench", "--readonly", "--invalidate=0", "--output-format=json", "--filename=" + os.path.join(directory, "srv/file"),
-               *options)
+    text = run("fio", "--name=bench", "--readonly", "--invalidate=0", "--output-format=json", "--filename=" + path, *options)
     # Warnings may come before the JSON.
     return 1 / json.loads(text[text.index("{"):])["jobs"][0]["read"]["bw_bytes"]
 
