@@ -30,7 +30,7 @@ public struct MetadataRecovery: Sendable {
             defer { withExtendedLifetime(lock) {} }
             let recovery = MetadataRecovery(directories: try SnapshotDirectories(root: root), root: root)
             do {
-                _ = try MetadataStore(directories: recovery.directories).allSnapshots()
+                _ = try MetadataStore(directories: recovery.directories)
                 return .healthy(path: recovery.database)
             } catch SnapshotError.damaged {
                 return try recovery.recover()

@@ -1,15 +1,17 @@
 internal import GRDB
 internal import Glibc
 internal import HostSystem
+internal import Synchronization
 
-/// The snapshot graph in SQLite: `ROOT/snapshots/metadata.db`, write-ahead log, one writer, many readers.
+/// The snapshots, in SQLite (`ROOT/snapshots/metadata.db`, write-ahead log, one writer) and, for who only looks, in memory.
 ///
-/// Every write is one short transaction that is on the disk when it returns, because containerd's own records build on it.
-/// Nothing in here waits for a network or a mount.
-struct MetadataStore: Sendable {
-    let path: String
-    let pool: DatabasePool
+/// Every write is one short transaction that is on the disk when it returns, because containerd's own records build on it; the graph in memory
+/// follows it. Nobody else writes to the database: who has the root's lock has it, too. Nothing in here waits for a network or a mount.
+final class MetadataStore: Sendable {
+    private let path: String
+    private let pool: DatabasePool
     private let reserve: SpaceReserve
+    private let graph: Mutex<SnapshotGraph>
 
     /// Opens or creates the database; one that is damaged is left as it is.
     ///
@@ -22,11 +24,14 @@ struct MetadataStore: Sendable {
             if Files.exists(path) { try Self.check(path, orphans) } else if orphans > 0 { throw Self.empty(path, orphans) }
             var configuration = Configuration()
             configuration.busyMode = .timeout(10)
-            configuration.maximumReaderCount = 4
-            pool = try DatabasePool(path: path, configuration: configuration)
+            configuration.maximumReaderCount = 1
+            let pool = try DatabasePool(path: path, configuration: configuration)
             // GRDB relaxes this in WAL mode: a power cut could then forget commits that containerd remembers.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Self.migrations.migrate(pool)
+            self.pool = pool
+            graph = Mutex(
+                SnapshotGraph(try pool.read { try Row.fetchAll($0, sql: SnapshotRecord.selection).map(SnapshotRecord.init) }))
         } catch {
             throw Self.failure(error, path: path)
         }
@@ -60,40 +65,24 @@ struct MetadataStore: Sendable {
         return migrator
     }
 
-    /// Every row, for the start.
-    func allSnapshots() throws(SnapshotError) -> [SnapshotRecord] {
-        do {
-            return try pool.read { try Row.fetchAll($0, sql: SnapshotRecord.selection).map(SnapshotRecord.init) }
-        } catch {
-            throw Self.failure(error, path: path)
-        }
+    /// Looks at the snapshots as the last transaction has left them, at once; what it looks at does not change meanwhile.
+    func look<Value: Sendable>(_ body: (borrowing SnapshotGraph) throws -> Value) rethrows -> Value {
+        try graph.withLock { try body($0) }
     }
 
-    /// Runs a reading transaction of a few rows: at once, on this thread. It waits for no writer, and handing it to another thread and back takes
-    /// longer than it does.
-    func look<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    /// Fails when the database cannot be read.
+    func check() async throws {
         do {
-            return try pool.read(body)
-        } catch {
-            throw Self.failure(error, path: path)
-        }
-    }
-
-    /// Runs a reading transaction of any size.
-    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        do {
-            return try await pool.read(body)
-        } catch let cancellation as CancellationError {
-            throw cancellation
+            try await pool.read { _ = try Int.fetchOne($0, sql: "SELECT count(*) FROM snapshots") }
         } catch {
             throw Self.failure(error, path: path)
         }
     }
 
     /// Runs a writing transaction: all of it or nothing.
-    func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    func write<Value: Sendable>(_ body: @escaping @Sendable (inout SnapshotTransaction) throws -> Value) async throws -> Value {
         do {
-            return try await pool.write(body)
+            return try await pool.writeWithoutTransaction { db in try self.commit(db, body) }
         } catch let cancellation as CancellationError {
             throw cancellation
         } catch {
@@ -118,8 +107,21 @@ struct MetadataStore: Sendable {
         .damaged(path: path, reason: "there is nothing in it, and beside it are directories of \(count) snapshots")
     }
 
+    // On the one thread that writes, so that the graph's changes come in the database's order.
+    private func commit<Value>(_ db: Database, _ body: (inout SnapshotTransaction) throws -> Value) throws -> Value {
+        var transaction = SnapshotTransaction(db) { self.look { graph in copy graph } }
+        var value: Value?
+        try db.inTransaction(.immediate) {
+            value = try body(&transaction)
+            return .commit
+        }
+        let changes = transaction.changes
+        graph.withLock { $0.apply(changes) }
+        return value!
+    }
+
     /// Runs a writing transaction after which there is more space than before; a full disk does not keep it from being done.
-    func writeToFree<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    func writeToFree<Value: Sendable>(_ body: @escaping @Sendable (inout SnapshotTransaction) throws -> Value) async throws -> Value {
         do {
             return try await write(body)
         } catch SnapshotError.system(.call(_, _, ENOSPC)) where reserve.spend() {

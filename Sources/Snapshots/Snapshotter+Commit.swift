@@ -5,16 +5,15 @@ extension Snapshotter {
     /// - Parameter labels: of the committed snapshot; those of the active one are not inherited, as in containerd.
     public func commit(_ key: String, as name: String, labels: [String: String] = [:]) async throws {
         guard !name.isEmpty else { throw SnapshotError.invalidArgument("a committed snapshot needs a name") }
-        let id = try metadata.look { db in
-            guard try !db.hasSnapshot(named: name) else { throw SnapshotError.alreadyExists(name) }
-            return try Self.requireActive(db.requireSnapshot(named: key)).id
+        let id = try metadata.look { graph in
+            try graph.requireFree(name)
+            return try Self.requireActive(graph.requireSnapshot(named: key)).id
         }
         let usage = try await measure(id)
-        try await metadata.write { db in
+        try await metadata.write { transaction in
             // Measuring took time: look again.
-            guard try !db.hasSnapshot(named: name) else { throw SnapshotError.alreadyExists(name) }
-            let record = try Self.requireActive(db.requireSnapshot(named: key))
-            try db.commit(id: record.id, name: name, labels: labels, usage: usage)
+            let record = try Self.requireActive(transaction.graph.requireSnapshot(named: key))
+            try transaction.commit(record, as: name, labels: labels, usage: usage)
         }
     }
 

@@ -38,8 +38,8 @@ extension Snapshotter {
     ///
     /// - Throws: `layerUnavailable` when a lazy layer below could not be mounted; the next call tries again.
     public func mounts(_ key: String) async throws -> [SnapshotMount] {
-        let chain = try metadata.look { try $0.chain(named: key) }
-        guard let record = chain.first else { throw SnapshotError.notFound(key) }
+        let chain = try metadata.look { try $0.chain(from: $0.requireSnapshot(named: key).id) }
+        let record = chain[0]
         guard record.info.kind != .committed else { throw SnapshotError.wrongKind(name: key, kind: .committed, call: "Mounts") }
         let own = try directory(of: record)
         let ids = try SnapshotIDs(labels: record.info.labels)
@@ -52,10 +52,10 @@ extension Snapshotter {
     ) async throws -> [SnapshotMount] {
         guard !key.isEmpty else { throw SnapshotError.invalidArgument("a snapshot needs a key") }
         let ids = try SnapshotIDs(labels: labels)
-        let chain = try metadata.look { db in
-            let parent = try db.requireParent(parent)
-            guard try !db.hasSnapshot(named: key) else { throw SnapshotError.alreadyExists(key) }
-            return try db.chain(from: parent)
+        let chain = try metadata.look { graph in
+            let parent = try graph.requireParent(parent)
+            try graph.requireFree(key)
+            return graph.chain(from: parent)
         }
         let lowers = try await lowerDirectories(of: chain, for: key)
         // A client that has gone would not learn of the snapshot, and nobody would remove it.
@@ -95,13 +95,13 @@ extension Snapshotter {
             return try directories.createTemporary(kind: new.kind, attributes: attributes)
         }
         do {
-            return try await metadata.write { [directories] db in
+            return try await metadata.write { [directories] transaction in
                 // The parent may have been removed since it was looked up.
-                guard try db.requireParent(parentName) == new.parentID else { throw SnapshotError.notFound(parentName) }
-                if let target, try db.hasSnapshot(forTarget: target, parentID: new.parentID) {
+                guard try transaction.graph.requireParent(parentName) == new.parentID else { throw SnapshotError.notFound(parentName) }
+                if let target, transaction.graph.hasSnapshot(forTarget: target, parentID: new.parentID) {
                     throw SnapshotError.targetExists(target)
                 }
-                let id = try db.insert(new)
+                let id = try transaction.insert(new, parentName: parentName)
                 try directories.adopt(temporary, as: id)
                 return id
             }

@@ -4,9 +4,9 @@ internal import Logging
 extension Snapshotter {
     /// Removes a snapshot that nothing stands on. It is gone at once; its disk space comes back soon after, at the latest with `cleanup`.
     public func remove(_ name: String) async throws {
-        let record = try await metadata.writeToFree { db in
-            let record = try db.requireSnapshot(named: name)
-            try db.remove(record)
+        let record = try await metadata.writeToFree { transaction in
+            let record = try transaction.graph.requireSnapshot(named: name)
+            try transaction.remove(record)
             return record
         }
         if let request = record.request { await table.release(request.digest) }
@@ -22,9 +22,9 @@ extension Snapshotter {
     /// Removes the directories of snapshots that are gone, and returns when their disk space is free.
     public func cleanup() async throws {
         // Directories get their names within a transaction: inside another one, those without a row belong to nobody.
-        let rubbish = try await metadata.writeToFree { [directories] db in
+        let rubbish = try await metadata.writeToFree { [directories] transaction in
             var rubbish = try directories.scan().removed
-            for id in try directories.scan().snapshots.subtracting(db.snapshotIDs()) {
+            for id in try directories.scan().snapshots.subtracting(transaction.graph.snapshotIDs) {
                 if let path = try directories.setAside(id) { rubbish.append(path) }
             }
             return rubbish

@@ -1,5 +1,3 @@
-internal import Digests
-internal import GRDB
 internal import HostSystem
 internal import Logging
 
@@ -37,12 +35,7 @@ extension Snapshotter {
     /// - Returns: whether all are mounted.
     @discardableResult
     public func restoreLayers(width: Int = 16) async throws -> Bool {
-        let records = try await metadata.read { db in
-            try Row.fetchAll(db, sql: SnapshotRecord.selection + " WHERE s.layer IS NOT NULL ORDER BY s.id").map(SnapshotRecord.init)
-        }
-        var requests: [Digest: LazyLayerRequest] = [:]
-        for request in records.compactMap(\.request) { requests[request.digest] = request }
-        var waiting = Array(requests.values)[...]
+        var waiting = metadata.look { $0.layerRequests }[...]
         return await withTaskGroup(of: Bool.self) { group in
             for request in waiting.prefix(max(1, width)) { group.addTask { await self.restore(request) } }
             waiting = waiting.dropFirst(max(1, width))
@@ -80,12 +73,5 @@ extension Snapshotter {
             log.warning("mapped directories stay mounted", metadata: ["reason": "\(error)"])
         }
         await table.unmountAll()
-    }
-}
-
-extension Database {
-    /// Ids of all snapshots.
-    func snapshotIDs() throws -> Set<Int64> {
-        try Int64.fetchSet(self, sql: "SELECT id FROM snapshots")
     }
 }

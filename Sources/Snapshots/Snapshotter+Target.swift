@@ -25,7 +25,7 @@ extension Snapshotter {
     /// Equal calls at the same time do the work once, for each registry. Nothing is locked while the network is asked.
     func prepareTarget(_ target: String, key: String, parent: String, labels: [String: String]) async throws -> TargetOutcome {
         let parentID = try metadata.look { try $0.requireParent(parent) }
-        if try targetExists(target, on: parentID) { return .exists }
+        if targetExists(target, on: parentID) { return .exists }
         let request: LazyLayerRequest
         do {
             request = try LayerLabels.request(from: labels)
@@ -37,15 +37,15 @@ extension Snapshotter {
         }
         let flight = TargetKey(target: target, parentID: parentID, registry: request.reference.registry)
         return try await targets.run(flight) { [self] in
-            if try targetExists(target, on: parentID) { return .exists }
+            if targetExists(target, on: parentID) { return .exists }
             let outcome = try await addLazy(target, request, parent: parent, parentID: parentID, labels: labels)
             report(outcome, target: target, key: key, parent: parent)
             return outcome
         }
     }
 
-    private func targetExists(_ target: String, on parentID: Int64?) throws -> Bool {
-        try metadata.look { try $0.hasSnapshot(forTarget: target, parentID: parentID) }
+    private func targetExists(_ target: String, on parentID: Int64?) -> Bool {
+        metadata.look { $0.hasSnapshot(forTarget: target, parentID: parentID) }
     }
 
     private func addLazy(
@@ -67,7 +67,7 @@ extension Snapshotter {
             var labels = labels
             labels[LayerLabels.remote] = LayerLabels.remoteValue
             // The name may be taken by the same chain on another parent (see `hasSnapshot(forTarget:parentID:)`).
-            let isTaken = try metadata.look { try $0.hasSnapshot(named: target) }
+            let isTaken = metadata.look { $0.hasSnapshot(named: target) }
             let name = isTaken ? "\(target)@\(parentID ?? 0)" : target
             let new = NewSnapshot(name: name, parentID: parentID, kind: .committed, labels: labels, request: request)
             _ = try await add(new, parentName: parent, parentDirectory: nil, target: target)

@@ -59,7 +59,7 @@ public final class Snapshotter: Sendable {
         self.requiresLazy = requiresLazy
         self.log = log
         metadata.holdReserve()
-        let records = try metadata.allSnapshots()
+        let records = metadata.look { $0.snapshots(name: nil, target: nil) }
         let digests = records.compactMap(\.request?.digest)
         table = LayerTable(layers: layers, userCounts: Dictionary(digests.map { ($0, 1) }, uniquingKeysWith: +))
         do {
@@ -70,7 +70,7 @@ public final class Snapshotter: Sendable {
     }
 
     /// Fails when the metadata cannot be read.
-    public func check() async throws { _ = try metadata.look { try $0.snapshot(named: "") } }
+    public func check() async throws { try await metadata.check() }
 
     /// What is known of a snapshot.
     public func stat(_ name: String) async throws -> SnapshotInfo {
@@ -82,13 +82,8 @@ public final class Snapshotter: Sendable {
         let filter = try SnapshotFilter(parsing: filters)
         let name = filter.demandedValue(of: ["name"])
         let target = filter.demandedValue(of: ["labels", LayerLabels.target])
-        // containerd asks for the one of a target with each lazy layer.
-        let isFew = name != nil || target != nil
-        let records =
-            isFew
-            ? try metadata.look { try $0.snapshots(name: name, target: target) }
-            : try await metadata.read { try $0.snapshots(name: nil, target: nil) }
-        return records.map(\.info).filter(filter.matches)
+        let infos = metadata.look { $0.snapshots(name: name, target: target) }.map(\.info)
+        return infos.filter(filter.matches).sorted { $0.name < $1.name }
     }
 
     /// Changes labels, the only thing about a snapshot that can be changed.
@@ -97,10 +92,9 @@ public final class Snapshotter: Sendable {
     ///   - labels: new values; an empty or absent one removes the label.
     ///   - fields: `labels.<key>` for single labels, `labels` for all; none means all.
     public func update(_ name: String, labels: [String: String], fields: [String] = []) async throws -> SnapshotInfo {
-        try await metadata.write { db in
-            let record = try db.requireSnapshot(named: name)
-            try db.setLabels(try Self.merged(record.info, labels: labels, fields: fields), id: record.id)
-            return try db.requireSnapshot(named: name).info
+        try await metadata.write { transaction in
+            let record = try transaction.graph.requireSnapshot(named: name)
+            return try transaction.setLabels(try Self.merged(record.info, labels: labels, fields: fields), of: record).info
         }
     }
 
