@@ -110,14 +110,19 @@ final class MetadataStore: Sendable {
     // On the one thread that writes, so that the graph's changes come in the database's order.
     private func commit<Value>(_ db: Database, _ body: (inout SnapshotTransaction) throws -> Value) throws -> Value {
         var transaction = SnapshotTransaction(db) { self.look { graph in copy graph } }
-        var value: Value?
-        try db.inTransaction(.immediate) {
+        let value: Value
+        try db.beginTransaction(.immediate)
+        do {
             value = try body(&transaction)
-            return .commit
+            try db.commit()
+        } catch {
+            // SQLite itself has ended some of those that fail.
+            if db.isInsideTransaction { try? db.rollback() }
+            throw error
         }
         let changes = transaction.changes
         graph.withLock { $0.apply(changes) }
-        return value!
+        return value
     }
 
     /// Runs a writing transaction after which there is more space than before; a full disk does not keep it from being done.
