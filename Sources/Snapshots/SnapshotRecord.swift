@@ -14,11 +14,14 @@ struct SnapshotRecord: Sendable {
     var request: LazyLayerRequest?
 
     /// Rows for `init(row:)`.
-    static let selection = "SELECT \(columns()) FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent"
+    static let selection = "SELECT \(columns()) \(source)"
+    /// The same for whoever asks for `info` only: a layer's request takes longer to read than the rest.
+    static let selectionOfInfo = "SELECT \(columns(request: "NULL")) \(source)"
+    private static let source = "FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent"
 
     /// Columns of snapshots `s` with parents `p` for `init(row:)`, which takes them by their place: looking names up takes longer than the rest.
-    static func columns(labels: String = "s.labels", parentName: String = "p.name") -> String {
-        "s.id, s.parent, s.kind, s.name, \(parentName), s.created, s.updated, \(labels), s.bytes, s.inodes, s.request"
+    static func columns(labels: String = "s.labels", parentName: String = "p.name", request: String = "s.request") -> String {
+        "s.id, s.parent, s.kind, s.name, \(parentName), s.created, s.updated, \(labels), s.bytes, s.inodes, \(request)"
     }
 
     init(row: Row) throws {
@@ -60,6 +63,14 @@ extension Database {
     func requireSnapshot(named name: String) throws -> SnapshotRecord {
         guard let record = try snapshot(named: name) else { throw SnapshotError.notFound(name) }
         return record
+    }
+
+    /// What is known of the snapshot of that name; throws `notFound`.
+    func requireInfo(named name: String) throws -> SnapshotInfo {
+        guard let row = try fetchOne(SnapshotRecord.selectionOfInfo + " WHERE s.name = ?", [name]) else {
+            throw SnapshotError.notFound(name)
+        }
+        return try SnapshotRecord(row: row).info
     }
 
     /// Whether the name is taken.
@@ -108,8 +119,8 @@ extension Database {
         return try fetchOne(sql, [target, SnapshotKind.committed.rawValue, parentID]) != nil
     }
 
-    /// Snapshots in the order of their names, all or those of a name or target.
-    func snapshots(name: String?, target: String?) throws -> [SnapshotRecord] {
+    /// What is known of snapshots in the order of their names, all or those of a name or target.
+    func infos(name: String?, target: String?) throws -> [SnapshotInfo] {
         var conditions: [String] = []
         var arguments: StatementArguments = []
         if let name {
@@ -121,7 +132,7 @@ extension Database {
             arguments += [target]
         }
         let condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
-        let statement = try cachedStatement(sql: SnapshotRecord.selection + condition + " ORDER BY s.name")
-        return try Row.fetchAll(statement, arguments: arguments).map(SnapshotRecord.init)
+        let statement = try cachedStatement(sql: SnapshotRecord.selectionOfInfo + condition + " ORDER BY s.name")
+        return try Row.fetchAll(statement, arguments: arguments).map { try SnapshotRecord(row: $0).info }
     }
 }

@@ -74,7 +74,7 @@ public final class Snapshotter: Sendable {
 
     /// What is known of a snapshot.
     public func stat(_ name: String) async throws -> SnapshotInfo {
-        try metadata.look { try $0.requireSnapshot(named: name).info }
+        try metadata.look { try $0.requireInfo(named: name) }
     }
 
     /// Snapshots that pass the filters (see `SnapshotFilter`), in the order of their names.
@@ -84,11 +84,11 @@ public final class Snapshotter: Sendable {
         let target = filter.demandedValue(of: ["labels", LayerLabels.target])
         // containerd asks for the one of a target with each lazy layer.
         let isFew = name != nil || target != nil
-        let records =
+        let infos =
             isFew
-            ? try metadata.look { try $0.snapshots(name: name, target: target) }
-            : try await metadata.read { try $0.snapshots(name: nil, target: nil) }
-        return records.map(\.info).filter(filter.matches)
+            ? try metadata.look { try $0.infos(name: name, target: target) }
+            : try await metadata.read { try $0.infos(name: nil, target: nil) }
+        return infos.filter(filter.matches)
     }
 
     /// Changes labels, the only thing about a snapshot that can be changed.
