@@ -10,8 +10,10 @@ struct BootIdentity: Equatable, Sendable {
         self.high = high
     }
 
-    /// Reads `/proc/sys/kernel/random/boot_id`. Where it cannot be read every start counts as a new boot, which costs a check and nothing else.
-    static func current() -> BootIdentity {
+    /// Of `/proc/sys/kernel/random/boot_id`. Where it cannot be read every start counts as a new boot, which costs a check and nothing else.
+    static let current = read()
+
+    private static func read() -> BootIdentity {
         let path = "/proc/sys/kernel/random/boot_id"
         guard let bytes = try? Files.read(path, limit: 128) else { return .random() }
         let digits = String(decoding: bytes, as: UTF8.self).filter(\.isHexDigit)

@@ -68,7 +68,7 @@ extension LayerStore {
 
     /// Removes a layer unless somebody has it open; says whether it did.
     private func remove(_ digest: Digest) throws -> Bool {
-        let directory = layersDirectory + "/" + digest.hex
+        let directory = directory(of: digest)
         guard let lock = UseLock.alone(directory + "/" + LayerStore.lockedFile) else { return false }
         // Out of sight in one step: whoever looks now finds no layer, and who waited for the lock finds that it moved.
         let aside = layersDirectory + "/.old-\(digest.hex.prefix(16))-\(getpid())-\(UInt32.random(in: 0 ... .max))"
@@ -83,7 +83,7 @@ extension LayerStore {
             let directory = chainsDirectory + "/" + name
             let layers = try StoredChain.layers(in: directory)
             // The tree of a chain that is mounted stays readable for those who have it open.
-            guard !layers.allSatisfy({ Files.exists(layersDirectory + "/" + $0.hex) }) else { continue }
+            guard layers.isEmpty || !layers.allSatisfy({ Files.exists(self.directory(of: $0)) }) else { continue }
             try Files.remove(directory)
         }
     }
@@ -92,7 +92,7 @@ extension LayerStore {
     static let lockedFile = "layer.json"
 
     /// What a layer takes of the disk now, in bytes, and in files and directories; nothing when it is not here.
-    public func usage(of digest: Digest) -> (bytes: UInt64, files: Int) { LayerStore.usage(layersDirectory + "/" + digest.hex) }
+    public func usage(of digest: Digest) -> (bytes: UInt64, files: Int) { LayerStore.usage(directory(of: digest)) }
 
     private static func usage(_ directory: String) -> (bytes: UInt64, files: Int) {
         // A directory that is removed meanwhile takes nothing.

@@ -2,7 +2,7 @@ public import Digests
 internal import Glibc
 internal import HostSystem
 internal import Synchronization
-public import TreeImage
+internal import TreeImage
 
 /// The local store: what was fetched of each layer, kept by content and verified before it is kept.
 ///
@@ -12,15 +12,16 @@ public import TreeImage
 public final class LayerStore: Sendable {
     /// Directory of the store.
     public let root: String
-    private let open = Mutex<[Digest: Open]>([:])
-    private let overflow = ChunkOverflow()
+    let open = Mutex<[Digest: Open]>([:])
+    let overflow = ChunkOverflow()
 
     /// A layer that somebody has open, and only as long as somebody has.
-    private struct Open: Sendable {
+    struct Open: Sendable {
         weak var layer: StoredLayer?
     }
 
     var layersDirectory: String { root + "/layers" }
+    func directory(of digest: Digest) -> String { layersDirectory + "/" + digest.hex }
     var chainsDirectory: String { root + "/chains" }
 
     /// Opens the store below `root`, making it when it is not there, and removes what an earlier process left half-made.
@@ -33,16 +34,12 @@ public final class LayerStore: Sendable {
 
     /// A layer that is in the store and was compiled from the TOC of that digest; nil when it is not there (or damaged: then it is removed).
     public func layer(_ digest: Digest, tocDigest: Digest?) throws -> StoredLayer? {
-        try layer(digest, tocDigest: tocDigest, isNew: false)
-    }
-
-    private func layer(_ digest: Digest, tocDigest: Digest?, isNew: Bool) throws -> StoredLayer? {
         let found = try open.withLock { layers -> StoredLayer? in
             if let layer = layers[digest]?.layer { return layer }
-            let directory = layersDirectory + "/" + digest.hex
+            let directory = directory(of: digest)
             guard access(directory, F_OK) == 0 else { return nil }
             do {
-                let layer = try StoredLayer(directory: directory, digest: digest, isNew: isNew, overflow: overflow)
+                let layer = try StoredLayer(directory: directory, digest: digest, overflow: overflow)
                 layers[digest] = Open(layer: layer)
                 return layer
             } catch StoreError.system(_, _, ESTALE) {
@@ -67,32 +64,6 @@ public final class LayerStore: Sendable {
         }
     }
 
-    /// Puts a compiled layer into the store, without contents. When another thread or process was faster, theirs is the result.
-    public func add(_ digest: Digest, _ compiled: CompiledLayer, facts: LayerFacts) throws -> StoredLayer {
-        let directory = layersDirectory + "/" + digest.hex
-        let temporary = layersDirectory + "/.new-\(digest.hex.prefix(16))-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        try Files.makeDirectories(temporary, mode: 0o700)
-        do {
-            try writeFiles(of: compiled, facts: facts, in: temporary)
-            if rename(temporary, directory) != 0 {
-                guard errno == EEXIST || errno == ENOTEMPTY else { throw StoreError.last("rename", temporary) }
-                if let existing = try layer(digest, tocDigest: facts.tocDigest) {
-                    try Files.remove(temporary)
-                    return existing
-                }
-                // There, but compiled from another TOC or damaged: ours replaces it. Mounts of the old one keep their open files.
-                try replace(directory, with: temporary, digest: digest)
-            }
-        } catch {
-            try Files.remove(temporary)
-            throw error
-        }
-        guard let layer = try layer(digest, tocDigest: facts.tocDigest, isNew: true) else {
-            throw StoreError.damaged(path: directory, reason: "cannot be read back")
-        }
-        return layer
-    }
-
     /// Finds a chunk by digest in the other open layers and stores it in `layer`; false when nobody has it.
     ///
     /// Costs a binary search in each open layer's map, and runs only when the alternative is a request to the registry.
@@ -113,30 +84,16 @@ public final class LayerStore: Sendable {
         return false
     }
 
-    private func writeFiles(of compiled: CompiledLayer, facts: LayerFacts, in directory: String) throws {
-        // Nobody waits for the disk: what a power cut takes from a file shows when the layer is opened, and it is compiled again.
-        func write(_ name: String, _ bytes: [UInt8]) throws {
-            let file = try OpenFile(directory + "/" + name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-            try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-        }
-        try write("tree.erofs", compiled.erofs)
-        try write("chunks", compiled.chunkMap)
-        try write("present", PresenceBitmap.emptyFile(count: compiled.chunkCount, boot: .current()))
-        var facts = facts
-        facts.treeDigest = Digest.sha256(compiled.erofs)
-        try write("layer.json", facts.encoded())
-        let content = try OpenFile(directory + "/content", flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        guard ftruncate(content.descriptor, off_t(compiled.contentSize)) == 0 else { throw StoreError.last("resize", content.path) }
+    /// Writes a new file. Nobody waits for the disk: what a power cut takes from a file shows when it is opened, and it is made again.
+    static func write(_ bytes: [UInt8], to path: String) throws(StoreError) {
+        let file = try OpenFile(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        let result = bytes.withUnsafeBytes { bytes in Result { () throws(StoreError) in try file.write(bytes, at: 0) } }
+        try result.get()
     }
 
-    private func replace(_ directory: String, with temporary: String, digest: Digest) throws {
-        let aside = layersDirectory + "/.old-\(digest.hex.prefix(16))-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        // It is gone when it was damaged.
-        guard rename(directory, aside) == 0 || errno == ENOENT, rename(temporary, directory) == 0 else {
-            throw StoreError.last("rename", directory)
-        }
-        _ = open.withLock { $0.removeValue(forKey: digest) }
-        try Files.remove(aside)
+    /// The name of a directory that is being made, or removed.
+    func temporary(in directory: String, _ kind: String, _ digest: Digest) -> String {
+        "\(directory)/\(kind)-\(digest.hex.prefix(16))-\(getpid())-\(RandomName.make())"
     }
 
     // Names carry the maker's process id: what a living process is making is left alone.

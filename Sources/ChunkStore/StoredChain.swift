@@ -21,14 +21,15 @@ public final class StoredChain: Sendable {
     /// Digests of the layers, lowest first.
     public let layers: [Digest]
 
-    init(directory: String, digest: Digest) throws {
+    /// - Parameter isNew: whether this process has just written it: then the tree need not prove itself.
+    init(directory: String, digest: Digest, isNew: Bool = false) throws {
         let digests = try StoredChain.facts(in: directory)
         guard let first = digests.first else { throw StoreError.damaged(path: directory + "/chain", reason: "empty") }
         self.digest = digest
         treeDigest = first
         layers = Array(digests.dropFirst())
         treePath = directory + "/tree.erofs"
-        tree = try LayerTree(path: treePath, digest: first)
+        tree = try LayerTree(path: treePath, digest: isNew ? nil : first)
     }
 
     private static func facts(in directory: String) throws -> [Digest] {
@@ -71,25 +72,26 @@ extension LayerStore {
         let directory = chainsDirectory + "/" + digest.hex
         if let chain = try stored(digest, directory) { return chain }
         let merged = try TreeMerger.merge(layers.map(\.tree), keepsWhiteouts: keepsWhiteouts)
-        let temporary = "\(chainsDirectory)/.new-\(digest.hex.prefix(16))-\(getpid())-\(RandomName.make())"
-        try Files.makeDirectories(temporary, mode: 0o700)
+        let temporary = temporary(in: chainsDirectory, ".new", digest)
+        guard mkdir(temporary, 0o700) == 0 else { throw StoreError.last("mkdir", temporary) }
+        var isNew = true
         do {
-            try AtomicFile.write(merged.erofs, to: temporary + "/tree.erofs", mode: 0o600)
+            try LayerStore.write(merged.erofs, to: temporary + "/tree.erofs")
             let facts = ([Digest.sha256(merged.erofs)] + layers.map(\.digest)).map { "\($0)\n" }.joined()
-            try AtomicFile.write(Array(facts.utf8), to: temporary + "/chain", mode: 0o600)
+            try LayerStore.write(Array(facts.utf8), to: temporary + "/chain")
             if rename(temporary, directory) != 0 {
                 // Another process was faster, with the same result.
                 guard errno == EEXIST || errno == ENOTEMPTY else { throw StoreError.last("rename", temporary) }
+                isNew = false
                 try Files.remove(temporary)
             }
         } catch {
             try Files.remove(temporary)
             throw error
         }
-        let chain = try StoredChain(directory: directory, digest: digest)
         // Merging takes some hundred bytes a file for a moment.
-        ProcessMemory.returnUnused()
-        return chain
+        defer { ProcessMemory.returnUnused() }
+        return try StoredChain(directory: directory, digest: digest, isNew: isNew)
     }
 
     private func stored(_ digest: Digest, _ directory: String) throws -> StoredChain? {

@@ -37,25 +37,27 @@ public final class StoredLayer: Sendable {
     private let use: UseLock
     private let overflow: ChunkOverflow
 
-    /// - Parameter isNew: whether this process has just written it: then tree and chunk map need not prove themselves.
-    init(directory: String, digest: Digest, isNew: Bool = false, overflow: ChunkOverflow) throws {
+    /// - Parameters:
+    ///   - home: the directory that `directory` will be renamed to; nil when that is its name.
+    ///   - new: what this process has just written of it: then tree and chunk map need not prove themselves.
+    init(directory: String, home: String? = nil, digest: Digest, new: LayerFacts? = nil, overflow: ChunkOverflow) throws {
         self.digest = digest
         self.overflow = overflow
         use = try UseLock(directory + "/" + LayerStore.lockedFile)
         let factsPath = directory + "/layer.json"
-        facts = try LayerFacts(bytes: Files.read(factsPath, limit: 1 << 16), path: factsPath)
+        facts = try new ?? LayerFacts(bytes: Files.read(factsPath, limit: 1 << 16), path: factsPath)
         guard facts.version == LayerFacts.currentVersion, let treeDigest = facts.treeDigest else {
             throw StoreError.damaged(path: factsPath, reason: "of version \(facts.version)")
         }
         self.treeDigest = treeDigest
-        treePath = directory + "/tree.erofs"
-        contentPath = directory + "/content"
-        tree = try LayerTree(path: treePath, digest: isNew ? nil : treeDigest)
-        chunks = try ChunkMap(path: directory + "/chunks", isNew: isNew)
+        treePath = (home ?? directory) + "/tree.erofs"
+        contentPath = (home ?? directory) + "/content"
+        tree = try LayerTree(path: directory + "/tree.erofs", digest: new == nil ? treeDigest : nil)
+        chunks = try ChunkMap(path: directory + "/chunks", isNew: new != nil)
         guard facts.blobSize == chunks.blobSize else {
             throw StoreError.damaged(path: factsPath, reason: "of a blob of \(facts.blobSize) bytes instead of \(chunks.blobSize)")
         }
-        content = try OpenFile(contentPath, flags: O_RDWR)
+        content = try OpenFile(directory + "/content", flags: O_RDWR)
         let contentSize = try content.size()
         guard contentSize == chunks.contentSize else {
             throw StoreError.damaged(path: content.path, reason: "\(contentSize) bytes instead of \(chunks.contentSize)")
@@ -135,7 +137,7 @@ public final class StoredLayer: Sendable {
 
     // After a power cut the bitmap may tell of bytes that never reached the disk, so each chunk of an earlier boot proves itself once.
     private func recheckAfterBoot() throws(StoreError) {
-        let boot = BootIdentity.current()
+        let boot = BootIdentity.current
         guard present.boot != boot else { return }
         var kept: UInt64 = 0
         for index in 0..<chunks.count where present.isSet(index) {

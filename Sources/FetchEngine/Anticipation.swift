@@ -1,15 +1,18 @@
+internal import ChunkStore
 internal import Digests
 internal import OCI
 internal import Registry
 internal import Synchronization
 
-/// Ends of layers, fetched before anybody opens them: a client deploys the layers of an image one after the other, and names those to come.
+/// Layers that nobody has opened yet: a client deploys those of an image one after the other, and names those to come. Their ends are fetched,
+/// and what is made of them is made, so that opening them takes little more than saying so.
 ///
-/// Nothing is decided here: the bytes wait, unverified, until the layer is opened with what its manifest promises of it, and go when nobody
-/// does. Everything is bounded: fetches at once, layers, bytes, time.
+/// Nothing is decided here: what there is waits, unverified, until the layer is opened with what its manifest promises of it, and goes when
+/// nobody does. Everything is bounded: fetches at once, layers, bytes, time.
 final class Anticipation: Sendable {
     private let client: RegistryClient
     private let keptFor: Duration
+    private let stage: @Sendable (Digest, KnownEnd) async -> ForeseenLayer.Staged?
     private let state = Mutex(State())
 
     private struct State {
@@ -24,7 +27,7 @@ final class Anticipation: Sendable {
     private struct Entry {
         let id: Int
         let registry: String
-        let task: Task<KnownEnd?, Never>
+        let task: Task<ForeseenLayer?, Never>
         var bytes = 0
     }
 
@@ -37,17 +40,31 @@ final class Anticipation: Sendable {
     /// Fetches under way at once; layers that wait or are kept; bytes that are kept.
     private static let mostRunning = 24
     private static let mostLayers = 128
-    private static let mostBytes = 48 << 20
+    private static let mostBytes = 64 << 20
+    /// Bytes on the disk for one of a compressed TOC, at most and in memory while it is made: what does not fit waits as it came.
+    private static let growth = 8
 
-    /// - Parameter keptFor: how long the end of a layer waits for being wanted.
-    init(client: RegistryClient, keptFor: Duration = .seconds(120)) {
-        self.client = client
-        self.keptFor = keptFor
+    /// - Parameters:
+    ///   - keptFor: how long what was made ahead of a layer waits for being wanted.
+    ///   - stage: makes of a layer's end what opening it takes; nil when that cannot be done without knowing more.
+    init(
+        client: RegistryClient, keptFor: Duration = .seconds(120),
+        stage: @escaping @Sendable (Digest, KnownEnd) async -> ForeseenLayer.Staged?
+    ) {
+        (self.client, self.keptFor, self.stage) = (client, keptFor, stage)
     }
 
-    /// Begins to fetch the ends of layers that are not known yet.
-    func expect(_ digests: [Digest], of reference: Reference) {
-        let guess = max(Anticipation.leastGuess, min(Anticipation.guess, Anticipation.guesses / max(1, digests.count)))
+    /// Those of some layers that are not expected already.
+    func unknown(_ digests: [Digest]) -> [Digest] {
+        state.withLock { state in
+            let waiting = Set(state.waiting.map(\.digest))
+            return digests.filter { state.entries[$0] == nil && !waiting.contains($0) }
+        }
+    }
+
+    /// Begins to fetch the ends of layers that are not known yet, which are some of `count` layers of an image.
+    func expect(_ digests: [Digest], of reference: Reference, count: Int) {
+        let guess = max(Anticipation.leastGuess, min(Anticipation.guess, Anticipation.guesses / max(1, count)))
         state.withLock { state in
             for digest in digests where state.entries[digest] == nil && !state.waiting.contains(where: { $0.digest == digest }) {
                 guard state.entries.count + state.waiting.count < Anticipation.mostLayers else { break }
@@ -57,9 +74,9 @@ final class Anticipation: Sendable {
         startNext()
     }
 
-    /// The end of a layer that was expected of the same registry, once; nil when it was not, or is of no use. What another registry keeps waiting
-    /// is not waited for.
-    func take(_ digest: Digest, of reference: Reference) async -> KnownEnd? {
+    /// What there is of a layer that was expected of the same registry, once; nil when it was not, or is of no use. What another registry keeps
+    /// waiting is not waited for.
+    func take(_ digest: Digest, of reference: Reference) async -> ForeseenLayer? {
         let entry = state.withLock { state -> Entry? in
             // Whoever opens it now is faster alone.
             state.waiting.removeAll { $0.digest == digest }
@@ -92,24 +109,37 @@ final class Anticipation: Sendable {
         }
     }
 
-    private func fetch(_ digest: Digest, _ reference: Reference, _ guess: Int, _ id: Int) async -> KnownEnd? {
+    private func fetch(_ digest: Digest, _ reference: Reference, _ guess: Int, _ id: Int) async -> ForeseenLayer? {
         let descriptor = Descriptor(mediaType: MediaType.layerGzip, digest: digest, size: 0)
         let blob = client.blob(descriptor, of: reference, mostUnwanted: LayerOpener.mostUnwanted)
         // Whoever opens the layer meets the error, too, and says so.
         let end = try? await KnownEnd.read(blob, guess: guess)
-        state.withLock { state in
+        let mayStage = state.withLock { state in
             state.running -= 1
-            guard state.entries[digest]?.id == id else { return }
-            guard let end else { return state.entries[digest] = nil }
-            state.entries[digest]?.bytes = end.bytes.count
-            state.bytes += end.bytes.count
+            guard let end else {
+                if state.entries[digest]?.id == id { state.entries[digest] = nil }
+                return false
+            }
+            let room = Anticipation.mostBytes - state.bytes
+            count(end.bytes.count, digest, id, &state)
+            return Anticipation.growth * end.bytes.count <= room
         }
         startNext()
+        guard let end else { return nil }
         Task { [weak self, keptFor] in
             try await Task.sleep(for: keptFor)
             self?.forget(digest, id)
         }
-        return end
+        guard mayStage, let staged = await stage(digest, end) else { return .end(end) }
+        state.withLock { count(staged.layer.size, digest, id, &$0) }
+        return .staged(staged)
+    }
+
+    /// Notes what is kept of a layer now; one that was taken or forgotten does not count any more.
+    private func count(_ bytes: Int, _ digest: Digest, _ id: Int, _ state: inout State) {
+        guard state.entries[digest]?.id == id else { return }
+        state.bytes += bytes - (state.entries[digest]?.bytes ?? 0)
+        state.entries[digest]?.bytes = bytes
     }
 
     private func forget(_ digest: Digest, _ id: Int) {

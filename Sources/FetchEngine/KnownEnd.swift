@@ -15,6 +15,13 @@ struct KnownEnd: Sendable {
         return Array(bytes[Int(range.lowerBound - start)..<Int(range.upperBound - start)])
     }
 
+    /// Compares the size that the registry told with the manifest's, where that is known.
+    static func check(blobSize: UInt64, _ descriptor: Descriptor) throws(LayerRefusal) {
+        guard descriptor.size <= 0 || blobSize == UInt64(descriptor.size) else {
+            throw .registry("a blob of \(blobSize) bytes in place of \(descriptor.size)")
+        }
+    }
+
     /// What is fetched of a TOC at most before anybody wants it.
     private static let mostOfTOC: UInt64 = 16 << 20
 

@@ -46,15 +46,16 @@ public struct LayerOpener: Sendable {
         self.client = client
         prefixSize = options.prefixSize
         trust = options.trust
-        anticipation = Anticipation(client: client, keptFor: options.keptFor)
+        anticipation = Anticipation(client: client, keptFor: options.keptFor) { await LayerOpener.stage($0, $1, in: store) }
     }
 
     /// Begins to fetch what opening these layers will take, unless they are in the store. Nobody waits for it, and nothing comes of failures.
     ///
     /// - Parameter digests: layers of the image in the order in which they will be opened; of which nothing else needs to be known.
     public func expect(_ digests: [Digest], of reference: Reference) {
-        // What the store cannot read is opened anew, and says then what is wrong.
-        anticipation.expect(digests.filter { (try? store.layer($0, tocDigest: nil)) == nil }, of: reference)
+        // Of an image of a hundred layers each is named a hundred times. What the store cannot read is opened anew, and says then what is wrong.
+        let new = anticipation.unknown(digests).filter { (try? store.layer($0, tocDigest: nil)) == nil }
+        anticipation.expect(new, of: reference, count: digests.count)
     }
 
     /// Opens a layer of an image.
@@ -67,17 +68,29 @@ public struct LayerOpener: Sendable {
         let (descriptor, expected) = try trust.expected(of: descriptor)
         let blob = client.blob(descriptor, of: reference, mostUnwanted: LayerOpener.mostUnwanted)
         if let stored = try stored(descriptor.digest, expected) { return LazyLayer(stored: stored, source: blob) }
-        let layer = try await compile(descriptor, expected, reference, blob)
-        // That takes some hundred bytes a file for a moment.
-        ProcessMemory.returnUnused()
-        return layer
+        return try await compile(descriptor, expected, reference, blob)
     }
+
+    /// Compiling takes some hundred bytes a file for a moment, which matters of large layers. What small ones took serves the next.
+    static func returnMemory(of layer: CompiledLayer) {
+        if layer.inodeCount >= LayerOpener.manyFiles { ProcessMemory.returnUnused() }
+    }
+
+    private static let manyFiles = 4096
 
     private func compile(
         _ descriptor: Descriptor, _ expected: ExpectedTOC?, _ reference: Reference, _ blob: RemoteBlob
     ) async throws(LayerRefusal) -> LazyLayer {
         let prefix = prefix(descriptor, blob)
-        let known = await anticipation.take(descriptor.digest, of: reference)
+        var known: KnownEnd?
+        switch await anticipation.take(descriptor.digest, of: reference) {
+        case .staged(let staged)? where descriptor.annotations?[Annotation.zstdChunkedPosition] == nil:
+            let layer = LazyLayer(stored: try LayerOpener.open(staged, descriptor, expected, in: store), source: blob, prefix: prefix)
+            layer.operations.tocDeserialize.count(nanoseconds: staged.compileNanoseconds)
+            return layer
+        case .end(let end)?: known = end
+        case .staged?, nil: break
+        }
         let source = RegistrySource(client: client, reference: reference)
         let start = MonotonicClock.nanoseconds()
         let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
@@ -91,6 +104,7 @@ public struct LayerOpener: Sendable {
             if let end = found.endNanoseconds { opened.operations.footerGet.count(nanoseconds: end) }
             if known == nil { opened.operations.tocGet.count(nanoseconds: fetched - start) }
             opened.operations.tocDeserialize.count(nanoseconds: compiled - fetched)
+            LayerOpener.returnMemory(of: layer.compiled)
             return opened
         } catch {
             throw .store("\(error)")
@@ -109,7 +123,7 @@ public struct LayerOpener: Sendable {
             compiled = .failure(error)
         }
         let digest = await hashed
-        try expected?.check(digest)
+        try expected?.check(digest, of: found.compression)
         return Compiled(compiled: try compiled.get(), digest: digest, hasLandmark: try parsed.get().hasLandmark)
     }
 

@@ -47,7 +47,7 @@ public struct LayerTable: Sendable {
         async let hashed = found.digest()
         let parsed = await found.parsed()
         let digest = await hashed
-        try expected?.check(digest)
+        try expected?.check(digest, of: found.compression)
         return LayerTable(
             toc: try parsed.get(), digest: digest, jsonSize: found.json.count, blobSize: found.blobSize, payloadEnd: found.payloadEnd,
             compression: found.compression, format: found.format)
@@ -91,9 +91,13 @@ enum ExpectedTOC {
         }
     }
 
-    /// Compares with what came. Where it is the compressed TOC whose digest is promised, that was done when it was fetched.
-    func check(_ actual: Digest) throws(LayerRefusal) {
-        if case .json(let wanted) = self, actual != wanted { throw .tocDigestMismatch(expected: wanted, actual: actual) }
+    /// Compares with what came. Where it is the compressed TOC whose digest is promised, that was done when it was fetched, if it is one of those:
+    /// whoever keeps the blob could have put a TOC of the other kind behind it, of which nothing is promised.
+    func check(_ actual: Digest, of compression: ChunkCompression) throws(LayerRefusal) {
+        switch self {
+        case .json(let wanted): if actual != wanted { throw .tocDigestMismatch(expected: wanted, actual: actual) }
+        case .zstdChunked: if compression != .zstd { throw .badTOC("not the zstd:chunked manifest whose digest the image names") }
+        }
     }
 
     var digest: Digest {

@@ -75,9 +75,7 @@ struct TOCFetch {
     /// The blob's last bytes and its size. Snapshot labels do not tell the size; then the registry does, in the same answer.
     private func end() async throws(LayerRefusal) -> (suffix: [UInt8], size: UInt64) {
         if let known {
-            guard descriptor.size <= 0 || known.blobSize == UInt64(descriptor.size) else {
-                throw .registry("a blob of \(known.blobSize) bytes in place of \(descriptor.size)")
-            }
+            try KnownEnd.check(blobSize: known.blobSize, descriptor)
             return (known.bytes, known.blobSize)
         }
         do {

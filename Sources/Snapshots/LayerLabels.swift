@@ -64,8 +64,9 @@ public enum LayerLabels {
 
     /// The list may be cut short anywhere by label size limits: what does not parse is left out.
     private static func siblings(_ text: String) -> [Digest] {
-        text.split(separator: ",").compactMap { part in
-            try? Digest(parsing: part)  // deliberate: see above
+        // By bytes: there are some fifty, with every layer of an image.
+        text.utf8.split(separator: UInt8(ascii: ",")).compactMap { part in
+            try? Digest(parsing: Substring(part))  // deliberate: see above
         }
     }
 }

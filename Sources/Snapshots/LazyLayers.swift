@@ -57,6 +57,13 @@ public struct LazyLayerRequest: Codable, Hashable, Sendable {
         self.siblings = siblings
     }
 
+    /// The same without what the client told of the image's other layers: for requests that outlive the process, when each of them has its own.
+    var withoutSiblings: LazyLayerRequest {
+        let others = [LayerLabels.criLayers, LayerLabels.stargzLayers]
+        return LazyLayerRequest(
+            reference: reference, digest: digest, size: size, annotations: annotations.filter { !others.contains($0.key) }, siblings: [])
+    }
+
     private enum CodingKeys: String, CodingKey {
         case reference, digest, size, annotations, siblings
     }

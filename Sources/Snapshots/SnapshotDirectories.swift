@@ -3,7 +3,8 @@ internal import HostSystem
 
 /// The directories below `ROOT/snapshots`:
 ///
-///     <id>/fs     the snapshot's files: upper directory while active, lower directory once committed; empty for lazy layers
+///     <id>        a lazy layer: empty
+///     <id>/fs     the snapshot's files: upper directory while active, lower directory once committed
 ///     <id>/work   overlayfs' work directory, active snapshots only
 ///     <id>/mapped/<n>  the n-th lower directory with other owners, mounted: snapshots for user namespaces only
 ///     new-<n>     a snapshot being created; renamed to <id> inside the transaction that adds its row
@@ -52,6 +53,15 @@ struct SnapshotDirectories: Sendable {
             throw error
         }
         return path
+    }
+
+    /// Makes the directory of a lazy layer, within the transaction that adds the row.
+    func createEmpty(_ id: Int64) throws(HostError) {
+        if mkdir(path(id), 0o700) == 0 { return }
+        guard errno == EEXIST else { throw .last("mkdir", path(id)) }
+        // As in `adopt`.
+        try remove(path(id))
+        guard mkdir(path(id), 0o700) == 0 else { throw .last("mkdir", path(id)) }
     }
 
     /// mkdir(2) without the umask's influence.

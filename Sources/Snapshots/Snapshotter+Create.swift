@@ -85,9 +85,8 @@ extension Snapshotter {
     /// - Parameters:
     ///   - parentDirectory: whose attributes the snapshot's root takes over.
     ///   - ids: whose root owns the snapshot's; nil for the parent's owner.
-    ///   - target: what it is meant to be; `targetExists` is thrown where that is there by now.
-    func add(
-        _ new: NewSnapshot, parentName: String, parentDirectory: String?, ids: SnapshotIDs? = nil, target: String? = nil
+    private func add(
+        _ new: NewSnapshot, parentName: String, parentDirectory: String?, ids: SnapshotIDs?
     ) async throws -> Int64 {
         let temporary = try await quickWork.run { [directories] in
             var attributes = try parentDirectory.map(directories.attributes(of:))
@@ -96,11 +95,7 @@ extension Snapshotter {
         }
         do {
             return try await metadata.write { [directories] transaction in
-                // The parent may have been removed since it was looked up.
-                guard try transaction.graph.requireParent(parentName) == new.parentID else { throw SnapshotError.notFound(parentName) }
-                if let target, transaction.graph.hasSnapshot(forTarget: target, parentID: new.parentID) {
-                    throw SnapshotError.targetExists(target)
-                }
+                try Self.requireSame(parentName, new, transaction.graph)
                 let id = try transaction.insert(new, parentName: parentName)
                 try directories.adopt(temporary, as: id)
                 return id
@@ -109,6 +104,28 @@ extension Snapshotter {
             directories.discard(temporary)
             throw error
         }
+    }
+
+    /// Adds a lazy layer's row and its directory, which never holds anything; after a failure there is no row.
+    ///
+    /// - Parameter new: named as its target.
+    /// - Throws: `targetExists` when the target is there by now.
+    func addLayer(_ new: NewSnapshot, parentName: String) async throws {
+        try await metadata.write { [directories] transaction in
+            try Self.requireSame(parentName, new, transaction.graph)
+            guard !transaction.graph.hasSnapshot(forTarget: new.name, parentID: new.parentID) else {
+                throw SnapshotError.targetExists(new.name)
+            }
+            var new = new
+            // The name may be taken by the same chain on another parent (see `hasSnapshot(forTarget:parentID:)`).
+            if transaction.graph.hasSnapshot(named: new.name) { new.name += "@\(new.parentID ?? 0)" }
+            try directories.createEmpty(transaction.insert(new, parentName: parentName))
+        }
+    }
+
+    /// The parent may have been removed since it was looked up.
+    private static func requireSame(_ parentName: String, _ new: NewSnapshot, _ graph: SnapshotGraph) throws {
+        guard try graph.requireParent(parentName) == new.parentID else { throw SnapshotError.notFound(parentName) }
     }
 
     /// The lower directories that show a chain, topmost first: a snapshot's own one, or where the lazy layers that follow each other are mounted.

@@ -17,7 +17,8 @@ extension Snapshotter {
     /// A lazy layer's directory and a view's hold nothing and are made anew. Files that are lost are lost: the snapshot's row stays, so that
     /// the client can remove it, and `mounts` says what happened.
     private func repair(_ record: SnapshotRecord) throws(HostError) {
-        guard record.request != nil || record.info.kind == .view else {
+        guard record.request == nil else { return try directories.createEmpty(record.id) }
+        guard record.info.kind == .view else {
             log.error(
                 "a snapshot's directory is missing",
                 metadata: ["snapshot": "\(record.info.name)", "path": "\(directories.path(record.id))"])

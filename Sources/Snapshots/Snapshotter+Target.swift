@@ -24,8 +24,11 @@ extension Snapshotter {
     ///
     /// Equal calls at the same time do the work once, for each registry. Nothing is locked while the network is asked.
     func prepareTarget(_ target: String, key: String, parent: String, labels: [String: String]) async throws -> TargetOutcome {
-        let parentID = try metadata.look { try $0.requireParent(parent) }
-        if targetExists(target, on: parentID) { return .exists }
+        let (parentID, isThere) = try metadata.look { graph in
+            let parentID = try graph.requireParent(parent)
+            return (parentID, graph.hasSnapshot(forTarget: target, parentID: parentID))
+        }
+        if isThere { return .exists }
         let request: LazyLayerRequest
         do {
             request = try LayerLabels.request(from: labels)
@@ -37,15 +40,10 @@ extension Snapshotter {
         }
         let flight = TargetKey(target: target, parentID: parentID, registry: request.reference.registry)
         return try await targets.run(flight) { [self] in
-            if targetExists(target, on: parentID) { return .exists }
             let outcome = try await addLazy(target, request, parent: parent, parentID: parentID, labels: labels)
             report(outcome, target: target, key: key, parent: parent)
             return outcome
         }
-    }
-
-    private func targetExists(_ target: String, on parentID: Int64?) -> Bool {
-        metadata.look { $0.hasSnapshot(forTarget: target, parentID: parentID) }
     }
 
     private func addLazy(
@@ -66,14 +64,12 @@ extension Snapshotter {
         do {
             var labels = labels
             labels[LayerLabels.remote] = LayerLabels.remoteValue
-            // The name may be taken by the same chain on another parent (see `hasSnapshot(forTarget:parentID:)`).
-            let isTaken = metadata.look { $0.hasSnapshot(named: target) }
-            let name = isTaken ? "\(target)@\(parentID ?? 0)" : target
-            let new = NewSnapshot(name: name, parentID: parentID, kind: .committed, labels: labels, request: request)
-            _ = try await add(new, parentName: parent, parentDirectory: nil, target: target)
+            let new = NewSnapshot(
+                name: target, parentID: parentID, kind: .committed, labels: labels, request: request.withoutSiblings)
+            try await addLayer(new, parentName: parent)
             return .exists
         } catch SnapshotError.targetExists {
-            // With the help of another registry.
+            // With the help of another registry, or of a call that ended just before this one began.
             await table.release(request.digest)
             return .exists
         } catch {

@@ -29,10 +29,16 @@ final class NodeLayers: LazyLayers {
         var refused = RefusedLayers()
         /// Whether layers are opened for clients now, and not for the snapshots of an earlier daemon.
         var isRestored = false
-        /// What runs for no call: asked to end with the daemon, and waited for.
-        var expecting: [Int: Task<Void, Never>] = [:]
-        var lastExpecting = 0
+        /// Images of which layers have come, and what they start is not known yet.
+        var expecting: [Reference: Expecting] = [:]
         var isOver = false
+    }
+
+    /// Layers in which the program of their image was not looked for yet, and who does. It runs for no call: it is asked to end with the daemon, and
+    /// waited for.
+    private struct Expecting {
+        var layers: [LazyNode.Opened]
+        let task: Task<Void, Never>
     }
 
     /// - Parameters:
@@ -91,12 +97,11 @@ final class NodeLayers: LazyLayers {
     private func expectStart(of image: Reference, after layer: LazyNode.Opened) {
         guard let starts, layer.layer.stored.chunks.prefetchEnd == 0, !layer.layer.isComplete else { return }
         state.withLock { state in
-            guard state.isRestored, !state.isOver, state.expecting.count < NodeLayers.mostExpecting else { return }
-            state.lastExpecting += 1
-            let number = state.lastExpecting
-            state.expecting[number] = Task { [self] in
-                await expectStart(of: image, starts)
-                self.state.withLock { $0.expecting[number] = nil }
+            guard state.isRestored, !state.isOver else { return }
+            if state.expecting[image] != nil {
+                state.expecting[image]?.layers.append(layer)
+            } else if state.expecting.count < NodeLayers.mostExpecting {
+                state.expecting[image] = Expecting(layers: [layer], task: Task { [self] in await expectStart(of: image, starts) })
             }
         }
     }
@@ -104,11 +109,28 @@ final class NodeLayers: LazyLayers {
     private static let mostExpecting = 64
 
     private func expectStart(of image: Reference, _ starts: ImageStarts) async {
-        guard let (digests, start) = await starts.start(of: image) else { return }
+        let known = await starts.start(of: image)
+        while let layers = nextExpecting(image) {
+            if let (digests, start) = known { await expect(start, of: image, digests, with: layers) }
+        }
+    }
+
+    /// Layers that have come since the last time; nil, and nobody asks any more, when there are none.
+    private func nextExpecting(_ image: Reference) -> [LazyNode.Opened]? {
+        state.withLock { state in
+            guard let layers = state.expecting[image]?.layers, !layers.isEmpty, !state.isOver else {
+                state.expecting[image] = nil
+                return nil
+            }
+            state.expecting[image]?.layers = []
+            return layers
+        }
+    }
+
+    private func expect(_ start: ProgramStart, of image: Reference, _ digests: [Digest], with layers: [LazyNode.Opened]) async {
         let opened = state.withLock { state in digests.compactMap { state.opened[$0]?.layer } }
-        guard !Task.isCancelled else { return }
-        // Its program may be whole in one of the layers that are here.
-        guard opened.count == digests.count else { return opened.forEach { node.expect(start, of: $0) } }
+        // Its program may be whole in one of those that are here. Each is looked at once: of a hundred layers all would be, a hundred times.
+        guard opened.count == digests.count else { return layers.forEach { node.expect(start, of: $0) } }
         do {
             try await BlockingTask.run { [node] in try node.expect(start, of: opened) }
         } catch {
@@ -120,7 +142,7 @@ final class NodeLayers: LazyLayers {
     func end() async {
         let tasks = state.withLock { state in
             state.isOver = true
-            return Array(state.expecting.values)
+            return state.expecting.values.map(\.task)
         }
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }

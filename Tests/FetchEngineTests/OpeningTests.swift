@@ -33,6 +33,42 @@ struct OpeningTests {
         try await engine.end()
     }
 
+    @Test("an expected layer is made aside, where nobody finds it, until it is opened; one that is not opened leaves nothing")
+    func aside() async throws {
+        let layers = try layers(3)
+        var options = EngineFixture.openingOptions
+        options.keptFor = .seconds(2)
+        let engine = try await EngineFixture(layers[0], opening: options)
+        for other in layers.dropFirst() { try await EngineFixture.push(other, to: engine.registry.address) }
+        engine.opener.expect(layers.dropFirst().map(\.descriptor.digest), of: engine.reference)
+        func names() throws -> (found: [String], aside: [String]) {
+            let names = try Files.entries(engine.directory.path + "/layers")
+            return (names.filter { !$0.hasPrefix(".") }, names.filter { $0.hasPrefix(".new-") })
+        }
+        try waitUntil("both are made") { try names().aside.count == 2 }
+        #expect(try names().found == [layers[0].descriptor.digest.hex])
+        _ = try await engine.opener.open(layers[1].descriptor, of: engine.reference)
+        #expect(try names().found.count == 2)
+        try waitUntil("the other is gone") { try names().aside.isEmpty }
+        #expect(engine.opener.expectedCount == 0)
+        try await engine.end()
+    }
+
+    @Test("a TOC of a kind of which the manifest promises nothing is refused, fetched ahead or not", arguments: [false, true])
+    func otherKind(isExpected: Bool) async throws {
+        let layers = try layers(2)
+        let engine = try await EngineFixture(layers[0])
+        try await EngineFixture.push(layers[1], to: engine.registry.address)
+        var told = layers[1].descriptor
+        told.annotations = [Annotation.zstdChunkedChecksum: Digest.sha256([1]).description]
+        if isExpected {
+            engine.opener.expect([told.digest], of: engine.reference)
+            try waitUntil("it has been asked for") { engine.proxy.blobRequests.count >= 2 }
+        }
+        await #expect(throws: LayerRefusal.self) { try await engine.opener.open(told, of: engine.reference) }
+        try await engine.end()
+    }
+
     @Test("what was fetched ahead is no more trusted than anything else")
     func wrongAhead() async throws {
         let layers = try layers(2)

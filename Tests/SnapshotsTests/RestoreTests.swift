@@ -22,7 +22,9 @@ import Testing
         let snapshotter = try await bench.reopen()
         try await snapshotter.restoreLayers()
         #expect(bench.layers.mounted == [digest("layer")])
-        #expect(bench.layers.state.withLock { $0.mountCalls.last?.annotations } == labels)
+        // Without the image's other layers: each of those that are lazy is mounted for its own snapshot.
+        let own = labels.filter { $0.key != LayerLabels.criLayers }
+        #expect(bench.layers.state.withLock { $0.mountCalls.last?.annotations } == own)
         #expect(try await snapshotter.list() == list)
         #expect(try await snapshotter.mounts("container") == before)
         #expect(bench.layers.mountCount == 2)
@@ -138,7 +140,7 @@ import Testing
         _ = try await bench.snapshotter().prepare("lost", parent: "lazy")
         for id in 1...3 { try Files.remove(bench.root + "/snapshots/\(id)") }
         let snapshotter = try await bench.reopen()
-        #expect(Files.isDirectory(bench.root + "/snapshots/1/fs") && Files.isDirectory(bench.root + "/snapshots/2/fs"))
+        #expect(Files.isDirectory(bench.root + "/snapshots/1") && Files.isDirectory(bench.root + "/snapshots/2/fs"))
         #expect(try await snapshotter.mounts("view").first?.source == bench.layers.path(digest("layer")))
         let missing = SnapshotError.directoryMissing(snapshot: "lost", path: bench.root + "/snapshots/3/fs")
         #expect(await failure { try await snapshotter.mounts("lost") } == missing)
