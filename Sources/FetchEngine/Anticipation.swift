@@ -103,8 +103,9 @@ final class Anticipation: Sendable {
                 state.running += 1
                 state.lastID += 1
                 let id = state.lastID
-                state.entries[digest] = Entry(
-                    id: id, registry: reference.registry, task: Task { await fetch(digest, reference, guess, id) })
+                // Threads of its own: the layer that is being opened would stand behind all those that come later.
+                let task = Task(priority: .utility) { await fetch(digest, reference, guess, id) }
+                state.entries[digest] = Entry(id: id, registry: reference.registry, task: task)
             }
         }
     }

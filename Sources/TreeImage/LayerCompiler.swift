@@ -50,11 +50,15 @@ public enum LayerCompiler {
         return plan.layer(try plan.chunks(), try plan.tree())
     }
 
-    /// Compiles one layer's TOC like `compile`, on two threads.
+    /// Files from which on a second thread does more than to have it woken costs.
+    private static let manyFiles = 1000
+
+    /// Compiles one layer's TOC like `compile`, a large one on two threads.
     public static func compileOnTwoThreads(
         toc: TOC, blobSize: UInt64, payloadEnd: UInt64, compression: ChunkCompression
     ) async throws(TreeImageError) -> CompiledLayer {
         let plan = try LayerPlan(toc, blobSize: blobSize, payloadEnd: payloadEnd, compression: compression)
+        guard toc.entries.count >= LayerCompiler.manyFiles else { return plan.layer(try plan.chunks(), try plan.tree()) }
         async let chunks = Result { () throws(TreeImageError) in try plan.chunks() }
         let tree = Result { () throws(TreeImageError) in try plan.tree() }
         // What is wrong with both is told as `compile` tells it.
