@@ -54,6 +54,41 @@ class Registry:
                         pass
 
 
+class BlobServer:
+    """nginx, which serves the blobs of layouts as a registry does, for who knows their digests: docker-registry takes some milliseconds of this
+    machine's processors for each request, and counts where a hundred layers are asked for at once."""
+
+    CONFIGURATION = """
+user root; daemon off; worker_processes 1; pid %(directory)s/pid; error_log stderr error;
+events { worker_connections 1024; }
+http {
+    access_log off; sendfile on; tcp_nopush on;
+    client_body_temp_path %(directory)s/body; proxy_temp_path %(directory)s/proxy; fastcgi_temp_path %(directory)s/fastcgi;
+    uwsgi_temp_path %(directory)s/uwsgi; scgi_temp_path %(directory)s/scgi;
+    server {
+        listen 127.0.0.1:%(port)d;
+        location = /v2/ { default_type application/json; return 200 "{}"; }
+        location ~ ^/v2/(?<image>.+)/blobs/sha256:(?<digest>[0-9a-f]+)$ { alias %(directory)s/$image/blobs/sha256/$digest; }
+    }
+}
+"""
+
+    def __init__(self, workplace):
+        self.port, self.directory = free_port(), workplace.path + "/blobs"
+        os.mkdir(self.directory)
+        configuration = workplace.path + "/nginx.conf"
+        with open(configuration, "w") as file:
+            file.write(self.CONFIGURATION % {"directory": self.directory, "port": self.port})
+        process = workplace.start("nginx", ["nginx", "-c", configuration, "-e", "stderr"])
+        workplace.wait_for("nginx", process, lambda: answers(self.port))
+
+    def add(self, layout, image):
+        """image: without a tag."""
+        link = os.path.join(self.directory, image)
+        os.makedirs(os.path.dirname(link), exist_ok=True)
+        os.symlink(os.path.abspath(layout), link)
+
+
 class Link:
     """A proxy before a registry, with a round trip and a bandwidth (0: unlimited)."""
 

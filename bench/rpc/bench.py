@@ -20,8 +20,8 @@ import inputs
 import owned
 import session
 from images import Images
-from network import Link, Registry
-from owned import NAMESPACE, Failed, Workplace, end, last_line, run
+from network import BlobServer, Link, Registry
+from owned import NAMESPACE, Failed, FreshDisk, Workplace, end, last_line, run
 from peers import Peers
 from report import Report, milliseconds, ratio, say
 from systems import Node, StarlingDaemon
@@ -39,7 +39,7 @@ class Bench:
         self.binaries = os.path.abspath(os.environ["STARLING_BIN"])
         self.report, self.peers = Report(), Peers()
         self.images = Images(os.environ.get("STARLING_TEST_CACHE", "/var/cache/starling-tests"), self.peers)
-        self.registry = Registry(workplace)
+        self.registry, self.blobs = Registry(workplace), BlobServer(workplace)
         self.chains = {}
         self.program = os.path.join(workplace.path, "client")
         result = subprocess.run(["go", "build", "-o", self.program, "."], cwd=HERE, capture_output=True, text=True, env={
@@ -73,6 +73,8 @@ class Bench:
         run(self.binaries + "/starling", "convert", "--progress", "none", "oci:" + self.images.layout(name), "oci:%s:latest" % layout)
         image = "bench/%s:lazy" % name
         self.registry.push(layout, image)
+        # The labels name blobs only.
+        self.blobs.add(layout, image.rpartition(":")[0])
         manifest = inputs.manifest(layout)
         diff_ids = inputs.load(inputs.blob(layout, manifest["config"]["digest"]))["rootfs"]["diff_ids"]
         return image, list(zip(chain_ids(diff_ids), manifest["layers"]))
@@ -124,27 +126,26 @@ def calls(bench):
 
 def chain(bench):
     """An image of 128 layers: Prepare of all of them, and the mount of a container's snapshot upon them."""
-    link = Link(bench.workplace, bench.registry, int(ROUND_TRIP * 1000), MBIT)
+    link = Link(bench.workplace, bench.blobs, int(ROUND_TRIP * 1000), MBIT)
     name = "layers-%d" % LAYERS
     names = ("overlayfs, containerd's socket", "starlingd, containerd's socket", "starlingd, its own socket")
     rounds = {each: [] for each in names}
     for number in range(bench.arguments.runs):
         for each in names:
             say("%d layers, %s, run %d" % (LAYERS, each, number + 1))
-            with Workplace(bench.workplace) as workplace:
+            with FreshDisk(bench.workplace) as workplace:
                 node = Node(workplace, bench.peers, StarlingDaemon(bench.binaries))
                 is_lazy = each != names[0]
                 target = os.path.join(workplace.path, "target")
                 os.mkdir(target)
                 layers = bench.chain(name, link.address if is_lazy else None)
-                bench.registry.warm()
                 link.reset()
                 system = (each, node.daemon.socket if each == names[2] else node.socket, "stargz" if is_lazy else "overlayfs")
                 figures = bench.client("chain", [system], chains=[layers], target=target)[each]
                 counts = link.counts()
                 rounds[each].append({**figures, "requests": counts["requests"], "bytes": counts["delivered"]})
     median = {each: {key: statistics.median(found[key] for found in rounds[each]) for key in rounds[each][0]} for each in names}
-    bench.report.heading("chain: %d layers, Prepare of all and a mount upon them; registry behind %d ms, %d Mbit/s" % (
+    bench.report.heading("chain: %d layers, Prepare of all and a mount upon them; blobs behind %d ms, %d Mbit/s" % (
         LAYERS, ROUND_TRIP * 1000, MBIT))
     bench.report.rows(["all Prepare", "+ mount", "requests", "MB"], [
         (each, [milliseconds(found["layers"] / 1e6), milliseconds((found["layers"] + found["mount"]) / 1e6), "%d" % found["requests"],

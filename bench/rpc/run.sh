@@ -14,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 [ "$(id -u)" = 0 ] || { echo "bench-rpc: run as root: it starts containerd and mounts file systems" >&2; exit 1; }
-bench/apt-install.sh mmdebstrap python3 ca-certificates docker-registry skopeo runc fuse3 golang-go golang-github-containerd-containerd-dev
+bench/apt-install.sh mmdebstrap python3 ca-certificates docker-registry nginx-light skopeo runc fuse3 golang-go golang-github-containerd-containerd-dev
 if [ -z "${STARLING_BIN:-}" ]; then
     make -s release >&2
     export STARLING_BIN=$PWD/.build-release/release
