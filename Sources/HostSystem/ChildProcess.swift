@@ -14,6 +14,7 @@ public final class ChildProcess: Sendable {
     private let endDescriptor: Int32
     /// Exit status once reaped. Signals are sent with this held, so that they never reach a stranger with a reused id.
     private let status = Mutex<Int32?>(nil)
+    private let isReleased = Mutex(false)
 
     /// Starts a program; its file descriptors are the three of `options` and no others.
     ///
@@ -45,11 +46,16 @@ public final class ChildProcess: Sendable {
 
     deinit {
         if endDescriptor >= 0 {
-            kill(SIGKILL)
-            _ = reap(blocking: true)
+            if !isReleased.withLock({ $0 }) {
+                kill(SIGKILL)
+                _ = reap(blocking: true)
+            }
             close(endDescriptor)
         }
     }
+
+    /// From now on nobody owns it: it goes on when this object ends.
+    public func release() { isReleased.withLock { $0 = true } }
 
     /// Waits for the end: the exit code, or 128 + the signal that killed the child, as shells say it. May be asked again.
     public func wait() throws(HostError) -> Int32 {

@@ -45,6 +45,11 @@ public enum Mounts {
         guard starling_umount_lazily(target) == 0 || errno == EINVAL else { throw .last("unmount", target) }
     }
 
+    /// The same, but for a mount that is in use: that fails with EBUSY.
+    public static func unmountUnused(_ target: String) throws(HostError) {
+        guard starling_umount(target) == 0 else { throw .last("unmount", target) }
+    }
+
     /// Unmounts everything mounted at `directory` or below it, the deepest first.
     public static func unmountAll(below directory: String) throws(HostError) {
         let prefix = directory.hasSuffix("/") ? directory : directory + "/"

@@ -3,6 +3,8 @@ internal import Glibc
 
 /// An overlayfs mount: read-only directories stacked below one that takes the changes.
 public struct OverlayMount: Sendable {
+    /// What the mount table names as mounted.
+    public var source: String
     /// Read-only directories, the topmost first.
     public var lowerDirectories: [String]
     /// Directory that takes the changes; nil for a read-only view.
@@ -14,10 +16,12 @@ public struct OverlayMount: Sendable {
 
     /// Describes an overlay; `upperDirectory` and `workDirectory` come together.
     public init(
-        lowerDirectories: [String], upperDirectory: String? = nil, workDirectory: String? = nil, extraOptions: [String] = []
+        source: String = "overlay", lowerDirectories: [String], upperDirectory: String? = nil, workDirectory: String? = nil,
+        extraOptions: [String] = []
     ) {
         precondition(!lowerDirectories.isEmpty, "an overlay needs a lower directory")
         precondition((upperDirectory == nil) == (workDirectory == nil), "an overlay has both upper and work directory or neither")
+        self.source = source
         self.lowerDirectories = lowerDirectories
         self.upperDirectory = upperDirectory
         self.workDirectory = workDirectory
@@ -31,7 +35,7 @@ public struct OverlayMount: Sendable {
     public func mount(at target: String) throws(HostError) {
         let plain = options(lowerDirectories)
         if plain.utf8.count <= OverlayMount.maximumOptionLength, !lowerDirectories.contains(where: OverlayMount.needsEscape) {
-            return try Mounts.mount(type: "overlay", source: "overlay", at: target, options: plain)
+            return try Mounts.mount(type: "overlay", source: source, at: target, options: plain)
         }
         // Many layers or odd names: name the directories by descriptors, which are short and hold no separator.
         var descriptors: [Int32] = []
@@ -45,7 +49,7 @@ public struct OverlayMount: Sendable {
         guard options.utf8.count <= OverlayMount.maximumOptionLength else {
             throw .call(operation: "mount an overlay of \(lowerDirectories.count) directories at", path: target, code: E2BIG)
         }
-        try Mounts.mount(type: "overlay", source: "overlay", at: target, options: options)
+        try Mounts.mount(type: "overlay", source: source, at: target, options: options)
     }
 
     func options(_ lowers: [String]) -> String {

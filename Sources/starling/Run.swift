@@ -134,7 +134,7 @@ struct Run: AsyncParsableCommand {
             workingDirectory: workingDirectory, hostname: hostname, terminal: terminal)
     }
 
-    private static func mode(_ text: String) throws -> ServingMode {
+    static func mode(_ text: String) throws -> ServingMode {
         guard let mode = ServingMode(rawValue: text) else { throw ValidationError("--mode \(text): expected auto, native or fuse") }
         return mode
     }

@@ -14,8 +14,8 @@ struct RunImage: Sendable {
     let platform: Platform
     let node: LazyNode
     let root: String
-    /// Program and arguments in place of the image's; empty for the image's.
-    let command: [String]
+    /// Program and arguments in place of the image's, empty for the image's; nil when no program is about to start.
+    let command: [String]?
     let say: @Sendable (String) -> Void
 
     /// An image whose layers are directories.
@@ -63,7 +63,7 @@ struct RunImage: Sendable {
             }
         }
         let all = lowers
-        let start = ProgramStart(config.config, command: command)
+        let start = command.flatMap { ProgramStart(config.config, command: $0) }
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
         return Prepared(config: config, lowerDirectories: directories, lazy: all.lazy)
     }

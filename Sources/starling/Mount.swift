@@ -1,0 +1,160 @@
+import ArgumentParser
+import ContainerRun
+import FetchEngine
+import Glibc
+import HostSystem
+import LazyFS
+import OCI
+import Registry
+import Threads
+
+/// `starling mount [IMAGE DIR]`.
+struct Mount: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Mount the root file system of an image, read-only, before the image is here; without arguments, list what is mounted.",
+        discussion: """
+            It returns when the image is mounted; a process in the background serves it until `starling umount` or umount(8) ends both.
+
+            Examples:
+              starling mount 127.0.0.1:5000/python:3-esgz /mnt
+              starling umount /mnt
+              starling mount --foreground 127.0.0.1:5000/python:3-esgz /mnt
+            """)
+
+    @OptionGroup var registry: RegistryArguments
+    @OptionGroup var storage: StoreArguments
+    @OptionGroup var logging: LogArguments
+
+    @Flag(help: "Serve from this process, and unmount when it is interrupted.")
+    var foreground = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How lazy layers are shown: native (the kernel mounts the tree), fuse, or auto, native where the kernel can.",
+            valueName: "auto|native|fuse"),
+        transform: Run.mode)
+    var mode = ServingMode.auto
+
+    @Option(help: ArgumentHelp("Platform of the image.", valueName: "os/arch"), transform: Mount.platform)
+    var platform = Platform.current
+
+    @Flag(inversion: .prefixedNo, help: "Fetch the rest of the image when nothing else is to do.")
+    var backgroundFetch = false
+
+    @Flag(help: "List as a JSON document.")
+    var json = false
+
+    /// Set for the process in the background: its standard output is where it says that it is ready.
+    @Flag(help: .hidden)
+    var announce = false
+
+    @Argument(help: "The image.")
+    var image: String?
+
+    @Argument(help: "The directory where it is mounted.")
+    var directory: String?
+
+    func validate() throws {
+        guard (image == nil) == (directory == nil) else { throw ValidationError("an image needs a directory to be mounted at") }
+        guard image == nil || !json else { throw ValidationError("--json is for the list, which takes no image") }
+    }
+
+    func run() async throws {
+        guard let image, let directory else { return try list() }
+        guard announce || foreground else { return try continueInBackground() }
+        let reference = try Reference(parsing: image)
+        let signals = try SignalForwarder([SIGINT, SIGTERM, SIGHUP])
+        let root = storage.rootDirectory
+        let mount = try ImageMount(image, at: directory, root: root)
+        do {
+            try await serve(reference, mount, signals)
+        } catch {
+            // The first failure is the one to tell; what stays is reaped by the next command.
+            try? mount.end()
+            throw error
+        }
+        try await BlockingTask.run { try mount.end() }
+    }
+
+    private func serve(_ reference: Reference, _ mount: ImageMount, _ signals: SignalForwarder) async throws {
+        let client = try registry.client()
+        defer { client.shutdown() }
+        var fetching = FetchOptions()
+        fetching.completesLayers = backgroundFetch
+        let node = try LazyNode(
+            root: storage.rootDirectory, directory: mount.home, mode: mode, client: client, fetching: fetching,
+            log: logging.logger("starling"))
+        do {
+            let preparation = Task { [storage, platform] in
+                try await RunImage(
+                    source: RegistrySource(client: client, reference: reference), reference: reference, platform: platform, node: node,
+                    root: storage.rootDirectory, command: nil, say: { Terminal.say($0) }
+                ).open()
+            }
+            signals.deliver { _ in preparation.cancel() }
+            let prepared: RunImage.Prepared
+            do {
+                prepared = try await preparation.value
+            } catch {
+                if let signal = signals.endRequested { throw ExitCode(128 + signal) }
+                throw error
+            }
+            try await BlockingTask.run { [announce] in
+                try mount.mount(prepared.lowerDirectories)
+                if announce { try Background.ready() }
+                try mount.waitForUnmount { signals.endRequested != nil }
+                // What reads of it still wait for must not keep the layers mounted.
+                if signals.endRequested != nil { try mount.unmount() }
+            }
+            if logging.verbose { prepared.report(client) { Terminal.say($0) } }
+        } catch {
+            await BlockingTask.run { node.shutdown() }
+            throw error
+        }
+        await BlockingTask.run { node.shutdown() }
+    }
+
+    private func continueInBackground() throws {
+        let status = try Background.start("/proc/self/exe", ["mount", "--announce"] + CommandLine.arguments.dropFirst(2))
+        guard status == 0 else { throw ExitCode(status) }
+    }
+
+    private func list() throws {
+        let records = try ImageMount.records(root: storage.rootDirectory)
+        if json { return try Terminal.result(String(decoding: Documents.encode(records), as: UTF8.self)) }
+        for record in records { try Terminal.result("\(record.image) on \(record.directory)") }
+    }
+
+    private static func platform(_ text: String) throws -> Platform {
+        guard let platform = Platform(parsing: text) else {
+            throw ValidationError("--platform \(text): expected os/architecture[/variant], such as linux/arm64")
+        }
+        return platform
+    }
+}
+
+/// `starling umount DIR…`.
+struct Unmount: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "umount", abstract: "Unmount images that `starling mount` has mounted.",
+        discussion: """
+            Examples:
+              starling umount /mnt
+            """)
+
+    @OptionGroup var storage: StoreArguments
+
+    @Flag(name: .shortAndLong, help: "Also what is in use: it is gone from the directory at once.")
+    var lazy = false
+
+    @Argument(help: "Directories where images are mounted.")
+    var directories: [String]
+
+    func run() async throws {
+        for directory in directories {
+            try await BlockingTask.run { [storage, lazy] in
+                try ImageMount.unmount(directory, root: storage.rootDirectory, detaches: lazy)
+            }
+        }
+    }
+}
