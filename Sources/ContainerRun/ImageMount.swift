@@ -72,15 +72,18 @@ public final class ImageMount: Sendable {
         let table = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
         guard table >= 0 else { throw .last("open", "/proc/self/mountinfo") }
         defer { close(table) }
-        while try !isEnding() && Self.isMounted(record, home) {
+        while !isEnding() {
+            guard try Self.isMounted(record, home) else { return }
             var wanted = pollfd(fd: table, events: Int16(POLLPRI), revents: 0)
             guard poll(&wanted, 1, 1000) >= 0 || errno == EINTR else { throw .last("watch", "/proc/self/mountinfo") }
         }
     }
 
     /// Unmounts the directory, when it still is mounted.
-    public func unmount() throws(HostError) {
-        if try Self.isMounted(record, home) { try Mounts.unmount(record.directory) }
+    public func unmount() throws(HostError) { try Self.unmount(record, home) }
+
+    private static func unmount(_ record: Record, _ home: String) throws(HostError) {
+        if try isMounted(record, home) { try Mounts.unmount(record.directory) }
     }
 
     /// Unmounts, when it still is, and removes the directory; the layers' own mounts must have ended.
@@ -104,9 +107,10 @@ public final class ImageMount: Sendable {
     public static func unmount(_ target: String, root: String, detaches: Bool = false) throws {
         let path = try directory(target)
         guard let record = try records(root: root).last(where: { $0.directory == path }) else { throw ImageMountError.notMounted(target) }
-        do {
+        do throws(HostError) {
             if detaches { try Mounts.unmount(path) } else { try Mounts.unmountUnused(path) }
-        } catch where error.code == EBUSY {
+        } catch {
+            guard error.code == EBUSY else { throw error }
             throw ImageMountError.isUsed(target)
         }
         for _ in 0..<Self.patience {
@@ -132,7 +136,7 @@ public final class ImageMount: Sendable {
         try LockedDirectory.reap(in: parent, where: { $0.hasPrefix(prefix) }) { name throws(HostError) in
             let directory = parent + "/" + name
             // One that cannot be read was never mounted.
-            if let record = try? record(directory), try isMounted(record, directory) { try Mounts.unmount(record.directory) }
+            if let record = try? record(directory) { try unmount(record, directory) }
             try Mounts.unmountAll(below: directory)
             try Files.remove(directory)
         }

@@ -65,6 +65,8 @@ public final class EStargzWriter {
         self.options = options
         self.ordered = ordered
         splitter = MemberSplitter(minimumMemberSize: options.minimumChunkSize) { try ordered.append($0) }
+        // Where the source's bytes are kept there is no landmark.
+        splitter.isFront = !options.format.keepsDiffID
         thread = try .starting("write-layer") { ordered.run() }
     }
 
@@ -134,6 +136,7 @@ public final class EStargzWriter {
         try splitter.header(TarWriter.header(name: name, size: entry.size), entry: nil)
         // At the front of a member, so that it is an offset of the blob that what comes before can be fetched up to.
         try splitter.begin(MemberBatch.Chunk(entry: entry, size: content.count, isLast: true), isAlone: true)
+        splitter.isFront = false
         content.withUnsafeBytes { splitter.append($0) }
         TarWriter.padding(afterSize: entry.size).withUnsafeBytes { splitter.append($0) }
     }

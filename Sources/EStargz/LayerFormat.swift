@@ -36,6 +36,14 @@ public enum MemberCompression: Sendable, Equatable {
         case .zstd: ZstdCompressor.defaultLevel
         }
     }
+
+    /// Level of what stands before the landmark, when nothing else is asked for: a start waits for every byte of it, each time.
+    public var defaultFrontLevel: Int {
+        switch self {
+        case .gzip: GzipCompressor.smallLevel
+        case .zstd: ZstdCompressor.smallLevel
+        }
+    }
 }
 
 /// Makes members of either kind. One per thread.

@@ -28,6 +28,8 @@ struct MemberBatch: Sendable {
         var range: Range<Int>
         /// Chunks and entries in tar order.
         var items: [Item]
+        /// Whether it stands before the landmark, where files are that a start waits for.
+        var isFront = false
     }
 
     /// Uncompressed tar bytes of all members.

@@ -37,20 +37,21 @@ public final class MemberPool: Sendable {
     ///
     /// - Parameters:
     ///   - jobs: how many, in `MemberPool.jobs`.
-    ///   - level: of the library that makes the members; its default when nil.
+    ///   - level: of the library that makes the members; when nil its default, and a better one for what stands before a landmark.
     /// - Throws: `EStargzWriterError`.
     public init(
         jobs: Int, compression: MemberCompression = .gzip, level: Int? = nil, bytesInFlight: Int = MemberPool.defaultBytesInFlight
     ) throws(EStargzWriterError) {
         guard MemberPool.jobs.contains(jobs) else { throw .jobs(jobs) }
         limit = bytesInFlight
+        let frontLevel = level ?? compression.defaultFrontLevel
         let level = level ?? compression.defaultLevel
         self.compression = compression
         self.level = level
         var threads: [NativeThread] = []
         do throws(EStargzWriterError) {
             for _ in 0..<jobs {
-                let compressor = try CompressorBox(compression, level: level)
+                let compressor = try CompressorBox(compression, level: level, frontLevel: frontLevel)
                 threads.append(try .starting("compress") { [state] in MemberPool.work(compressor, state) })
             }
         } catch {
@@ -101,10 +102,12 @@ public final class MemberPool: Sendable {
 private final class CompressorBox: @unchecked Sendable {
     // Safety: made on one thread, then used by the one worker thread that it is handed to and by nobody else.
     private let compressor: MemberCompressor
+    private let frontCompressor: MemberCompressor
 
-    init(_ compression: MemberCompression, level: Int) throws(EStargzWriterError) {
+    init(_ compression: MemberCompression, level: Int, frontLevel: Int) throws(EStargzWriterError) {
         do {
             compressor = try MemberCompressor(compression, level: level)
+            frontCompressor = try MemberCompressor(compression, level: frontLevel)
         } catch {
             throw .compression(error)
         }
@@ -119,7 +122,7 @@ private final class CompressorBox: @unchecked Sendable {
                     result.chunkDigests.append(Digest.sha256(UnsafeRawBufferPointer(rebasing: content[start..<start + chunk.size])))
                 }
                 result.starts.append(result.bytes.count)
-                compressor.member(content, into: &result.bytes)
+                (member.isFront ? frontCompressor : compressor).member(content, into: &result.bytes)
             }
         }
         return result

@@ -11,6 +11,8 @@ struct MemberSplitter {
     /// beside it and a small layer still keeps all threads busy.
     static let batchSize = 256 << 10
 
+    /// Whether members that end from now on stand before the landmark.
+    var isFront = false
     private let minimumMemberSize: Int
     private let emit: (MemberBatch) throws -> Void
     private var batch = MemberBatch()
@@ -62,7 +64,7 @@ struct MemberSplitter {
 
     private mutating func closeMember() throws {
         guard batch.bytes.count > memberStart else { return }
-        batch.members.append(MemberBatch.Member(range: memberStart..<batch.bytes.count, items: items))
+        batch.members.append(MemberBatch.Member(range: memberStart..<batch.bytes.count, items: items, isFront: isFront))
         memberStart = batch.bytes.count
         items = []
         headerBytes = 0

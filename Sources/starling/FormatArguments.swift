@@ -14,7 +14,9 @@ struct FormatArguments: ParsableArguments {
     @Option(help: "Format of the layers: estargz or zstd-chunked.")
     var format = FormatName.estargz
 
-    @Option(help: "Compression level: 1 to 12 for estargz (default: 6), 1 to 19 for zstd-chunked (default: 3).")
+    @Option(
+        help:
+            "Compression level: 1 to 12 for estargz (default: 6, and 10 for what is prefetched), 1 to 19 for zstd-chunked (default: 3, 9).")
     var level: Int?
 
     @Option(name: .customLong("chunk-size"), help: ArgumentHelp("Bytes of a file per chunk.", valueName: "bytes"))

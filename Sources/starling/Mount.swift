@@ -108,10 +108,10 @@ struct Mount: AsyncParsableCommand {
             }
             if logging.verbose { prepared.report(client) { Terminal.say($0) } }
         } catch {
-            await BlockingTask.run { node.shutdown() }
+            try await BlockingTask.run { node.shutdown() }
             throw error
         }
-        await BlockingTask.run { node.shutdown() }
+        try await BlockingTask.run { node.shutdown() }
     }
 
     private func continueInBackground() throws {

@@ -121,6 +121,29 @@ struct EStargzWriterTests {
         #expect(try toc(of: output.bytes).entries.map(\.name) == ["wanted", TOC.prefetchLandmark, "other"])
     }
 
+    @Test("what stands before the landmark is compressed better, unless a level is asked for", arguments: [nil, 6])
+    func front(level: Int?) throws {
+        // Words of a small language, in no order.
+        var state: UInt64 = 1
+        func random(_ count: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % count
+        }
+        let words = (0..<400).map { _ in (0..<2 + random(8)).map { _ in UInt8(97 + random(8)) } + [32] }
+        let text = (0..<12_000).flatMap { _ in words[random(words.count)] }
+        let output = MemoryOutput()
+        let writer = try EStargzWriter(pool: MemberPool(jobs: 2, level: level), output: output)
+        let reader = TarReader(MemoryTar(archive([("wanted", text), ("other", text)])))
+        try writer.append(#require(try reader.next()), payload: reader)
+        try writer.appendLandmark(prefetch: true)
+        try writer.append(#require(try reader.next()), payload: reader)
+        let layer = try writer.finish()
+        let offsets = try toc(of: output.bytes).entries.map(\.offset)
+        let (front, rest) = (offsets[1] - offsets[0], layer.tocOffset - offsets[2])
+        // Each is followed by some header bytes in its member.
+        #expect((front + 200 < rest) == (level == nil), "\(front) and \(rest) bytes")
+    }
+
     @Test("a long run of headers is cut into members, and nothing else changes")
     func headers() throws {
         let empties = (0..<9000).map { (name: "empty-\($0)", content: [UInt8]()) }

@@ -27,6 +27,11 @@ struct RebootTests {
         case dead
     }
 
+    /// Names of the layers' snapshots. The one of a container that has ended is containerd's collector's to remove, sooner or later.
+    private func committed() async throws -> [String] {
+        try await SnapshotClient(daemon).list().filter { $0.kind == .committed }.map(\.name)
+    }
+
     @Test("every snapshot is there and lazy again, and a container starts from what was fetched before", arguments: Mounted.allCases)
     func reboot(left: Mounted) async throws {
         let reference = "\(proxy.address)/\(SystemFixture.repository):lazy"
@@ -35,7 +40,8 @@ struct RebootTests {
             try containerd.ctr(["run", "--rm", "--snapshotter", "stargz", reference, name, "python3", "-c", #"print("hello")"#]).outputText
         }
         #expect(try hello("before") == "hello\n", "\(daemon.log)")
-        let snapshots = try await SnapshotClient(daemon).list()
+        let layers = try await committed()
+        #expect(layers.count == 1)
         try daemon.end(SIGKILL)
         let keepers = try daemon.keepers()
         keepers.forEach { kill($0, SIGKILL) }
@@ -47,7 +53,7 @@ struct RebootTests {
         defer { proxy.hold(false) }
         try daemon.start()
         try waitUntil("the layer is mounted") { Files.exists(daemon.root + "/lazy/1/usr") }
-        #expect(try await SnapshotClient(daemon).list().map(\.name) == snapshots.map(\.name))
+        #expect(try await committed() == layers)
         try containerd.waitForSnapshotter()
         #expect(try hello("after") == "hello\n", "\(daemon.log)")
         #expect(try Starling.succeed(["status", "--address", daemon.socket]).outputText.contains(reference))
