@@ -157,6 +157,7 @@ public enum ImageMountError: Error, Equatable, CustomStringConvertible {
     case isUsed(String)
     case stillServed(String, process: Int32)
 
+    /// What is where, and what to do.
     public var description: String {
         switch self {
         case .notMounted(let directory): "\(directory): no image is mounted there; `starling mount` lists those that are"

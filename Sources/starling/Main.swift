@@ -53,7 +53,8 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Run.self, Mount.self, Unmount.self, Pull.self, Materialize.self, Status.self, Cache.self, Inspect.self, List.self, Cat.self, Verify.self,
+            Convert.self, Run.self, Mount.self, Unmount.self, Pull.self, Materialize.self, Status.self, Cache.self, Inspect.self, List.self,
+            Cat.self, Verify.self,
             Check.self,
             TOCDigest.self,
         ])
