@@ -5,6 +5,7 @@ import FetchEngine
 import LazyFS
 import OCI
 import Registry
+import StartTrace
 import Threads
 
 /// An image on its way to being a root file system: every layer opened lazily, all at once; what cannot be lazy is pulled and unpacked.
@@ -17,6 +18,8 @@ struct RunImage: Sendable {
     /// Program and arguments in place of the image's, empty for the image's; nil when no program is about to start.
     let command: [String]?
     let say: @Sendable (String) -> Void
+    /// Who takes down what takes how long; nil for nobody.
+    var trace: TraceRecorder?
 
     /// An image whose layers are directories.
     struct Prepared: Sendable {
@@ -24,6 +27,8 @@ struct RunImage: Sendable {
         /// Topmost first, as overlayfs wants them.
         let lowerDirectories: [String]
         let lazy: [LazyNode.Opened]
+        /// All layers as the manifest has them, the lowest first.
+        let descriptors: [Descriptor]
 
         /// Says what was fetched.
         func report(_ client: RegistryClient, _ say: (String) -> Void) {
@@ -45,7 +50,9 @@ struct RunImage: Sendable {
 
     /// Opens configuration and layers.
     func open() async throws -> Prepared {
+        let resolving = trace?.begin(.resolve, "manifest")
         let manifest = try await PlatformImage(source: source, platform: platform).manifest
+        resolving?.end("\(manifest.layers.count) layers")
         let (layers, configBytes) = try await withThrowingTaskGroup(of: (Int, Layer).self) { group in
             for (index, layer) in manifest.layers.enumerated() {
                 group.addTask { (index, try await open(layer, name: "layer \(index + 1) of \(manifest.layers.count)")) }
@@ -65,7 +72,7 @@ struct RunImage: Sendable {
         let all = lowers
         let start = command.flatMap { ProgramStart(config.config, command: $0) }
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
-        return Prepared(config: config, lowerDirectories: directories, lazy: all.lazy)
+        return Prepared(config: config, lowerDirectories: directories, lazy: all.lazy, descriptors: manifest.layers)
     }
 
     /// The layers of an image, from the lowest on: lazy ones that follow each other become one directory.
@@ -129,6 +136,8 @@ struct RunImage: Sendable {
         }
         let unpacker = try LayerUnpacker(root: root)
         if let directory = unpacker.existing(diffID) { return directory }
+        let pulling = trace?.begin(.layers, "pull and unpack", layer: descriptor.digest.description)
+        defer { pulling?.end("\(descriptor.size) bytes") }
         let stream = try await source.blob(descriptor)
         return try await BlockingTask.run(cancel: { stream.cancel() }) {
             try unpacker.unpack(layer: descriptor.digest, diffID: diffID, from: stream)
