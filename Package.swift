@@ -205,7 +205,8 @@ let package = Package(
         tests(
             "SystemTests",
             [
-                "Conversion", "ContainerdAPI", "CRIRuntimeAPI", "ContainerdClient", "OCI", "Digests", "HostSystem", "TestSupport", grpcCore,
+                "Conversion", "ContainerRun", "ContainerdAPI", "CRIRuntimeAPI", "ContainerdClient", "OCI", "Digests", "HostSystem",
+                "TestSupport", grpcCore,
                 grpcTransport,
                 protobuf,
             ]),

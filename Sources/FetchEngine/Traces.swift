@@ -47,7 +47,12 @@ extension LazyLayer {
     }
 
     private static func program(of process: Int32) -> String? {
-        guard process > 0, let name = try? Files.read("/proc/\(process)/comm", limit: 64) else { return nil }
+        // The kernel names a thread, which may have a name of its own.
+        guard process > 0, let status = try? Files.read("/proc/\(process)/status", limit: 64 << 10),
+            let line = status.split(separator: UInt8(ascii: "\n")).first(where: { $0.starts(with: "Tgid:".utf8) }),
+            let leader = line.split(separator: UInt8(ascii: "\t")).last.map({ String(decoding: $0, as: UTF8.self) }),
+            let name = try? Files.read("/proc/\(leader)/comm", limit: 64)
+        else { return nil }
         return String(decoding: name.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 }

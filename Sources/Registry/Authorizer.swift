@@ -1,6 +1,6 @@
 internal import FoundationEssentials
-internal import Threads
 internal import StartTrace
+internal import Threads
 
 /// Tokens of registries, by registry and scope. One request for a token at a time per key: whoever comes meanwhile waits for the same.
 actor Authorizer {

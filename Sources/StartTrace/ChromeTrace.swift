@@ -63,7 +63,8 @@ public enum ChromeTrace {
         var args = span.detail.map { ["detail": $0] } ?? [:]
         args["layer"] = span.layer
         return Event(
-            name: span.name, cat: span.lane.rawValue, ph: "X", ts: span.start, dur: span.end - min(span.start, span.end), tid: 0, args: args)
+            name: span.name, cat: span.lane.rawValue, ph: "X", ts: span.start, dur: span.end - min(span.start, span.end), tid: 0, args: args
+        )
     }
 
     private static func event(_ request: StartTimeline.Request) -> Event {

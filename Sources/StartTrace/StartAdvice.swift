@@ -11,7 +11,7 @@ public struct StartAdvice: Encodable, Equatable, Sendable {
 
     static func all(_ record: StartRecord, _ summary: StartSummary) -> [StartAdvice] {
         let found =
-            [plain(record), waits(record, summary), queue(record), retries(record), waste(record, summary)].compactMap { $0 }
+            [plain(record), waits(record, summary), queue(record), retries(record), probe(record), waste(record, summary)].compactMap { $0 }
         return found.isEmpty ? [nothing(summary)] : found
     }
 
@@ -28,7 +28,7 @@ public struct StartAdvice: Encodable, Equatable, Sendable {
     private static func waits(_ record: StartRecord, _ summary: StartSummary) -> StartAdvice? {
         guard summary.waitUnion >= leastWait else { return nil }
         let share = Quantity.percent(summary.waitUnion, of: summary.firstOutput ?? summary.end)
-        let waited = "\(Quantity.count(summary.waits, "read")) waited, \(Quantity.time(summary.waitUnion)) or \(share) of the time"
+        let waited = "\(Quantity.count(summary.waitsBefore, "read")) waited, \(Quantity.time(summary.waitUnion)) or \(share) of the time"
         let landmarks = record.layers.contains { $0.landmark > 0 }
         let why =
             landmarks
@@ -54,6 +54,16 @@ public struct StartAdvice: Encodable, Equatable, Sendable {
         return StartAdvice(
             text: "\(Quantity.count(failed.count, "request")) failed while reads waited (\(reason)). See the registry, or the way to it.",
             command: nil)
+    }
+
+    private static func probe(_ record: StartRecord) -> StartAdvice? {
+        let failed = record.events.requests.filter { $0.failure != nil && $0.kind == .manifest }
+        let time = failed.reduce(0) { $0 + $1.end - min($1.start, $1.end) }
+        guard time >= leastWait, record.events.requests.contains(where: { $0.kind == .manifest && $0.status == 200 }) else { return nil }
+        return StartAdvice(
+            text:
+                "\(Quantity.time(time)) went into asking for the image where or how it could not be had: see the failed requests. For a registry "
+                + "without TLS say --plain-http, or name its scheme in hosts.toml.", command: nil)
     }
 
     private static func waste(_ record: StartRecord, _ summary: StartSummary) -> StartAdvice? {

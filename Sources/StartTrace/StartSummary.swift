@@ -14,8 +14,8 @@ public struct StartSummary: Encodable, Equatable, Sendable {
     public let reads: UInt64
     /// Of these: reads that waited.
     public let waits: UInt64
-    /// Microseconds that they waited, summed.
-    public let waitSum: UInt64
+    /// Of these: before the first output, or the end.
+    public let waitsBefore: UInt64
     /// Microseconds during which at least one waited, until the first output or the end.
     public let waitUnion: UInt64
     /// Bytes of files that came ahead, and were read.
@@ -61,9 +61,9 @@ public struct StartSummary: Encodable, Equatable, Sendable {
         let waits = record.layers.reduce(0) { $0 + $1.waits }
         self.waits = max(waits, UInt64(events.reads.count + events.leftOut.reads))
         reads = max(self.waits, record.layers.reduce(0) { $0 + $1.reads })
-        waitSum = events.reads.reduce(0) { $0 + $1.wait }
         (hitBytes, wasteBytes) = record.layers.reduce((0, 0)) { ($0.0 + $1.hitBytes, $0.1 + $1.wasteBytes) }
         let last = events.marks[.firstOutput] ?? end
+        waitsBefore = UInt64(events.reads.count { $0.start < last })
         waitUnion = TimeSpans(events.reads.map { ($0.start, $0.end) }).length(within: 0..<max(last, 1))
         parts = StartSummary.parts(events, until: last)
     }
@@ -76,17 +76,18 @@ public struct StartSummary: Encodable, Equatable, Sendable {
         let runtime = min(events.marks[.runtime] ?? last, last)
         let opened = spans(.layers).map(\.end).filter { $0 <= runtime }.max() ?? resolved
         let program = min(events.marks[.program] ?? last, last)
-        var parts: [Part] = []
-        var time: UInt64 = 0
-        for (kind, end) in [(Part.Kind.preparing, begun), (.resolving, resolved), (.opening, opened), (.bundle, runtime)] {
-            parts.append(Part(kind: kind, time: end - min(time, end)))
-            time = max(time, end)
-        }
         let reads = TimeSpans(events.reads.map { ($0.start, $0.end) })
-        let waits = (reads.length(within: time..<max(time, program)), reads.length(within: max(time, program)..<max(time, program, last)))
-        parts.append(Part(kind: .runtime, time: program - min(time, program) - waits.0))
-        parts.append(Part(kind: .waiting, time: waits.0 + waits.1))
-        parts.append(Part(kind: .program, time: last - min(max(time, program), last) - waits.1))
+        var parts: [Part] = []
+        var (time, waited): (UInt64, UInt64) = (0, 0)
+        let ends: [(Part.Kind, UInt64)] = [
+            (.preparing, begun), (.resolving, resolved), (.opening, opened), (.bundle, runtime), (.runtime, program), (.program, last),
+        ]
+        for (kind, end) in ends {
+            let waits = reads.length(within: time..<max(time, end))
+            parts.append(Part(kind: kind, time: max(time, end) - time - waits))
+            (time, waited) = (max(time, end), waited + waits)
+        }
+        parts.insert(Part(kind: .waiting, time: waited), at: parts.count - 1)
         return parts.filter { $0.time > 0 }
     }
 }

@@ -32,7 +32,9 @@ public enum WhyReport {
 
     /// `/usr/bin/python3.11, bytes 0-131071 and 3 more files`.
     static func file(_ read: TraceRead) -> String {
-        guard let file = read.files.first else { return "content \(read.place.offset)-\(read.place.offset + UInt64(max(1, read.place.size)) - 1)" }
+        guard let file = read.files.first else {
+            return "content \(read.place.offset)-\(read.place.offset + UInt64(max(1, read.place.size)) - 1)"
+        }
         let range = file.size >= file.fileSize ? "whole" : "bytes \(file.offset)-\(file.offset + max(1, file.size) - 1)"
         let more = read.files.count > 1 ? " and \(Quantity.count(read.files.count - 1, "more file"))" : ""
         return "\(Shell.quoted(file.path)), \(range)\(more)"

@@ -13,7 +13,7 @@
   // Units.
   const time = (us) => us < 1e4 ? (us / 1e3).toFixed(1) + " ms" : us < 1e6 ? Math.round(us / 1e3) + " ms" : (us / 1e6).toFixed(2) + " s";
   const bytes = (n) => n < 1e3 ? n + " B" : n < 1e6 ? Math.round(n / 1e3) + " KB" : n < 1e9 ? (n / 1e6).toFixed(1) + " MB" : (n / 1e9).toFixed(1) + " GB";
-  const percent = (part, whole) => whole ? (part / whole < 0.1 ? (100 * part / whole).toFixed(1) : Math.round(100 * part / whole)) + " %" : "0 %";
+  const percent = (part, whole) => whole ? (part / whole < 0.1 ? (100 * part / whole).toFixed(1) : Math.round(100 * part / whole)) + "\u00a0%" : "0\u00a0%";
   const count = (n) => n.toLocaleString("en").replace(/,/g, "\u202f");
   const short = (digest) => digest.replace(/^sha256:/, "").slice(0, 12);
   const fileName = (path) => path.slice(path.lastIndexOf("/") + 1);
@@ -40,7 +40,7 @@
     if (!file) return { path: "content of the layer", range: `${read.place.offset}–${read.place.offset + read.place.size - 1}` };
     const whole = file.size >= file.fileSize;
     const more = read.files.length > 1 ? ` and ${read.files.length - 1} more` : "";
-    return { path: file.path, range: (whole ? `whole, ${bytes(file.fileSize)}` : `${bytes(file.offset)} + ${bytes(file.size)} of ${bytes(file.fileSize)}`) + more };
+    return { path: file.path, range: (whole ? `whole, ${bytes(file.fileSize)}` : `${bytes(file.offset)} – ${bytes(file.offset + file.size)} of ${bytes(file.fileSize)}`) + more };
   }
 
   // ---- Top ----------------------------------------------------------------------------------------------------------------------------
@@ -49,7 +49,6 @@
     const began = new Date(trace.beganAt * 1000).toISOString().replace("T", " ").slice(0, 16) + " UTC";
     const exit = trace.exitStatus === undefined ? "" : ` · exit status ${trace.exitStatus}`;
     byId("facts").append(make("code", {}, trace.command.join(" ")), ` · ${began} · ${trace.mode}${exit}`);
-    const first = summary.firstOutput;
     byId("headline-time").textContent = time(first === undefined ? summary.end : first);
     byId("headline-words").textContent = first === undefined ? "until the end (no output was seen)" : `to first output, ${time(summary.end)} to the end`;
     const whole = summary.parts.reduce((sum, part) => sum + part.time, 0);
@@ -67,15 +66,16 @@
     byId("cards").append(make("div", { class: "card" }, make("div", { class: "name" }, name), make("div", { class: "value" }, value), bar || null, make("div", { class: "note" }, note)));
   }
   function cards() {
-    const ahead = summary.hitBytes + summary.wasteBytes;
+    const came = summary.hitBytes + summary.wasteBytes;
     card("fetched", bytes(summary.fetchedBytes), `of the ${bytes(summary.imageBytes)} that the layers have: ${percent(summary.fetchedBytes, summary.imageBytes)}`,
       meter(["opening", Math.min(1, summary.fetchedBytes / Math.max(1, summary.imageBytes))]));
     const busy = trace.requests.filter((r) => r.request.end > r.request.start).length;
     card("requests", count(summary.requests), busy ? `${bytes(Math.round(summary.fetchedBytes / Math.max(1, summary.requests)))} each on average` : "everything was here");
-    card("reads that waited", count(summary.waits), `of ${count(summary.reads)} that reached starling; waiting for ${time(summary.waitUnion)}`,
+    const until = first === undefined || summary.waits === summary.waitsBefore ? "" : `, ${count(summary.waitsBefore)} of them before the first output`;
+    card("reads that waited", count(summary.waits), `of ${count(summary.reads)} that reached starling${until}; ${time(summary.waitUnion)} of waiting`,
       meter(["miss", summary.waits / Math.max(1, summary.reads)], ["hit", 1 - summary.waits / Math.max(1, summary.reads)]));
-    card("came before it was read", bytes(ahead), ahead ? `${percent(summary.hitBytes, ahead)} of it was read, ${bytes(summary.wasteBytes)} was not` : "nothing",
-      meter(["hit", summary.hitBytes / Math.max(1, ahead)], ["waste", summary.wasteBytes / Math.max(1, ahead)]));
+    card("came before it was read", bytes(came), came ? `${percent(summary.hitBytes, came)} of it was read, ${bytes(summary.wasteBytes)} was not` : "nothing",
+      meter(["hit", summary.hitBytes / Math.max(1, came)], ["waste", summary.wasteBytes / Math.max(1, came)]));
     for (const advice of trace.advice) {
       byId("advice").append(make("p", {}, advice.text));
       if (advice.command) byId("advice").append(make("code", {}, advice.command));
@@ -84,9 +84,11 @@
 
   // ---- Waterfall: bars in rows, laid out once, drawn for the part of the time that is shown -------------------------------------------
   const end = Math.max(summary.end, 1);
-  const shown = { from: 0, to: end * 1.02 };
-  const ROW = 18, GUTTER = 92, AXIS = 24, GRAPH = 46, GAP = 16;
-  let bars = [], groups = [], height = 0, hovered = null, drag = null, pointer = null;
+  const first = summary.firstOutput;
+  // Of what runs on for long the start is shown first.
+  const shown = { from: 0, to: first !== undefined && first < 0.5 * end ? first * 1.15 : end * 1.02 };
+  const ROW = 18, SMALL = 7, GUTTER = 92, AXIS = 46, GRAPH = 46, GAP = 16, MOST_ROWS = 60;
+  let bars = [], groups = [], rates = null, height = 0, hovered = null, drag = null;
 
   // What does not overlap shares a row.
   function pack(items, room) {
@@ -100,33 +102,44 @@
     return ends.length;
   }
 
-  function layOut() {
-    let top = AXIS;
-    const add = (name, items, rows, rowHeight) => {
-      groups.push({ name, top, rows, rowHeight });
-      for (const item of items) bars.push(Object.assign(item, { top: top + item.row * rowHeight, height: rowHeight - 3 }));
-      top += rows * rowHeight + GAP;
-    };
-    const steps = trace.spans.map((span) => ({ kind: "step", data: span, start: span.start, end: span.end, name: span.name, colour: { resolve: "resolving", layers: "opening", prediction: "prediction", container: "bundle" }[span.lane] }));
-    const { runtime, program, exit } = trace.marks;
-    const last = exit === undefined ? end : exit;
-    if (runtime !== undefined) steps.push({ kind: "process", start: runtime, end: program === undefined ? last : program, name: "OCI runtime starts the container", colour: "runtime" });
-    if (program !== undefined) steps.push({ kind: "process", start: program, end: last, name: trace.command.join(" ") || "program", colour: "program" });
-    steps.sort((a, b) => a.start - b.start || b.end - a.end);
-    const single = steps.length <= 26;
-    if (single) steps.forEach((step, row) => { step.row = row; });
-    add("steps", steps, single ? steps.length : pack(steps, end / 12), ROW);
+  // A row each, as long as there are few.
+  function rows(items, few, room) {
+    for (const item of items) item.isAlone = items.length <= few;
+    if (items.length > few) return pack(items, room);
+    items.forEach((item, row) => { item.row = row; });
+    return items.length;
+  }
 
+  const steps = trace.spans.filter((span) => span.lane !== "prediction").map((span) => ({ kind: "step", data: span, start: span.start, end: span.end, name: span.name, colour: { resolve: "resolving", layers: "opening", container: "bundle" }[span.lane] }));
+  const { runtime, program, exit = end } = trace.marks;
+  if (runtime !== undefined) steps.push({ kind: "process", start: runtime, end: program === undefined ? exit : program, name: "OCI runtime starts the container", colour: "runtime" });
+  if (program !== undefined) steps.push({ kind: "process", start: program, end: exit, name: trace.command.join(" ") || "program", colour: "program" });
+  steps.sort((a, b) => a.start - b.start || b.end - a.end);
+  const ahead = trace.spans.filter((span) => span.lane === "prediction").map((span) => ({ kind: "step", data: span, start: span.start, end: span.end, name: span.name, colour: "prediction" }));
+  const requests = trace.requests.map((r) => ({ kind: "request", data: r, start: r.request.start, end: Math.max(r.request.end, r.request.start), first: r.request.firstByte, name: requestName(r), colour: r.purpose }));
+  const reads = trace.reads.map((r) => ({ kind: "read", data: r, start: r.read.start, end: r.read.end, name: r.read.files[0] ? fileName(r.read.files[0].path) : "read", colour: r.read.cause }));
+
+  // Rows for what is to be seen now.
+  function layOut() {
+    const size = shown.to - shown.from;
+    let top = AXIS;
+    (groups = []), (bars = []);
+    const add = (name, all, few, room, isLine) => {
+      const items = all.filter((item) => item.end >= shown.from && item.start <= shown.to);
+      if (!all.length) return;
+      const count = isLine ? (items.forEach((item) => { item.row = 0; }), 1) : Math.max(1, rows(items, few, room));
+      const rowHeight = isLine ? 12 : count > MOST_ROWS ? SMALL : ROW;
+      groups.push({ name, top, rows: count, rowHeight });
+      for (const item of items) bars.push(Object.assign(item, { top: top + item.row * rowHeight, height: rowHeight - 3 }));
+      top += count * rowHeight + GAP;
+    };
+    add("steps", steps, 48, size / 12);
+    add("prediction", ahead, 0, 0, true);
     groups.push({ name: "throughput", top, rows: 1, rowHeight: GRAPH, isGraph: true });
     top += GRAPH + GAP;
-
-    const requests = trace.requests.map((r) => ({ kind: "request", data: r, start: r.request.start, end: Math.max(r.request.end, r.request.start), first: r.request.firstByte, name: requestName(r), colour: r.purpose }));
-    const requestRows = requests.length <= 40 ? (requests.forEach((bar, row) => { bar.row = row; }), requests.length) : pack(requests, end / 60);
-    add("requests", requests, requestRows, requestRows > 60 ? 7 : ROW);
-
-    const reads = trace.reads.map((r) => ({ kind: "read", data: r, start: r.read.start, end: r.read.end, name: r.read.files[0] ? fileName(r.read.files[0].path) : "read", colour: r.read.cause }));
-    const readRows = reads.length <= 30 ? (reads.forEach((bar, row) => { bar.row = row; }), reads.length) : pack(reads, end / 200);
-    if (reads.length) add("reads", reads, readRows, readRows > 60 ? 7 : ROW);
+    add("requests", requests, 40, size / 60);
+    add("reads", reads, 36, size / 200);
+    rates = measure();
     height = top;
   }
 
@@ -135,19 +148,19 @@
     return [PURPOSES[r.purpose], layer, r.request.failure && !r.request.bytes ? "failed" : bytes(r.request.bytes)].filter(Boolean).join(" · ");
   }
 
-  // Bytes per second over the whole time, each answer's evenly between its first and last byte.
-  const rates = (() => {
-    const slots = 400, width = end / slots, sums = new Float64Array(slots);
+  // Bytes per second over the time that is shown, each answer's evenly between its first and last byte.
+  function measure() {
+    const slots = 400, width = (shown.to - shown.from) / slots, sums = new Float64Array(slots);
     for (const { request } of trace.requests) {
       if (!request.bytes || request.firstByte === undefined) continue;
-      const from = request.firstByte, to = Math.max(request.end, from + 1);
-      for (let slot = Math.floor(from / width); slot <= Math.min(slots - 1, Math.floor(to / width)); slot++) {
+      const from = request.firstByte - shown.from, to = Math.max(request.end, request.firstByte + 1) - shown.from;
+      for (let slot = Math.max(0, Math.floor(from / width)); slot <= Math.min(slots - 1, Math.floor(to / width)); slot++) {
         const part = Math.min(to, (slot + 1) * width) - Math.max(from, slot * width);
         if (part > 0) sums[slot] += request.bytes * part / (to - from);
       }
     }
     return { width, mbits: Array.from(sums, (sum) => sum * 8 / width) };
-  })();
+  }
 
   const canvas = byId("canvas"), chart = byId("chart"), tip = byId("tip");
   const x = (t) => GUTTER + (t - shown.from) / (shown.to - shown.from) * (chart.clientWidth - GUTTER);
@@ -167,11 +180,11 @@
     c.beginPath();
     c.rect(GUTTER, 0, width - GUTTER, height);
     c.clip();
-    graph(c, width);
+    graph(c);
+    marks(c, width);
     const linked = links(hovered);
     const free = new Map();
     for (let index = bars.length - 1; index >= 0; index--) bar(c, bars[index], linked, free, width);
-    marks(c, width);
     if (drag && drag.to !== undefined) {
       c.fillStyle = colour("accent");
       c.globalAlpha = 0.15;
@@ -198,7 +211,7 @@
       c.lineTo(Math.round(x(t)) + 0.5, height);
       c.stroke();
       c.fillStyle = colour("soft");
-      c.fillText(t === 0 ? "0" : step < 1e3 ? (t / 1e3).toFixed(2) + " ms" : shown.to > 2e6 ? +(t / 1e6).toFixed(3) + " s" : Math.round(t / 1e3) + " ms", x(t) + 4, 10);
+      c.fillText(t === 0 ? "0" : step < 1e3 ? (t / 1e3).toFixed(2) + " ms" : shown.to > 1e6 ? +(t / 1e6).toFixed(3) + " s" : Math.round(t / 1e3) + " ms", x(t) + 4, 10);
     }
     for (const group of groups) {
       c.strokeStyle = colour("line");
@@ -209,24 +222,22 @@
     }
   }
 
-  function graph(c, width) {
+  function graph(c) {
     const group = groups.find((g) => g.isGraph), most = Math.max(1, ...rates.mbits), bottom = group.top + GRAPH;
     c.fillStyle = colour("opening");
     c.globalAlpha = 0.25;
     c.beginPath();
-    c.moveTo(x(0), bottom);
+    c.moveTo(x(shown.from), bottom);
     rates.mbits.forEach((rate, slot) => {
       const y = bottom - rate / most * (GRAPH - 6);
-      c.lineTo(x(slot * rates.width), y);
-      c.lineTo(x((slot + 1) * rates.width), y);
+      c.lineTo(x(shown.from + slot * rates.width), y);
+      c.lineTo(x(shown.from + (slot + 1) * rates.width), y);
     });
-    c.lineTo(x(end), bottom);
+    c.lineTo(x(shown.to), bottom);
     c.fill();
     c.globalAlpha = 1;
     c.fillStyle = colour("soft");
-    c.textAlign = "right";
-    c.fillText(`most: ${most < 10 ? most.toFixed(1) : Math.round(most)} Mbit/s`, width - 4, group.top + 8);
-    c.textAlign = "left";
+    c.fillText(`most: ${most < 10 ? most.toFixed(1) : Math.round(most)} Mbit/s`, GUTTER + 4, group.top + 8);
   }
 
   function bar(c, item, linked, free, width) {
@@ -280,6 +291,7 @@
 
   function marks(c, width) {
     let taken = -Infinity;
+    const output = trace.marks.firstOutput === undefined ? Infinity : x(trace.marks.firstOutput);
     for (const [name, t] of Object.entries(trace.marks).sort((a, b) => a[1] - b[1])) {
       const px = Math.round(x(t)) + 0.5, isFirst = name === "firstOutput";
       if (px < GUTTER || px > width) continue;
@@ -287,18 +299,17 @@
       c.lineWidth = isFirst ? 2 : 1;
       c.setLineDash(isFirst ? [] : [3, 3]);
       c.beginPath();
-      c.moveTo(px, 18);
+      c.moveTo(px, 20);
       c.lineTo(px, height);
       c.stroke();
       c.setLineDash([]);
       c.lineWidth = 1;
       const words = isFirst ? `first output ${time(t)}` : MARKS[name], size = c.measureText(words).width;
       const from = px + 4 + size > width ? px - 4 - size : px + 4;
-      if (from < taken && !isFirst) continue;
-      c.fillStyle = colour("card");
-      c.fillRect(from - 2, 16, size + 4, 14);
+      // What is asked most stays readable.
+      if (!isFirst && (from < taken || (name !== "exit" && from + size + 4 > output - (output > width - 140 ? 130 : 0)))) continue;
       c.fillStyle = colour(isFirst ? "program" : "soft");
-      c.fillText(words, from, 23);
+      c.fillText(words, from, 27);
       taken = from + size + 8;
     }
   }
@@ -321,6 +332,7 @@
     const least = 200, size = Math.min(Math.max(to - from, least), end * 1.02);
     shown.from = Math.max(0, Math.min(from, end * 1.02 - size));
     shown.to = shown.from + size;
+    layOut();
     draw();
   }
   function zoom(factor, around) {
@@ -351,8 +363,7 @@
 
   function hover(event) {
     const area = canvas.getBoundingClientRect();
-    pointer = { x: event.clientX - area.left, y: event.clientY - area.top };
-    const item = find(pointer.x, pointer.y) || null;
+    const item = find(event.clientX - area.left, event.clientY - area.top) || null;
     if (item !== hovered) {
       hovered = item;
       draw();
@@ -426,7 +437,7 @@
         make("td", {}, make("span", { class: "mono" }, where.path), make("div", { class: "range" }, where.range)),
         make("td", {}, String(layer + 1)), make("td", { class: "number" }, time(read.start)), make("td", {}, read.program || ""), make("td", {}, why));
       row.onclick = () => {
-        hovered = bars.find((item) => item.data === entry);
+        hovered = reads.find((item) => item.data === entry);
         show(read.start - wait, read.end + wait);
         chart.scrollIntoView({ behavior: "smooth", block: "nearest" });
       };
@@ -453,13 +464,17 @@
     const wasted = trace.layers.flatMap((layer, index) => layer.wasted.map((file) => ({ index, ...file }))).sort((a, b) => b.bytes - a.bytes).slice(0, 12);
     byId("waste-section").hidden = !wasted.length;
     for (const file of wasted) byId("waste").tBodies[0].append(make("tr", {}, make("td", { class: "number" }, bytes(file.bytes)), make("td", {}, make("span", { class: "mono" }, file.path)), make("td", {}, `layer ${file.index + 1}`)));
+    byId("requests").closest("details").addEventListener("toggle", requestsTable, { once: true });
+    const left = [["steps", trace.leftOut.spans], ["requests", trace.leftOut.requests], ["reads", trace.leftOut.reads]].filter(([, n]) => n).map(([name, n]) => `${count(n)} ${name}`);
+    byId("footer").textContent = `Recorded by starling run --trace. Everything is in this file.${left.length ? " Left out: " + left.join(", ") + "." : ""}`;
+  }
+
+  function requestsTable() {
     for (const { request, purpose, layer } of trace.requests) {
       const answer = request.failure || request.status || "";
       byId("requests").tBodies[0].append(make("tr", {}, ...[time(request.start), time(request.end - request.start), request.firstByte === undefined ? "–" : time(request.firstByte - request.start), bytes(request.bytes)].map((text) => make("td", { class: "number" }, text)),
         make("td", {}, swatch(purpose), PURPOSES[purpose]), make("td", {}, layer === undefined ? short(request.subject) : `layer ${layer + 1}`), make("td", { class: "mono" }, (request.range || "").replace("bytes=", "")), make("td", {}, String(answer))));
     }
-    const left = [["steps", trace.leftOut.spans], ["requests", trace.leftOut.requests], ["reads", trace.leftOut.reads]].filter(([, n]) => n).map(([name, n]) => `${count(n)} ${name}`);
-    byId("footer").textContent = `Recorded by starling run --trace. Everything is in this file.${left.length ? " Left out: " + left.join(", ") + "." : ""}`;
   }
 
   head();
