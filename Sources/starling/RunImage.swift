@@ -7,6 +7,7 @@ import Logging
 import OCI
 import Profiles
 import Registry
+import StartTrace
 import Threads
 
 /// An image on its way to being a root file system: every layer opened lazily, all at once; what cannot be lazy is pulled and unpacked.
@@ -24,6 +25,8 @@ struct RunImage: Sendable {
     let command: [String]?
     let say: @Sendable (String) -> Void
     let log: Logger
+    /// Who takes down what takes how long; nil for nobody.
+    var trace: TraceRecorder?
 
     /// An image whose layers are directories.
     struct Prepared: Sendable {
@@ -31,6 +34,8 @@ struct RunImage: Sendable {
         /// Topmost first, as overlayfs wants them.
         let lowerDirectories: [String]
         let lazy: [LazyNode.Opened]
+        /// All layers as the manifest has them, the lowest first.
+        let descriptors: [Descriptor]
         /// Looks for the image's profile; to be cancelled with the node.
         let profile: Task<Void, Never>?
 
@@ -54,8 +59,10 @@ struct RunImage: Sendable {
 
     /// Opens configuration and layers.
     func open() async throws -> Prepared {
+        let resolving = trace?.begin(.resolve, "manifest")
         let image = try await PlatformImage(source: source, platform: platform)
         let manifest = image.manifest
+        resolving?.end("\(manifest.layers.count) layers")
         // Asked for beside the layers, and by nobody waited for.
         let profile = profiles.map { profiles in Task { try await profiles.pull(of: image.descriptor.digest) } }
         let (layers, configBytes) = try await withThrowingTaskGroup(of: (Int, Layer).self) { group in
@@ -78,7 +85,8 @@ struct RunImage: Sendable {
         let start = command.flatMap { ProgramStart(config.config, command: $0) }
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
         return Prepared(
-            config: config, lowerDirectories: directories, lazy: all.lazy, profile: profile.map { expect($0, manifest, all.lazy) })
+            config: config, lowerDirectories: directories, lazy: all.lazy, descriptors: manifest.layers,
+            profile: profile.map { expect($0, manifest, all.lazy) })
     }
 
     /// Prefetches what a profile says once it is here.
@@ -161,6 +169,8 @@ struct RunImage: Sendable {
         }
         let unpacker = try LayerUnpacker(root: root)
         if let directory = unpacker.existing(diffID) { return directory }
+        let pulling = trace?.begin(.layers, "pull and unpack", layer: descriptor.digest.description)
+        defer { pulling?.end("\(descriptor.size) bytes") }
         let stream = try await source.blob(descriptor)
         return try await BlockingTask.run(cancel: { stream.cancel() }) {
             try unpacker.unpack(layer: descriptor.digest, diffID: diffID, from: stream)
