@@ -35,17 +35,19 @@ public final class LazyNode: Sendable {
     /// Opens the store below `root` and mounts below `directory`: FUSE at `lazy`, the kernel's trees in `trees`.
     ///
     /// - Parameters:
+    ///   - mountpoint: where FUSE is mounted instead.
     ///   - mode: how containers are to see the layers.
     ///   - prefetch: what is fetched before anybody reads it.
     ///   - fetching: how the engine fetches; whether layers are completed in the background, among others.
     ///   - opening: what is fetched along with TOCs.
     ///   - keeping: what lets the mounts outlive this process; with it, those of an earlier process are gone on with.
+    ///   - front: what stands in the FUSE mount's root beside the layers.
     ///   - traces: whether every request of the kernel is printed to standard error.
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
-        root: String, directory: String, mode: ServingMode = .auto, client: RegistryClient, prefetch: PrefetchPolicy = PrefetchPolicy(),
-        fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
-        traces: Bool = false, log: Logger
+        root: String, directory: String, mountpoint: String? = nil, mode: ServingMode = .auto, client: RegistryClient,
+        prefetch: PrefetchPolicy = PrefetchPolicy(), fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
+        front: (any MountFront)? = nil, traces: Bool = false, log: Logger
     ) throws {
         ProcessMemory.bound()
         let store = try LayerStore(root: root)
@@ -54,7 +56,9 @@ public final class LazyNode: Sendable {
         self.prefetch = prefetch
         fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
-            mount = try LazyMount(mountpoint: directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, traces: traces) {
+            mount = try LazyMount(
+                mountpoint: mountpoint ?? directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, front: front, traces: traces
+            ) {
                 store.trees(of: $0, client: client)
             }
         } catch {

@@ -1,4 +1,5 @@
 internal import FetchEngine
+internal import Glibc
 internal import Synchronization
 
 /// What the FUSE callbacks share: the layers by slot, the engine that fills them, and the way of the answers.
@@ -9,9 +10,22 @@ final class TreeServer: Sendable {
     let fetcher: ChunkFetcher
     /// The flag to add to the answer to the kernel's greeting, while that is given; else 0.
     let greetingFlag = Atomic<UInt32>(0)
+    /// What stands beside the slots.
+    let front: (any MountFront)?
+    /// Requests that the front has not answered yet.
+    let frontRequests = Atomic<Int>(0)
     private let observer = Mutex<MissObserver?>(nil)
 
-    init(fetcher: ChunkFetcher) { self.fetcher = fetcher }
+    init(fetcher: ChunkFetcher, front: (any MountFront)? = nil) {
+        self.fetcher = fetcher
+        self.front = front
+    }
+
+    /// Waits until no operation is under way, in no slot and nowhere else.
+    func waitUntilUnused() {
+        while frontRequests.load(ordering: .sequentiallyConsistent) > 0 { usleep(500) }
+        slots.waitUntilUnused()
+    }
 
     /// Told of every read that has to wait: of which layer, from which place of its content file on, and of which process.
     typealias MissObserver = @Sendable (_ layer: LazyLayer, _ contentOffset: UInt64, _ process: Int32) -> Void

@@ -2,6 +2,7 @@ import ArgumentParser
 import ContainerRun
 import Glibc
 import HostSystem
+import LazyFS
 
 /// Entry of the command line: sets up the process, parses, runs, and turns whatever fails into one line and an exit status.
 @main
@@ -9,6 +10,8 @@ enum Main {
     static func main() async {
         // A reader of our output that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        // Before anything starts a thread: the keeper goes on in a copy of this process.
+        if CommandLine.arguments.dropFirst().first == Store.keeperCommand { keep() }
         var runsContainer = false
         do {
             var command = try Starling.parseAsRoot()
@@ -25,6 +28,16 @@ enum Main {
         } catch {
             leave(error, runsContainer: runsContainer)
         }
+    }
+
+    private static func keep() -> Never {
+        do {
+            try DescriptorKeeper.run()
+        } catch {
+            Terminal.say("\(error)")
+            exit(1)
+        }
+        exit(0)
     }
 
     private static func leave(_ error: any Error, runsContainer: Bool) -> Never {
@@ -53,7 +66,7 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Run.self, Mount.self, Unmount.self, Pull.self, Materialize.self, Status.self, Cache.self, Inspect.self, List.self,
+            Convert.self, Run.self, Mount.self, Unmount.self, Store.self, Pull.self, Materialize.self, Status.self, Cache.self, Inspect.self, List.self,
             Cat.self, Verify.self,
             Check.self,
             TOCDigest.self,
