@@ -113,7 +113,9 @@ let package = Package(
                 "CAtomics", "Metrics",
                 log,
             ]),
-        room("AdditionalStore", ["Digests", "OCI", "Registry", "LazyFS", "FetchEngine", "ChunkStore", "TreeImage", "HostSystem", "Threads", log]),
+        room(
+            "AdditionalStore",
+            ["Digests", "OCI", "Registry", "LazyFS", "FetchEngine", "ChunkStore", "TreeImage", "HostSystem", "Threads", log]),
         room("Snapshots", ["Digests", "OCI", "HostSystem", "Threads", grdb, log]),
         room("ContainerdAPI", [grpcCore, grpcProtobuf, protobuf], settings: generatedSettings),
         room("Keychains", ["OCI", "Registry", "HostSystem", "Threads", "CYaml", log]),

@@ -60,6 +60,7 @@ public final class AdditionalStore: MountFront {
 
     // MARK: MountFront
 
+    /// An image, a layer of one, or a file of a layer. Whoever asks for a layer waits until it is open.
     public func find(_ name: String, in directory: UInt64?, _ answer: @escaping @Sendable (FrontNode?) -> Void) {
         guard let directory else { return answer(names.addImage(name)) }
         if let image = names.image(directory) { return findLayer(name, image, answer) }
@@ -108,8 +109,10 @@ public final class AdditionalStore: MountFront {
         directory.hasPrefix(mountpoint + "/") ? "../.." + directory.dropFirst(mountpoint.count) : directory
     }
 
+    /// What was asked for lately.
     public func node(_ number: UInt64) -> FrontNode? { names.node(StoreNumber(raw: number)) }
 
+    /// `info` from memory, `blob` from the registry.
     public func read(_ number: UInt64, offset: UInt64, size: Int, _ answer: @escaping @Sendable ([UInt8]?) -> Void) {
         let number = StoreNumber(raw: number)
         guard let (key, layer) = names.layer(number.raw) else { return answer(nil) }
@@ -129,6 +132,7 @@ public final class AdditionalStore: MountFront {
         }
     }
 
+    /// One more use of a layer.
     public func create(_ name: String, in directory: UInt64, _ answer: @escaping @Sendable () -> Void) {
         guard name == AdditionalStore.use, let (key, layer) = names.layer(directory) else { return answer() }
         work.run { [self] _ in
@@ -139,6 +143,7 @@ public final class AdditionalStore: MountFront {
         }
     }
 
+    /// One use of a layer less; it is closed after the last one.
     public func remove(_ name: String, from directory: UInt64, _ answer: @escaping @Sendable () -> Void) {
         guard let image = names.image(directory), let digest = try? Digest(parsing: name) else { return answer() }
         let key = LayerKey(image: image, digest: digest)

@@ -107,7 +107,8 @@ public enum StoreHomeError: Error, Equatable, CustomStringConvertible {
     /// What is where, and what to do.
     public var description: String {
         switch self {
-        case .isMounted(let directory, let type): "\(directory): a file system of type \(type) is mounted there; unmount it or choose another directory"
+        case .isMounted(let directory, let type):
+            "\(directory): a file system of type \(type) is mounted there; unmount it or choose another directory"
         case .stillServed(let directory, let process): "\(directory): process \(process), which serves it, has not ended"
         }
     }

@@ -33,7 +33,9 @@ actor StoreImages {
     /// The layer of an image that a digest means.
     func layer(_ digest: Digest, of image: Reference) async throws -> Found {
         if let found = find(digest, in: known[image]) { return found }
-        if let known = known[image], ContinuousClock.now - known.time < StoreImages.freshFor { throw NotInImage(digest: digest, image: image) }
+        if let known = known[image], ContinuousClock.now - known.time < StoreImages.freshFor {
+            throw NotInImage(digest: digest, image: image)
+        }
         let asked = asking[image]
         let task = asked ?? Task { try await load(image, for: digest) }
         if asked == nil { asking[image] = task }

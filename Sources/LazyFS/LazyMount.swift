@@ -79,7 +79,8 @@ public final class LazyMount: Sendable {
         keeping?.hold(device, at: mountpoint, name: nil, slots: [:], last: 0)
         do {
             return try FuseSession(
-                device, mountpoint: mountpoint, isTakenOver: false, operations: FuseOperations.table(hasFront: server.front != nil), server: server, traces: traces)
+                device, mountpoint: mountpoint, isTakenOver: false, operations: FuseOperations.table(hasFront: server.front != nil),
+                server: server, traces: traces)
         } catch {
             keeping?.end()
             try Mounts.unmount(mountpoint)
@@ -108,7 +109,8 @@ public final class LazyMount: Sendable {
             inherited.device, at: mountpoint, name: contents.mount.name, slots: contents.slots, last: contents.last)
         do {
             let session = try FuseSession(
-                inherited.device, mountpoint: mountpoint, isTakenOver: true, operations: FuseOperations.table(hasFront: server.front != nil), server: server,
+                inherited.device, mountpoint: mountpoint, isTakenOver: true,
+                operations: FuseOperations.table(hasFront: server.front != nil), server: server,
                 traces: traces)
             log.notice("going on with the lazy layers of the last daemon", metadata: ["trees": "\(assigned.unclaimed.count)"])
             return (session, assigned)

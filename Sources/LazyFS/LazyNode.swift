@@ -46,7 +46,8 @@ public final class LazyNode: Sendable {
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
         root: String, directory: String, mountpoint: String? = nil, mode: ServingMode = .auto, client: RegistryClient,
-        prefetch: PrefetchPolicy = PrefetchPolicy(), fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
+        prefetch: PrefetchPolicy = PrefetchPolicy(), fetching: FetchOptions = FetchOptions(),
+        opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
         front: (any MountFront)? = nil, traces: Bool = false, log: Logger
     ) throws {
         ProcessMemory.bound()

@@ -1,3 +1,4 @@
+import AdditionalStore
 import ArgumentParser
 import ContainerRun
 import Glibc
@@ -18,6 +19,7 @@ enum Main {
             runsContainer = command is Run
             // Before anything starts a thread: a mount namespace belongs to a thread.
             if runsContainer { try MountNamespace.enterPrivate() }
+            if geteuid() != 0, command is Store || command is Unmount { try PodmanNamespace.enter() }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -66,7 +68,8 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Run.self, Mount.self, Unmount.self, Store.self, Pull.self, Materialize.self, Status.self, Cache.self, Inspect.self, List.self,
+            Convert.self, Run.self, Mount.self, Unmount.self, Store.self, Pull.self, Materialize.self, Status.self, Cache.self,
+            Inspect.self, List.self,
             Cat.self, Verify.self,
             Check.self,
             TOCDigest.self,

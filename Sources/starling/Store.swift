@@ -16,12 +16,12 @@ struct Store: AsyncParsableCommand {
             storage.conf names it, under [storage.options]: additionallayerstores = ["MOUNTPOINT:ref"]
 
             It returns when the store is mounted; a process in the background serves it until `starling umount MOUNTPOINT` (or an interrupt) ends
-            both. After SIGTERM, or a crash, containers wait for the next `starling store` of the same root and go on.
+            both. An ordinary user's store is mounted where their containers are, in podman's namespaces. After SIGTERM, or a crash, containers wait for the next `starling store` of the same root and go on.
 
             Examples:
               starling store /var/lib/starling-store
-              podman unshare starling store ~/.local/share/starling-store
               starling umount /var/lib/starling-store
+              starling store ~/.local/share/starling-store
             """)
 
     @OptionGroup var registry: RegistryArguments
@@ -54,15 +54,7 @@ struct Store: AsyncParsableCommand {
     // The program as it is now, whatever an upgrade has put in its place since.
     static func keeper(_ root: String) -> KeeperProgram { KeeperProgram(path: "/proc/self/exe", arguments: [keeperCommand, root]) }
 
-    private struct OutsideOfNamespace: Error, CustomStringConvertible {
-        let mountpoint: String
-        var description: String {
-            "an ordinary user's store belongs into the namespace of their containers: podman unshare starling store \(mountpoint)"
-        }
-    }
-
     func run() async throws {
-        guard geteuid() == 0 else { throw OutsideOfNamespace(mountpoint: mountpoint) }
         guard announce || foreground else {
             let status = try Background.start("/proc/self/exe", ["store", "--announce"] + CommandLine.arguments.dropFirst(2))
             guard status == 0 else { throw ExitCode(status) }

@@ -26,11 +26,13 @@ struct ImageLayerTests {
                 + #""toc-digest":"sha256:\#(String(repeating: "3", count: 64))"}"#)
     }
 
-    @Test("a layer is named by its own digest, or by that of its TOC in either format", arguments: [Annotation.tocDigest, Annotation.zstdChunkedChecksum])
+    @Test(
+        "a layer is named by its own digest, or by that of its TOC in either format",
+        arguments: [Annotation.tocDigest, Annotation.zstdChunkedChecksum])
     func names(annotation: String) throws {
         let layer = try layer(MediaType.layerZstd, [annotation: "\(try #require(toc))"])
-        #expect(layer.isNamed(try #require(blob)) && layer.isNamed(try #require(toc)))
-        #expect(!layer.isNamed(try #require(diff)))
+        let (blob, toc, diff) = (try #require(blob), try #require(toc), try #require(diff))
+        #expect(layer.isNamed(blob) && layer.isNamed(toc) && !layer.isNamed(diff))
         #expect(String(decoding: layer.info, as: UTF8.self).contains(#""compression":4"#))
     }
 }

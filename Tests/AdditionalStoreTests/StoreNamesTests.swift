@@ -12,7 +12,8 @@ struct StoreNamesTests {
 
     private func key(_ digit: String) throws -> LayerKey {
         LayerKey(
-            image: try Reference(parsing: "registry.example.org/app:1"), digest: try Digest(parsing: "sha256:" + String(repeating: digit, count: 64)))
+            image: try Reference(parsing: "registry.example.org/app:1"),
+            digest: try Digest(parsing: "sha256:" + String(repeating: digit, count: 64)))
     }
 
     @Test("an image's directory is its name in base64; what is no image's name is no directory")
@@ -34,9 +35,9 @@ struct StoreNamesTests {
             let number = StoreNumber(key, entry)
             #expect(number.entry == entry && number.layer == layer.raw && number.raw < 1 << 40)
         }
-        #expect(StoreNumber(key) == layer && StoreNumber(try self.key("2")) != layer)
+        let other = try self.key("2")
+        #expect(StoreNumber(key) == layer && StoreNumber(other) != layer)
         #expect(StoreNumber(key, linkTo: "../../1") != StoreNumber(key, linkTo: "../../2"))
-        #expect(layer.raw == 0)
     }
 
     @Test("a layer's files are there with their sizes; what was not asked for is not known")

@@ -20,7 +20,8 @@ struct UsedLayersTests {
 
     private func layer(_ key: LayerKey) -> ImageLayer {
         ImageLayer(
-            descriptor: Descriptor(mediaType: MediaType.layerGzip, digest: key.digest, size: 1, annotations: ["a": "b"]), diffID: key.digest)
+            descriptor: Descriptor(mediaType: MediaType.layerGzip, digest: key.digest, size: 1, annotations: ["a": "b"]), diffID: key.digest
+        )
     }
 
     @Test("uses are counted, and known to the next process until the last one ends")
