@@ -28,7 +28,7 @@ struct Store: AsyncParsableCommand {
     @OptionGroup var storage: StoreArguments
     @OptionGroup var logging: LogArguments
 
-    @Flag(help: "Serve from this process.")
+    @Flag(help: "Serve from this process, and tell systemd when it does.")
     var foreground = false
 
     @Option(
@@ -75,7 +75,9 @@ struct Store: AsyncParsableCommand {
         await store.serve(on: node)
         log.info("serving", metadata: ["mountpoint": "\(home.mountpoint)", "mode": "\(node.serving)"])
         if announce { try await BlockingTask.run { try Background.ready() } }
+        if foreground { ServiceNotifier.notify("READY=1") }
         await waitForEnd(signals, node)
+        if foreground { ServiceNotifier.notify("STOPPING=1") }
         try await BlockingTask.run { signals.endRequested == SIGTERM ? node.leave() : node.shutdown() }
         if signals.endRequested != SIGTERM { home.end() }
     }

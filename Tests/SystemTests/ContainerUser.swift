@@ -32,7 +32,9 @@ final class ContainerUser: Sendable {
         for (program, package) in [("newuidmap", "uidmap"), ("setpriv", "util-linux"), ("useradd", "passwd")] {
             try requireProgram(program, package: package)
         }
-        if try Program.run("id", [Self.name]).status != 0 { try TestSupport.run("useradd", ["--no-create-home", "--home-dir", home, Self.name]) }
+        if try Program.run("id", [Self.name]).status != 0 {
+            try TestSupport.run("useradd", ["--no-create-home", "--home-dir", home, Self.name])
+        }
         for path in [home, runtime.path] { try TestSupport.run("chown", ["\(Self.name):", path]) }
         // As udev has it where there is one.
         try TestSupport.run("chmod", ["0666", "/dev/fuse"])

@@ -61,9 +61,9 @@ final class StoreStage: Sendable {
         return process
     }
 
-    func kill() throws {
+    func kill(_ signal: Int32 = SIGKILL) throws {
         let process = try process()
-        Glibc.kill(process, SIGKILL)
+        Glibc.kill(process, signal)
         // As a zombie, where nobody waits for it, it is as dead.
         try waitUntil("it is dead") {
             guard let state = try? Files.read("/proc/\(process)/stat", limit: 1000) else { return true }
@@ -101,6 +101,14 @@ final class StoreStage: Sendable {
     /// Starts a command in a container.
     func exec(_ container: String, _ command: String...) throws -> RunningProgram {
         try user.start("podman", options + ["exec", container] + command)
+    }
+
+    /// Runs a shell script in the tree of an image that was pulled, mounted by podman.
+    func look(into tag: String, _ script: String) throws -> String {
+        let podman = "podman " + options.joined(separator: " ")
+        let mounted =
+            "cd \"$(\(podman) image mount \(reference(tag)))\" && (\(script)); cd / && \(podman) image umount \(reference(tag)) >&2"
+        return try user.kind == .root ? user.succeed("sh", ["-c", mounted]) : user.succeed("podman", ["unshare", "sh", "-c", mounted])
     }
 
     /// Notes of used layers.

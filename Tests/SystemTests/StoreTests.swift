@@ -29,6 +29,37 @@ struct StoreTests {
         #expect(left == right && left.count > 4000, "\(left.difference(from: right).prefix(10))")
     }
 
+    @Test("a registry that wants a password gets the one of `podman login`", arguments: ContainerUserKind.allCases)
+    func login(kind: ContainerUserKind) throws {
+        let stage = try StoreStage(kind)
+        let guarded = try GuardedRegistry(stage.fixture)
+        try stage.begin()
+        try stage.podman(
+            "login", "--tls-verify=false", "--username", guarded.user, "--password", guarded.password, guarded.registry.address)
+        try stage.pull(guarded.reference)
+        #expect(try stage.used().count == 1)
+        #expect(try stage.run(guarded.reference, "echo", "in") == "in\n")
+    }
+
+    @Test("layers that hide, replace and extend each other do so", arguments: ContainerUserKind.allCases)
+    func layered(kind: ContainerUserKind) throws {
+        let stage = try StoreStage(kind)
+        let images = try TemporaryDirectory(in: Paths.spoolDirectory)
+        let layout = try TestImages.layered(in: images.path)
+        try stage.fixture.registry.push("oci:\(layout):latest", as: SystemFixture.repository + ":layered")
+        try Starling.succeed(["convert", stage.reference("layered"), stage.reference("layered-lazy")])
+        try stage.begin()
+        try stage.pull("layered-lazy")
+        #expect(try stage.used().count == 3)
+        try stage.pull("layered")
+        #expect(try stage.used().count == 3)
+        let list =
+            #"find . -mindepth 1 \( -type d -printf '%p %y %m %U %G\n' -o -printf '%p %y %m %U %G %s %T@ %n %l\n' \) | sort; "#
+            + "find . -type f | sort | xargs -d '\\n' sha256sum"
+        let (left, right) = (try stage.look(into: "layered-lazy", list), try stage.look(into: "layered", list))
+        #expect(left == right && left.split(separator: "\n").count > 20)
+    }
+
     @Test("containers write over lazy layers: new owners, removed directories", arguments: ContainerUserKind.allCases)
     func write(kind: ContainerUserKind) throws {
         let stage = try StoreStage(kind)
@@ -51,13 +82,15 @@ struct StoreTests {
         #expect(try stage.proxy.bytesDown - before < stage.fixture.layerSize("zstd") / 3)
     }
 
-    @Test("a container goes on when the store is killed and started again", arguments: ContainerUserKind.allCases)
-    func killed(kind: ContainerUserKind) throws {
+    @Test(
+        "a container goes on when the store is killed, or stopped, and started again", arguments: ContainerUserKind.allCases,
+        [SIGKILL, SIGTERM])
+    func killed(kind: ContainerUserKind, signal: Int32) throws {
         let stage = try StoreStage(kind)
         try stage.begin()
         try stage.pull("lazy")
         let container = try stage.start("lazy", "sleep", "1000")
-        try stage.kill()
+        try stage.kill(signal)
         // What was not read before comes from the next store.
         let reader = try stage.exec(container, "python3", "-c", "import json, email, sqlite3; print('read')")
         try stage.begin()
@@ -84,6 +117,20 @@ struct StoreTests {
         try stage.podman("rmi", "localhost/other")
         #expect(try stage.used().isEmpty)
         try waitUntil("the layer is closed") { try Mounts.mountPoints().allSatisfy { !$0.path.hasPrefix(stage.root + "/store/trees/") } }
+    }
+
+    @Test("a store that was killed can be ended all the same", arguments: ContainerUserKind.allCases)
+    func endDead(kind: ContainerUserKind) throws {
+        let stage = try StoreStage(kind)
+        try stage.begin()
+        try stage.pull("lazy")
+        try stage.kill()
+        let ended = try stage.end()
+        #expect(ended.status == 0, "\(ended.errorText)")
+        try waitUntil("its keeper has ended, too") { try MachineState.processes(mentioning: stage.root).isEmpty }
+        #expect(try stage.end().status == 1)
+        try stage.begin()
+        #expect(try stage.run("lazy", "echo", "again") == "again\n")
     }
 
     @Test("podman saves an image whose layers are not here: the same image comes out")
