@@ -24,6 +24,7 @@ public final class AdditionalStore: MountFront {
     private let client: RegistryClient
     private let work = RequestWork<StoreLayers>()
     private let mountpoint: String
+    private let patience: Duration
     private let log: Logger
 
     /// The name that is made to tell of a use.
@@ -32,13 +33,15 @@ public final class AdditionalStore: MountFront {
     /// - Parameters:
     ///   - directory: for what is written down; made when missing.
     ///   - mountpoint: where the mount is of which this is the front.
+    ///   - patience: how long somebody who asks for a layer waits for it to be opened.
     /// - Throws: `HostError`.
-    public init(directory: String, mountpoint: String, client: RegistryClient, log: Logger) throws {
+    public init(directory: String, mountpoint: String, patience: Duration, client: RegistryClient, log: Logger) throws {
         used = try UsedLayers(directory: directory + "/used", log: log)
         images = StoreImages(client: client)
         blobs = BlobWindows(client: client)
         self.client = client
         self.mountpoint = mountpoint
+        self.patience = patience
         self.log = log
     }
 
@@ -76,31 +79,42 @@ public final class AdditionalStore: MountFront {
         let key = LayerKey(image: image, digest: digest)
         // Whoever ends its use does not want it opened.
         if let layer = names.layer(key) ?? used.layer(key) { return answer(names.add(layer, as: key)) }
-        work.run { [self] layers in
-            do {
-                let found = try await images.layer(digest, of: image)
-                let opened = try await layers.open(found.layer, of: image, siblings: found.siblings)
-                answer(names.add(found.layer.measured(by: opened), as: key))
-            } catch {
-                log.warning("a layer is not lazy and will be pulled", metadata: ["layer": "\(key)", "reason": "\(error)"])
-                answer(nil)
-            }
-        } orElse: {
-            answer(nil)
+        open(key, answer) { [self] layers in
+            let found = try await images.layer(digest, of: image)
+            let opened = try await layers.open(found.layer, of: image, siblings: found.siblings)
+            return names.add(found.layer.measured(by: opened), as: key)
         }
     }
 
     private func findDirectory(_ key: LayerKey, _ layer: ImageLayer, _ answer: @escaping @Sendable (FrontNode?) -> Void) {
-        work.run { [self] layers in
-            do {
-                let opened = try await layers.open(layer, of: key.image, siblings: [])
-                answer(names.addLink(to: relative(try await layers.directory(of: opened)), of: key))
-            } catch {
-                log.error("a layer cannot be served", metadata: ["layer": "\(key)", "reason": "\(error)"])
-                answer(nil)
+        open(key, answer) { [self] layers in
+            let opened = try await layers.open(layer, of: key.image, siblings: [])
+            return names.addLink(to: relative(try await layers.directory(of: opened)), of: key)
+        }
+    }
+
+    /// Comes to a node of a layer that may have to be opened; none when that fails or takes too long, which is logged.
+    private func open(
+        _ key: LayerKey, _ answer: @escaping @Sendable (FrontNode?) -> Void,
+        _ body: @escaping @Sendable (StoreLayers) async throws -> FrontNode
+    ) {
+        let first = FirstAnswer(answer)
+        let refuse: @Sendable (String) -> Void = { [log] reason in
+            log.warning("a layer is not served", metadata: ["layer": "\(key)", "reason": "\(reason)"])
+        }
+        work.run { [patience] layers in
+            await first.give(within: patience) {
+                refuse("it was not open within \(patience)")
+            } _: {
+                do {
+                    return try await body(layers)
+                } catch {
+                    refuse("\(error)")
+                    return nil
+                }
             }
         } orElse: {
-            answer(nil)
+            first.give(nil)
         }
     }
 

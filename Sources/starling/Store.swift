@@ -41,6 +41,11 @@ struct Store: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Fetch the rest of layers when nothing else is to do.")
     var backgroundFetch = true
 
+    @Option(
+        help: ArgumentHelp(
+            "How long podman waits for a layer to be opened, until it is not there and podman pulls it.", valueName: "seconds"))
+    var timeout = 30
+
     /// Set for the process in the background: its standard output is where it says that it is ready.
     @Flag(help: .hidden)
     var announce = false
@@ -54,6 +59,10 @@ struct Store: AsyncParsableCommand {
     // The program as it is now, whatever an upgrade has put in its place since.
     static func keeper(_ root: String) -> KeeperProgram { KeeperProgram(path: "/proc/self/exe", arguments: [keeperCommand, root]) }
 
+    func validate() throws {
+        guard timeout > 0 else { throw ValidationError("--timeout \(timeout): expected a number of seconds above 0") }
+    }
+
     func run() async throws {
         guard announce || foreground else {
             let status = try Background.start("/proc/self/exe", ["store", "--announce"] + CommandLine.arguments.dropFirst(2))
@@ -66,7 +75,8 @@ struct Store: AsyncParsableCommand {
         let home = try StoreHome(root: root, mountpoint: mountpoint, keeper: keeper, log: log)
         let client = try registry.client()
         defer { client.shutdown() }
-        let store = try AdditionalStore(directory: home.path, mountpoint: home.mountpoint, client: client, log: log)
+        let store = try AdditionalStore(
+            directory: home.path, mountpoint: home.mountpoint, patience: .seconds(timeout), client: client, log: log)
         var fetching = FetchOptions()
         fetching.completesLayers = backgroundFetch
         let node = try LazyNode(

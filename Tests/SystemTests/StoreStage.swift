@@ -111,6 +111,14 @@ final class StoreStage: Sendable {
         return try user.kind == .root ? user.succeed("sh", ["-c", mounted]) : user.succeed("podman", ["unshare", "sh", "-c", mounted])
     }
 
+    /// Where the store has the only layer of an image.
+    func directory(of tag: String) throws -> String {
+        let manifest = try TestSupport.run("skopeo", ["inspect", "--raw", "--tls-verify=false", "docker://\(reference(tag))"]).outputText
+        guard let digest = manifest.matches(of: #/"digest":\s*"(sha256:[0-9a-f]+)"/#).last?.1 else { throw TestFailure(manifest) }
+        let name = try TestSupport.run("sh", ["-c", "printf %s \(reference(tag)) | base64 -w0"]).outputText
+        return "\(mountpoint)/\(name)/\(digest)"
+    }
+
     /// Notes of used layers.
     func used() throws -> [String] { try Files.entries(root + "/store/used") }
 }

@@ -147,13 +147,7 @@ struct StoreTests {
     func info() throws {
         let stage = try StoreStage(.root)
         try stage.begin()
-        func directory(_ tag: String) throws -> String {
-            let manifest = try run("skopeo", ["inspect", "--raw", "--tls-verify=false", "docker://\(stage.reference(tag))"]).outputText
-            let digest = try #require(manifest.matches(of: #/"digest":\s*"(sha256:[0-9a-f]+)"/#).last?.1)
-            let name = try run("sh", ["-c", "printf %s \(stage.reference(tag)) | base64 -w0"]).outputText
-            return "\(stage.mountpoint)/\(name)/\(digest)"
-        }
-        let lazy = try directory("lazy")
+        let lazy = try stage.directory(of: "lazy")
         let info = String(decoding: try Files.read(lazy + "/info", limit: 4096), as: UTF8.self)
         #expect(info.contains(#""compressed-size":\#(try stage.fixture.layerSize("lazy"))"#) && info.contains(#""diff-size":"#), "\(info)")
         #expect(Files.isDirectory(lazy + "/diff/etc"))
@@ -162,8 +156,22 @@ struct StoreTests {
         #expect(try stage.used().count == 1)
         #expect(rmdir(lazy) == -1 && errno == ENOENT)
         #expect(try stage.used().isEmpty)
-        #expect(try !Files.exists(directory("plain")))
+        #expect(try !Files.exists(stage.directory(of: "plain")))
         #expect(!Files.exists(stage.mountpoint + "/bm8gaW1hZ2U") && !Files.exists(stage.mountpoint + "/7" + "/etc"))
+    }
+
+    @Test("nobody waits longer than allowed for a registry that is stuck; when it goes on, so does the store")
+    func stuck() throws {
+        let stage = try StoreStage(.root)
+        try stage.begin(["--timeout", "1"])
+        let directory = try stage.directory(of: "lazy")
+        stage.proxy.hold(true)
+        #expect(!Files.exists(directory))
+        stage.proxy.hold(false)
+        try waitUntil("it is open") { Files.exists(directory + "/diff/etc") }
+        stage.proxy.hold(true)
+        #expect(try stage.end().status == 0)
+        stage.proxy.hold(false)
     }
 
     @Test("what cannot be a store says so in one line, and leaves the other one alone", arguments: ["second", "mounted", "file"])
