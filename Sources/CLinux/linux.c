@@ -293,4 +293,5 @@ ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd) {
 }
 
 int starling_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+ssize_t starling_splice(int pipe, int target, size_t size) { return splice(pipe, NULL, target, NULL, size, SPLICE_F_MOVE); }
 int starling_sync_file_system(int fd) { return syncfs(fd); }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import HostSystem
+internal import StartTrace
 internal import Synchronization
 
 /// A container in the foreground: the runtime as our child, our standard streams, our signals passed on.
@@ -7,25 +8,31 @@ final class ContainerProcess: Sendable {
     private let bundle: ContainerBundle
     private let runtime: ContainerRuntime
     private let terminal: Bool
+    private let trace: TraceRecorder?
     /// The signal whose default action we had to do for the kernel.
     private let endedBy = Mutex<Int32?>(nil)
 
-    init(bundle: ContainerBundle, runtime: ContainerRuntime, terminal: Bool) {
+    init(bundle: ContainerBundle, runtime: ContainerRuntime, terminal: Bool, trace: TraceRecorder? = nil) {
         self.bundle = bundle
         self.runtime = runtime
         self.terminal = terminal
+        self.trace = trace
     }
 
     /// Runs the container to its end and returns its exit status.
-    func run(_ signals: SignalForwarder?) throws(HostError) -> Int32 {
+    func run(_ signals: SignalForwarder?) throws -> Int32 {
         // With a terminal the runtime must be in the foreground process group to set it up. Without one it gets a group of its own:
         // a Ctrl-C would reach it twice otherwise, from the terminal and from us.
-        let child = try ChildProcess(
-            runtime.program, runtime.runArguments(bundle), ChildProcess.Options(newProcessGroup: !terminal))
+        let watch = try trace.map { try ProcessWatch($0, seesOutput: !terminal) }
+        var options = ChildProcess.Options(newProcessGroup: !terminal)
+        watch?.redirect(&options)
+        let child = try ChildProcess(runtime.program, runtime.runArguments(bundle), options)
+        try watch?.started(child) { self.firstProcess(of: child) != nil }
         signals?.deliver { [weak child] signal in
             if let child { self.pass(signal, to: child) }
         }
         let status = try child.wait()
+        watch?.ended(status)
         signals?.deliver { _ in }
         if let signal = endedBy.withLock({ $0 }), status == 128 + SIGKILL { return 128 + signal }
         guard status != 0, let failure = RuntimeFailure(log: (try? Files.read(bundle.logFile, limit: 1 << 20)) ?? []) else { return status }

@@ -1,6 +1,7 @@
 internal import Glibc
 public import HostSystem
 public import OCI
+public import StartTrace
 
 // ContainerRun: a container from an image's configuration and directories that hold its layers.
 //
@@ -49,20 +50,25 @@ public struct ContainerRunner: Sendable {
     ///   - lowerDirectories: the layers, topmost first.
     ///   - settings: what the command line says.
     ///   - signals: made at the program's beginning; each signal is passed on to the container.
+    ///   - trace: who takes down what takes how long, and when the container first writes something; nil for nobody.
     ///   - onStart: called once, right before the runtime starts.
     /// - Returns: the container's exit code; 128 + n when a signal ended it; 125 when the runtime failed, and then it has said why.
     /// - Throws: `ContainerError`, which knows its exit status, or `HostError`.
     public func run(
         _ image: ImageConfig, name: String, lowerDirectories: [String], settings: ContainerSettings, signals: SignalForwarder? = nil,
-        onStart: () -> Void = {}
+        trace: TraceRecorder? = nil, onStart: () -> Void = {}
     ) throws -> Int32 {
         if settings.terminal, isatty(0) == 0 || isatty(1) == 0 { throw ContainerError.noTerminal }
         let bundle = try ContainerBundle(root: options.root, runtime: runtime)
         do {
+            let mounting = trace?.begin(.container, "mount root file system")
             try bundle.mount(lowerDirectories)
+            mounting?.end()
+            let preparing = trace?.begin(.container, "write bundle")
             try prepare(bundle, image, name, settings)
+            preparing?.end()
             onStart()
-            let status = try ContainerProcess(bundle: bundle, runtime: runtime, terminal: settings.terminal).run(signals)
+            let status = try ContainerProcess(bundle: bundle, runtime: runtime, terminal: settings.terminal, trace: trace).run(signals)
             try bundle.remove()
             return status
         } catch {

@@ -1,6 +1,7 @@
 internal import FetchEngine
 internal import Glibc
 internal import Metrics
+internal import StartTrace
 
 /// Reads: at once when the bytes are here, else from the thread that brings them.
 enum FuseReads {
@@ -17,6 +18,7 @@ enum FuseReads {
                 case .layerState(let index): return FuseState.read(request, index, served, offset: offset, size: size)
                 case .stateRoot, .stateDirectory: throw Errno(EISDIR)
                 }
+                served.recorder?.note(served.layers[extent.layer], extent.contentOffset..<extent.contentOffset + UInt64(extent.size))
                 if served.isPresent(extent) {
                     try answer(request, served, extent)
                     served.layers[extent.layer].operations.countRead(since: start, bytes: extent.size)
@@ -43,7 +45,8 @@ enum FuseReads {
         let server = request.server
         guard server.slots.enter(node.slot) != nil else { return request.fail(ENOENT) }
         server.missed(served.layers[extent.layer], at: extent.contentOffset, by: request.process)
-        served.fetcher.demand(chunks, of: served.layers[extent.layer]) { result in
+        let place = ReadPlace(offset: extent.contentOffset, size: extent.size, process: request.process)
+        served.fetcher.demand(chunks, of: served.layers[extent.layer], for: place) { result in
             defer { server.slots.leave(node.slot) }
             do throws(Errno) {
                 guard case .success = result else { throw Errno(EIO) }

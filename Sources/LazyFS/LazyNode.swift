@@ -43,12 +43,13 @@ public final class LazyNode: Sendable {
     ///   - keeping: what lets the mounts outlive this process; with it, those of an earlier process are gone on with.
     ///   - front: what stands in the FUSE mount's root beside the layers.
     ///   - traces: whether every request of the kernel is printed to standard error.
+    ///   - recorder: is told of every read; complete layers are then served by this process, too, and not by the kernel alone.
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
         root: String, directory: String, mountpoint: String? = nil, mode: ServingMode = .auto, client: RegistryClient,
         prefetch: PrefetchPolicy = PrefetchPolicy(), fetching: FetchOptions = FetchOptions(),
         opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
-        front: (any MountFront)? = nil, traces: Bool = false, log: Logger
+        front: (any MountFront)? = nil, traces: Bool = false, recorder: ReadRecorder? = nil, log: Logger
     ) throws {
         ProcessMemory.bound()
         let store = try LayerStore(root: root)
@@ -58,7 +59,8 @@ public final class LazyNode: Sendable {
         fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
             mount = try LazyMount(
-                mountpoint: mountpoint ?? directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, front: front, traces: traces
+                mountpoint: mountpoint ?? directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, front: front, traces: traces,
+                recorder: recorder
             ) {
                 store.trees(of: $0, client: client)
             }
@@ -68,8 +70,8 @@ public final class LazyNode: Sendable {
         }
         do {
             let chains = try ChainMounts(
-                store: store, mount: mount, fetcher: fetcher, directory: directory + "/trees", mode: mode, predictions: predictions,
-                log: log)
+                store: store, mount: mount, fetcher: fetcher, directory: directory + "/trees", mode: mode, servesAll: recorder != nil,
+                predictions: predictions, log: log)
             self.chains = chains
             predictor = try NativeThread.start(name: "predict") { [predictions] in while let work = predictions.next() { work() } }
             mount.observeMisses { [weak chains] in chains?.missed($0, at: $1, by: $2) }
@@ -141,6 +143,12 @@ public final class LazyNode: Sendable {
 
     /// The same as far as one layer alone tells, of a chain whose other layers are not open yet. Does not block.
     public func expect(_ start: ProgramStart, of layer: Opened) { chains.expect(start, of: layer) }
+
+    /// Prefetches these chunks of a layer instead of what its landmark asks for.
+    func replacePrefetch(of layer: LazyLayer, _ chunks: () -> [ExpectedChunks]) {
+        fetcher.forgetPrefetch(layer)
+        fetcher.expect(chunks(), of: layer)
+    }
 
     /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Reads that wait for the registry fail; blocks until
     /// they have.

@@ -1,6 +1,7 @@
 internal import ChunkStore
 internal import FetchEngine
 internal import OCI
+internal import StartTrace
 internal import Synchronization
 internal import Threads
 internal import TreeImage
@@ -127,12 +128,14 @@ final class StartPrediction: Sendable {
     private func run() {
         memory.withLock { memory in
             while let events = next() {
+                let looking = layers.first?.trace?.begin(.prediction, "look ahead")
                 for event in events { handle(event, &memory) }
                 followPending(&memory)
                 while let (module, tag) = memory.neighbourhoods.next(&memory.modules) {
                     look(at: module, tag, .last, isNamed: false, &memory)
                     followPending(&memory)
                 }
+                if !memory.expected.isEmpty { looking?.end("\(memory.expected.count) files asked for") }
                 flush(&memory)
             }
         }
@@ -197,7 +200,7 @@ final class StartPrediction: Sendable {
         }
         guard memory.seen.count < StartPrediction.mostFiles, !memory.seen.contains(place) else { return }
         if memory.index == nil { memory.index = FileIndex(tree) }
-        guard let file = memory.index?.file(at: place), let name = name(of: file) else { return }
+        guard let file = memory.index?.file(at: place), let name = tree.name(of: file.node, in: file.directory) else { return }
         let order = StartPrediction.beginning(&memory)
         if let tag = PythonModules.tag(ofCompiled: name) {
             let package = tree.parent(of: file.directory)
@@ -210,15 +213,6 @@ final class StartPrediction: Sendable {
             look(at: file.node, place, .program, file.directory, order.child(0), &memory)
             if let tag = PythonModules.tag(ofVersioned: name) { expect(PythonModules.startNames(tag), tag, nil, order.child(1), &memory) }
         }
-    }
-
-    private func name(of file: FileIndex.File) -> String? {
-        var found: String?
-        _ = tree.forEachEntry(in: file.directory, from: 0) { name, node, _, _ in
-            if node == file.node { found = String(decoding: name, as: UTF8.self) }
-            return found == nil
-        }
-        return found
     }
 
     private func look(

@@ -14,17 +14,24 @@ final class TreeServer: Sendable {
     let front: (any MountFront)?
     /// Requests that the front has not answered yet.
     let frontRequests = Atomic<Int>(0)
+    private let recorder: ReadRecorder?
     private let observer = Mutex<MissObserver?>(nil)
 
-    init(fetcher: ChunkFetcher, front: (any MountFront)? = nil) {
+    init(fetcher: ChunkFetcher, front: (any MountFront)? = nil, recorder: ReadRecorder? = nil) {
         self.fetcher = fetcher
         self.front = front
+        self.recorder = recorder
     }
 
     /// Waits until no operation is under way, in no slot and nowhere else.
     func waitUntilUnused() {
         while frontRequests.load(ordering: .sequentiallyConsistent) > 0 { usleep(500) }
         slots.waitUntilUnused()
+    }
+
+    /// What a slot shows.
+    func served(_ tree: SlotTree) -> ServedTree {
+        ServedTree(tree.tree, layers: tree.layers, fetcher: fetcher, recorder: recorder)
     }
 
     /// Told of every read that has to wait: of which layer, from which place of its content file on, and of which process.

@@ -5,7 +5,9 @@ import Glibc
 import HostSystem
 import LazyFS
 import OCI
+import Profiles
 import Registry
+import StartTrace
 import Threads
 
 /// `starling run [--rm] IMAGE [COMMAND…]`.
@@ -18,11 +20,13 @@ struct Run: AsyncParsableCommand {
             Examples:
               starling run --rm 127.0.0.1:5000/python:3-esgz python3 -c 'print("hello")'
               starling run --rm -t 127.0.0.1:5000/debian:12-esgz bash
+              starling run --rm --trace start.html --why 127.0.0.1:5000/python:3-esgz python3 -c 'print("hello")'
             """)
 
     @OptionGroup var registry: RegistryArguments
     @OptionGroup var storage: StoreArguments
     @OptionGroup var logging: LogArguments
+    @OptionGroup var tracing: TraceArguments
 
     @Flag(help: "Remove the container when it ends. (Containers are always removed so far; the flag is for docker's users.)")
     var rm = false
@@ -61,6 +65,9 @@ struct Run: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "While the container runs, fetch the rest of the image when nothing else is to do.")
     var backgroundFetch = true
 
+    @Flag(inversion: .prefixedNo, help: "Prefetch what the image's profile says, where it has one.")
+    var profile = true
+
     @Argument(help: "The image.")
     var image: String
 
@@ -76,19 +83,22 @@ struct Run: AsyncParsableCommand {
         let reference = try Reference(parsing: image)
         // First of all: a signal during preparation must end the run in order, and later ones belong to the container.
         let signals = try SignalForwarder()
-        let client = try registry.client()
+        let trace = try tracing.recorder()
+        let client = try registry.client(trace)
         defer { client.shutdown() }
         let runner = try ContainerRunner(ContainerRunner.Options(root: storage.rootDirectory, runtime: runtime))
         // Beside the bundles and locked like them, so that the next run removes what a killed one leaves.
         let home = try LockedDirectory("lazy-" + RandomName.make(), in: storage.rootDirectory + "/run")
         var fetching = FetchOptions()
         fetching.completesLayers = backgroundFetch
+        var opening = LayerOpener.Options()
+        opening.trace = trace
         let node = try LazyNode(
             root: storage.rootDirectory, directory: home.path, mode: mode, client: client, fetching: fetching,
-            log: logging.logger("starling"))
+            opening: opening, log: logging.logger("starling"))
         let status: Int32
         do {
-            status = try await run(reference, client, node, runner, signals)
+            status = try await run(reference, client, node, runner, signals, trace)
         } catch {
             try await end(node, home)
             throw error
@@ -98,16 +108,19 @@ struct Run: AsyncParsableCommand {
     }
 
     private func run(
-        _ reference: Reference, _ client: RegistryClient, _ node: LazyNode, _ runner: ContainerRunner, _ signals: SignalForwarder
+        _ reference: Reference, _ client: RegistryClient, _ node: LazyNode, _ runner: ContainerRunner, _ signals: SignalForwarder,
+        _ trace: TraceRecorder?
     ) async throws -> Int32 {
         let wanted = platform.flatMap { Platform(parsing: $0) } ?? .current
         let settings = settings
         let say: @Sendable (String) -> Void = { Terminal.say($0) }
         let root = storage.rootDirectory
+        let profiles = profile ? ImageProfiles(client: client, reference: reference) : nil
+        let log = logging.logger("starling")
         let preparation = Task {
             try await RunImage(
                 source: RegistrySource(client: client, reference: reference), reference: reference, platform: wanted, node: node,
-                root: root, command: settings.command, say: say
+                root: root, profiles: profiles, command: settings.command, say: say, log: log, trace: trace
             ).open()
         }
         // Until the container starts, a signal gives the preparation up.
@@ -119,11 +132,13 @@ struct Run: AsyncParsableCommand {
             if let signal = signals.endRequested { return 128 + signal }
             throw error
         }
+        defer { prepared.profile?.cancel() }
         let status = try await BlockingTask.run {
             try runner.run(
                 prepared.config, name: reference.description, lowerDirectories: prepared.lowerDirectories, settings: settings,
-                signals: signals)
+                signals: signals, trace: trace)
         }
+        if let trace { try await tracing.write(trace, of: prepared, image: image, settings.command, node.serving) }
         if logging.verbose { prepared.report(client, say) }
         return status
     }
@@ -140,7 +155,7 @@ struct Run: AsyncParsableCommand {
     }
 
     // docker's convention: a bare name takes the value that the variable has here.
-    private static func variable(_ text: String) -> String {
+    static func variable(_ text: String) -> String {
         text.contains("=") ? text : "\(text)=\(Paths.environment(text) ?? "")"
     }
 

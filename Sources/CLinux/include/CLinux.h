@@ -106,5 +106,7 @@ ssize_t starling_send_packet(int socket, const void *bytes, size_t size, int fd)
 ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd);
 /// pipe2(2) with O_CLOEXEC.
 int starling_pipe(int ends[2]);
+/// Moves bytes from a pipe to a descriptor without copying them here, as splice(2).
+ssize_t starling_splice(int pipe, int target, size_t size);
 /// syncfs(2).
 int starling_sync_file_system(int fd);
