@@ -51,23 +51,23 @@ final class ContainerBundle: Sendable {
         try overlay.mount(at: rootfs)
     }
 
-    /// Copies what the container shares of the host's network identity; copies, because the host replaces its files.
-    func writeHostFiles(hostname: String) throws(HostError) {
-        try AtomicFile.write(Array((hostname + "\n").utf8), to: path + "/etc/hostname")
-        for name in ["resolv.conf", "hosts"] {
-            let source = "/etc/" + name
-            // 1 MiB: hosts files with a list of blocked names have been seen to take hundreds of KiB.
-            let bytes = Files.exists(source) ? try Files.read(source, limit: 1 << 20) : []
-            try AtomicFile.write(bytes, to: path + "/etc/" + name)
+    /// Finds what the container needs of this machine, and writes the runtime's configuration.
+    func write(_ spec: ContainerSpec, root: String, image: RootedDirectory) throws {
+        let machine = try Machine.current()
+        let settings = spec.settings
+        let files = HostFiles(directory: path + "/etc")
+        try files.write(hostname: spec.hostname, settings)
+        var surroundings = ContainerSpec.Surroundings()
+        let mounts = try MountSources(root: root, bundle: path, image: image).runtimeMounts(settings.mounts)
+        let places = Set(mounts.map(\.destination))
+        surroundings.mounts = files.mounts(isReadOnly: settings.isReadOnly).filter { !places.contains($0.destination) } + mounts
+        if settings.hasInit {
+            surroundings.mounts.append(.bind(try InitProgram.find(), ContainerSpec.initPath, readOnly: true))
         }
-    }
-
-    /// Writes the runtime's configuration, with the files of `writeHostFiles` in their places.
-    func write(_ spec: ContainerSpec) throws {
-        let machine = ContainerSpec.Machine(
-            files: ["hostname", "hosts", "resolv.conf"].map { (path + "/etc/" + $0, "/etc/" + $0) },
-            hasUnifiedCgroups: Files.exists("/sys/fs/cgroup/cgroup.controllers"), maximumOpenFiles: Limits.maximumOpenFiles())
-        try AtomicFile.write(try spec.json(on: machine), to: path + "/config.json", mode: 0o600)
+        surroundings.devices = try settings.security.isPrivileged ? DeviceMapping.all() : settings.devices.flatMap { try $0.devices() }
+        surroundings.seccomp = try settings.security.profile()
+        if let profile = settings.security.appArmorProfile, !machine.hasAppArmor { throw ContainerError.noAppArmor(profile: profile) }
+        try AtomicFile.write(try spec.json(on: machine, surroundings), to: path + "/config.json", mode: 0o600, durably: false)
     }
 
     /// Ends the container if it still runs, unmounts and removes everything; a second call does nothing.

@@ -16,6 +16,16 @@ public enum ContainerError: Error, Equatable, CustomStringConvertible {
     case commandNotExecutable(String, image: String, reason: String)
     /// A terminal was asked for without having one.
     case noTerminal
+    /// A device that is to be passed on is not there, or is none.
+    case noDevice(String)
+    /// A file or directory that is to be mounted is not there.
+    case noMountSource(String, destination: String)
+    /// A profile of AppArmor was asked for on a machine without it.
+    case noAppArmor(profile: String)
+    /// What an image has in the place of a new volume cannot be copied.
+    case volume(String, reason: String)
+    /// No program that could be the first process.
+    case noInit
     /// A layer's uncompressed bytes are not what the image's configuration promises.
     case diffID(layer: Digest, expected: Digest, actual: Digest)
     /// A layer is damaged.
@@ -34,6 +44,13 @@ public enum ContainerError: Error, Equatable, CustomStringConvertible {
         case .commandNotFound(let command, let image): "\"\(command)\" not found in \(image)"
         case .commandNotExecutable(let command, let image, let reason): "cannot execute \"\(command)\" in \(image): \(reason)"
         case .noTerminal: "-t needs a terminal on standard input and output; leave it out in scripts and pipes"
+        case .noDevice(let path): "--device \(path): no such device"
+        case .noMountSource(let source, let destination):
+            "cannot mount \(source) at \(destination): it is not there (-v makes a missing directory, --mount does not)"
+        case .noAppArmor(let profile):
+            "--security-opt apparmor=\(profile): this kernel has no AppArmor, or it is off; leave the option out, or say apparmor=unconfined"
+        case .volume(let place, let reason): "cannot copy the image's \(place) into a new volume: \(reason)"
+        case .noInit: "--init needs a small init to put into the container: apt-get install tini"
         case .diffID(let layer, let expected, let actual):
             "layer \(layer): its uncompressed bytes have digest \(actual), the image's configuration says \(expected)"
         case .layer(let layer, let reason): "layer \(layer): \(reason)"

@@ -6,14 +6,14 @@ internal import Synchronization
 final class ContainerProcess: Sendable {
     private let bundle: ContainerBundle
     private let runtime: ContainerRuntime
-    private let terminal: Bool
+    private let settings: ContainerSettings
     /// The signal whose default action we had to do for the kernel.
     private let endedBy = Mutex<Int32?>(nil)
 
-    init(bundle: ContainerBundle, runtime: ContainerRuntime, terminal: Bool) {
+    init(bundle: ContainerBundle, runtime: ContainerRuntime, settings: ContainerSettings) {
         self.bundle = bundle
         self.runtime = runtime
-        self.terminal = terminal
+        self.settings = settings
     }
 
     /// Runs the container to its end and returns its exit status.
@@ -21,7 +21,8 @@ final class ContainerProcess: Sendable {
         // With a terminal the runtime must be in the foreground process group to set it up. Without one it gets a group of its own:
         // a Ctrl-C would reach it twice otherwise, from the terminal and from us.
         let child = try ChildProcess(
-            runtime.program, runtime.runArguments(bundle), ChildProcess.Options(newProcessGroup: !terminal))
+            runtime.program, runtime.runArguments(bundle),
+            ChildProcess.Options(input: settings.readsInput ? .inherit : .null, newProcessGroup: !settings.terminal))
         signals?.deliver { [weak child] signal in
             if let child { self.pass(signal, to: child) }
         }

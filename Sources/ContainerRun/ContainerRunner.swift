@@ -56,13 +56,13 @@ public struct ContainerRunner: Sendable {
         _ image: ImageConfig, name: String, lowerDirectories: [String], settings: ContainerSettings, signals: SignalForwarder? = nil,
         onStart: () -> Void = {}
     ) throws -> Int32 {
-        if settings.terminal, isatty(0) == 0 || isatty(1) == 0 { throw ContainerError.noTerminal }
+        if settings.terminal, isatty(1) == 0 || settings.readsInput && isatty(0) == 0 { throw ContainerError.noTerminal }
         let bundle = try ContainerBundle(root: options.root, runtime: runtime)
         do {
             try bundle.mount(lowerDirectories)
             try prepare(bundle, image, name, settings)
             onStart()
-            let status = try ContainerProcess(bundle: bundle, runtime: runtime, terminal: settings.terminal).run(signals)
+            let status = try ContainerProcess(bundle: bundle, runtime: runtime, settings: settings).run(signals)
             try bundle.remove()
             return status
         } catch {
@@ -75,17 +75,11 @@ public struct ContainerRunner: Sendable {
     /// Writes what the runtime reads. Looks into the root file system and lets go of it: an open descriptor would keep it mounted.
     private func prepare(_ bundle: ContainerBundle, _ image: ImageConfig, _ name: String, _ settings: ContainerSettings) throws {
         let root = try RootedDirectory(bundle.rootfs)
+        let hostname = settings.hostname ?? (settings.network == .host ? HostFiles.hostname() : String(bundle.id.prefix(12)))
         let spec = try ContainerSpec(
-            image: image, name: name, settings: settings, root: root, hostname: settings.hostname ?? ContainerRunner.hostname(),
-            containerID: bundle.id)
-        try ContainerProgram(spec.arguments[0], spec: spec).check(in: root, image: name)
-        try bundle.writeHostFiles(hostname: spec.hostname)
-        try bundle.write(spec)
-    }
-
-    private static func hostname() -> String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            image: image, name: name, settings: settings, root: root, hostname: hostname, containerID: bundle.id)
+        // What is mounted over the image may bring the program along.
+        if settings.mounts.isEmpty { try ContainerProgram(spec.arguments[0], spec: spec).check(in: root, image: name) }
+        try bundle.write(spec, root: options.root, image: root)
     }
 }

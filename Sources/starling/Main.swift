@@ -9,10 +9,10 @@ enum Main {
     static func main() async {
         // A reader of our output that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        var runsContainer = false
+        // Also when the arguments are no good: docker's 125 says that nothing was run.
+        let runsContainer = CommandLine.arguments.dropFirst().first == "run"
         do {
             var command = try Starling.parseAsRoot()
-            runsContainer = command is Run
             // Before anything starts a thread: a mount namespace belongs to a thread.
             if runsContainer { try MountNamespace.enterPrivate() }
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -29,8 +29,11 @@ enum Main {
 
     private static func leave(_ error: any Error, runsContainer: Bool) -> Never {
         // Help, versions and mistakes in the arguments are the parser's to print.
-        if Starling.exitCode(for: error) == .validationFailure || Starling.exitCode(for: error) == .success {
-            Starling.exit(withError: error)
+        let isSuccess = Starling.exitCode(for: error) == .success
+        if isSuccess || Starling.exitCode(for: error) == .validationFailure {
+            guard runsContainer, !isSuccess else { Starling.exit(withError: error) }
+            Terminal.say(Starling.message(for: error) + " (`starling run --help` explains the options)")
+            exit(125)
         }
         Terminal.say("\(error)")
         if let interrupted = error as? Interruption.Interrupted { exit(128 + interrupted.signal) }
