@@ -3,11 +3,12 @@ internal import HostSystem
 
 /// Finds, or makes, what a container's mounts come from.
 ///
-///     ROOT/volumes/<name>/     a named volume; stays until somebody removes the directory
-///     <bundle>/volumes/<n>/    a volume without a name; goes with the container
+///     ROOT/volumes/<name>/                a named volume; stays until somebody removes the directory
+///     ROOT/containers/<id>/volumes/<n>/   a volume without a name; goes with the container
 struct MountSources {
     let root: String
-    let bundle: String
+    /// The container's.
+    let directory: String
     /// The container's root file system, of whose contents new volumes are made.
     let image: RootedDirectory
 
@@ -23,7 +24,7 @@ struct MountSources {
                     destination: mount.destination, type: "tmpfs", source: "tmpfs", options: options + (mount.isReadOnly ? ["ro"] : []))
             case .path(let path): return bind(try source(path, mount), mount)
             case .volume(let name): return bind(try volume(name, in: root + "/volumes", mount), mount)
-            case .ownVolume: return bind(try volume("\(index)", in: bundle + "/volumes", mount), mount)
+            case .ownVolume: return bind(try volume("\(index)", in: directory + "/volumes", mount), mount)
             }
         }
     }

@@ -104,5 +104,10 @@ ssize_t starling_send_packet(int socket, const void *bytes, size_t size, int fd)
 ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd);
 /// pipe2(2) with O_CLOEXEC.
 int starling_pipe(int ends[2]);
+/// A terminal of its own: `ends` are its two sides, close-on-exec; it controls nobody.
+int starling_open_terminal(int ends[2]);
+/// Rows and columns of a terminal.
+int starling_set_terminal_size(int fd, unsigned short rows, unsigned short columns);
+int starling_terminal_size(int fd, unsigned short *rows, unsigned short *columns);
 /// syncfs(2).
 int starling_sync_file_system(int fd);
