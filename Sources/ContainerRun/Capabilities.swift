@@ -1,3 +1,5 @@
+internal import OCI
+
 /// Rights of the superuser, one by one (capabilities(7)).
 public struct CapabilityChanges: Equatable, Sendable {
     /// Added to docker's defaults: `CAP_…`, or `ALL`.
@@ -21,7 +23,7 @@ public struct CapabilityChanges: Equatable, Sendable {
             let start = dropped.contains(Capabilities.every) ? [] : Set(RuntimeDefaults.capabilities).subtracting(dropped)
             wanted = start.union(added)
         }
-        return Capabilities.all.enumerated().filter { bounding >> UInt64($0.offset) & 1 == 1 && wanted.contains($0.element) }.map(\.element)
+        return Capabilities.granted(wanted, by: bounding)
     }
 }
 
@@ -37,6 +39,17 @@ public enum Capabilities {
         SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON
         BPF CHECKPOINT_RESTORE
         """.split(whereSeparator: \.isWhitespace).map { "CAP_" + $0 }
+
+    /// Those of `wanted` that a process with this mask may give, in the kernel's order.
+    static func granted(_ wanted: Set<String>, by bounding: UInt64) -> [String] {
+        all.enumerated().filter { bounding >> UInt64($0.offset) & 1 == 1 && wanted.contains($0.element) }.map(\.element)
+    }
+
+    /// The runtime's form. A user who is not root has what execve(2) leaves: nothing, and the bound for set-user-id programs.
+    static func json(_ names: [String], isRoot: Bool) -> JSONValue {
+        let list = JSONValue.strings(names)
+        return .object(isRoot ? ["bounding": list, "effective": list, "permitted": list] : ["bounding": list])
+    }
 
     /// Reads a name as docker does: with or without `CAP_`, in any case, or `ALL`.
     public static func parse(_ text: String) throws(InvalidOption) -> String {

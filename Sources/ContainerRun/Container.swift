@@ -41,6 +41,9 @@ public final class Container: Sendable {
         }
     }
 
+    /// Its id, whole.
+    public var id: String { identity.id }
+
     /// Directory for the lazy layers' own mounts.
     public var lazyDirectory: String { directory.path }
 
@@ -153,7 +156,12 @@ public final class Container: Sendable {
     /// mounted.
     private func prepare(_ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool) throws {
         try directory.mount(image.lowerDirectories)
-        if earlier == nil { try describe(image, settings, keepsLog: keepsLog) }
+        if var record = earlier {
+            record.keepsLog = keepsLog
+            try directory.write(record)
+        } else {
+            try describe(image, settings, keepsLog: keepsLog)
+        }
         try directory.write(ContainerState(started: .now))
     }
 

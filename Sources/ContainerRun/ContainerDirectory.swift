@@ -65,7 +65,7 @@ final class ContainerDirectory: Sendable {
     static func settle(_ path: String, id: String, _ runtime: ContainerRuntime) throws(HostError) {
         try runtime.delete(id: id, bundle: path)
         try Mounts.unmountAll(below: path)
-        for name in ["rootfs", "work", "runtime", "pid", "attach", "lazy", "trees", "empty"] { try Files.remove(path + "/" + name) }
+        for name in ["rootfs", "work", "runtime", "runtime.log", "pid", "attach", "lazy", "trees"] { try Files.remove(path + "/" + name) }
     }
 
     /// Removes the directory; everything in it must have been settled.

@@ -64,10 +64,7 @@ final class ContainerLog {
     private func write(_ lines: [UInt8]) throws(HostError) {
         guard !lines.isEmpty else { return }
         if size > 0, size + lines.count > limit { try turnOver() }
-        let result = lines.withUnsafeBytes { bytes in
-            Result { () throws(HostError) in try FileDescriptors.write(bytes, to: descriptor, path: path) }
-        }
-        try result.get()
+        try FileDescriptors.write(lines, to: descriptor, path: path)
         size += lines.count
     }
 

@@ -15,6 +15,12 @@ struct ContainerReaper {
             do { try reap(id, parent + "/" + id) } catch { failure = failure ?? error }
         }
         if let failure { throw failure }
+        // What belongs to a process for a while; images that are mounted have a reaper of their own.
+        let others = root + "/run"
+        try LockedDirectory.reap(in: others, where: { !$0.hasPrefix(ImageMount.prefix) }) { name throws(HostError) in
+            try Mounts.unmountAll(below: others + "/" + name)
+            try Files.remove(others + "/" + name)
+        }
     }
 
     private func isUnfinished(_ path: String) -> Bool {

@@ -39,14 +39,11 @@ extension ContainerSpec {
     private func process(on machine: Machine, _ capabilities: [String]) -> JSONValue {
         var process: [String: JSONValue] = [
             "terminal": .bool(settings.terminal),
-            "user": .object([
-                "uid": .integer(Int64(user.uid)), "gid": .integer(Int64(user.gid)),
-                "additionalGids": .array(user.supplementaryGroups.map { .integer(Int64($0)) }),
-            ]),
+            "user": user.json,
             "args": .strings((settings.hasInit ? [ContainerSpec.initPath, "--"] : []) + arguments),
             "env": .strings(environment),
             "cwd": .string(workingDirectory),
-            "capabilities": granted(capabilities),
+            "capabilities": Capabilities.json(capabilities, isRoot: user.uid == 0),
             "rlimits": .array(processLimits(on: machine).map(\.json)),
             "noNewPrivileges": .bool(settings.security.forbidsNewPrivileges),
         ]
@@ -54,12 +51,6 @@ extension ContainerSpec {
             process["apparmorProfile"] = .string(profile)
         }
         return .object(process)
-    }
-
-    /// A user who is not root has what execve(2) leaves: nothing, and the bound for set-user-id programs.
-    private func granted(_ capabilities: [String]) -> JSONValue {
-        let list = JSONValue.strings(capabilities)
-        return .object(user.uid == 0 ? ["bounding": list, "effective": list, "permitted": list] : ["bounding": list])
     }
 
     private func processLimits(on machine: Machine) -> [ProcessLimit] {

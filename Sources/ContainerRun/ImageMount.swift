@@ -18,7 +18,7 @@ public final class ImageMount: Sendable {
 
     private static func parent(_ root: String) -> String { root + "/run" }
 
-    private static let prefix = "mount-"
+    static let prefix = "mount-"
     private static let recordName = "/mount.json"
 
     /// What is mounted where.

@@ -57,6 +57,13 @@ public enum FileDescriptors {
         }
     }
 
+    /// Writes all of an array.
+    public static func write(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(HostError) {
+        try bytes.withUnsafeBytes { bytes in
+            Result { () throws(HostError) in try write(bytes, to: descriptor, path: path) }
+        }.get()
+    }
+
     /// Writes all of `bytes`, however many calls it takes; `path` is for the message.
     public static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws(HostError) {
         var rest = bytes[...]

@@ -10,11 +10,11 @@ enum Main {
         // A reader of our output that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         // Also when the arguments are no good: docker's 125 says that nothing was run.
-        let runsContainer = CommandLine.arguments.dropFirst().first == "run"
+        let runsContainer = ["run", "exec", "start"].contains(CommandLine.arguments.dropFirst().first)
         do {
             var command = try Starling.parseAsRoot()
             // Before anything starts a thread: a mount namespace belongs to a thread.
-            if runsContainer { try MountNamespace.enterPrivate() }
+            if mounts(command) { try MountNamespace.enterPrivate() }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -27,12 +27,14 @@ enum Main {
         }
     }
 
+    private static func mounts(_ command: any ParsableCommand) -> Bool { (command as? any UsesPrivateMounts)?.mounts ?? false }
+
     private static func leave(_ error: any Error, runsContainer: Bool) -> Never {
         // Help, versions and mistakes in the arguments are the parser's to print.
         let isSuccess = Starling.exitCode(for: error) == .success
         if isSuccess || Starling.exitCode(for: error) == .validationFailure {
             guard runsContainer, !isSuccess else { Starling.exit(withError: error) }
-            Terminal.say(Starling.message(for: error) + " (`starling run --help` explains the options)")
+            Terminal.say(Starling.message(for: error) + " (`starling \(CommandLine.arguments[1]) --help` explains)")
             exit(125)
         }
         Terminal.say("\(error)")
@@ -56,9 +58,8 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Run.self, Mount.self, Unmount.self, Pull.self, Materialize.self, Status.self, Cache.self, Inspect.self, List.self,
-            Cat.self, Verify.self,
-            Check.self,
-            TOCDigest.self,
+            Convert.self, Optimize.self, Profile.self, Run.self, Exec.self, ContainerList.self, Logs.self, Attach.self, Stop.self, Kill.self,
+            Start.self, Wait.self, Remove.self, Images.self, RemoveImage.self, Mount.self, Unmount.self, Pull.self, Materialize.self,
+            Status.self, Cache.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
         ])
 }

@@ -4,6 +4,7 @@ import FetchEngine
 import HostSystem
 import LazyFS
 import OCI
+import Profiles
 import Registry
 import Threads
 
@@ -35,12 +36,12 @@ struct OpeningArguments: ParsableArguments {
             valueName: "prefer|require|never"))
     var lazy = LazyPolicy.prefer
 
-    private static func mode(_ text: String) throws -> ServingMode {
+    static func mode(_ text: String) throws -> ServingMode {
         guard let mode = ServingMode(rawValue: text) else { throw ValidationError("--mode \(text): expected auto, native or fuse") }
         return mode
     }
 
-    private static func platform(_ text: String) throws -> Platform {
+    static func platform(_ text: String) throws -> Platform {
         guard let platform = Platform(parsing: text) else {
             throw ValidationError("--platform \(text): expected os/architecture[/variant], such as linux/arm64")
         }
@@ -53,6 +54,8 @@ struct OpeningArguments: ParsableArguments {
         var directory: String
         /// Whether the rest is fetched when nothing else is to do.
         var completes: Bool
+        /// Whether the image's profile is asked for, to prefetch by it.
+        var usesProfile = false
         /// What is about to be started; nil when no program is.
         var start: RunImage.Command?
     }
@@ -73,7 +76,8 @@ struct OpeningArguments: ParsableArguments {
             log: logging.logger("starling"))
         let result: Result
         do {
-            let prepared = try await open(reference, purpose.start, node, client, signals)
+            let prepared = try await open(reference, purpose, node, client, signals)
+            defer { prepared.profile?.cancel() }
             result = try await body(prepared)
             if logging.verbose { prepared.report(client) { Terminal.say($0) } }
         } catch {
@@ -85,11 +89,13 @@ struct OpeningArguments: ParsableArguments {
     }
 
     private func open(
-        _ reference: Reference, _ start: RunImage.Command?, _ node: LazyNode, _ client: RegistryClient, _ signals: SignalForwarder
+        _ reference: Reference, _ purpose: Purpose, _ node: LazyNode, _ client: RegistryClient, _ signals: SignalForwarder
     ) async throws -> RunImage.Prepared {
         let image = RunImage(
             source: RegistrySource(client: client, reference: reference), reference: reference, platform: platform, pull: pull, lazy: lazy,
-            node: node, root: storage.rootDirectory, command: start, say: { Terminal.say($0) })
+            node: node, root: storage.rootDirectory,
+            profiles: purpose.usesProfile ? ImageProfiles(client: client, reference: reference) : nil, command: purpose.start,
+            say: { Terminal.say($0) }, log: logging.logger("starling"))
         let preparation = Task { try await image.open() }
         signals.deliver { _ in preparation.cancel() }
         do {

@@ -31,9 +31,11 @@ struct ProcessArguments: ParsableArguments {
 
     /// `NAME=value` entries: files first, as docker has it.
     func environment() throws -> [String] {
-        try variableFiles.flatMap(EnvironmentFile.read)
-            + variables.compactMap { entry in
-                entry.contains("=") ? entry : Paths.environment(entry).map { "\(entry)=\($0)" }
-            }
+        try variableFiles.flatMap(EnvironmentFile.read) + ProcessArguments.resolved(variables)
+    }
+
+    /// A bare name takes the value that the variable has here, where it has one; docker's convention.
+    static func resolved(_ variables: [String]) -> [String] {
+        variables.compactMap { entry in entry.contains("=") ? entry : Paths.environment(entry).map { "\(entry)=\($0)" } }
     }
 }

@@ -3,32 +3,33 @@ import ContainerRun
 import Glibc
 import HostSystem
 import OCI
-import Threads
 
 /// `starling run IMAGE [COMMAND…]`.
-struct Run: AsyncParsableCommand {
+struct Run: AsyncParsableCommand, UsesPrivateMounts {
     static let configuration = CommandConfiguration(
         abstract: "Run a container from an image before the image is here. No daemon.",
         discussion: """
             The options are docker's. The exit status is the container's; 125 when it could not be started, 126 or 127 when its command cannot
-            be run or found.
+            be run or found. Without --rm it stays when it has ended, for `starling logs`, `start` and `rm`.
 
             Examples:
               starling run --rm 127.0.0.1:5000/python:3-esgz python3 -c 'print("hello")'
               starling run --rm -it 127.0.0.1:5000/debian:12-esgz bash
+              starling run -d --name web 127.0.0.1:5000/nginx:1-esgz
               starling run --rm --network none --read-only --tmpfs /tmp -m 256m --cpus 0.5 -v .:/src:ro 127.0.0.1:5000/debian:12-esgz ls /src
             """,
         // -h is the host name.
         helpNames: [.long])
 
     @OptionGroup var opening: OpeningArguments
+    @OptionGroup(title: "The container") var naming: NamingArguments
     @OptionGroup(title: "The process") var process: ProcessArguments
     @OptionGroup(title: "Files") var files: ContainerFileArguments
     @OptionGroup(title: "Network") var network: NetworkArguments
     @OptionGroup(title: "Isolation") var isolation: IsolationArguments
 
-    @Flag(help: "Remove the container when it ends. (Containers are always removed so far; the flag is for docker's users.)")
-    var rm = false
+    @Flag(name: .shortAndLong, help: "Return when the program runs, and print the container's id; the container goes on.")
+    var detach = false
 
     @Option(help: ArgumentHelp("Program in place of the image's entrypoint; empty for none.", valueName: "program"))
     var entrypoint: String?
@@ -42,6 +43,13 @@ struct Run: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "While the container runs, fetch the rest of the image when nothing else is to do.")
     var backgroundFetch = true
 
+    @Flag(inversion: .prefixedNo, help: "Prefetch what the image's profile says, where it has one.")
+    var profile = true
+
+    /// Set for the process in the background: the container's id.
+    @Option(help: .hidden)
+    var serve: String?
+
     @Argument(help: "The image.")
     var image: String
 
@@ -51,30 +59,35 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         let reference = try Reference(parsing: image)
         let settings = try settings()
+        try naming.checkIDFile()
+        guard serve != nil || !detach else { return try continueInBackground() }
         // First of all: a signal during preparation must end the run in order, and later ones belong to the container.
         let signals = try SignalForwarder()
-        let root = opening.storage.rootDirectory
-        let runner = try ContainerRunner(ContainerRunner.Options(root: root, runtime: runtime))
-        // Beside the bundles and locked like them, so that the next run removes what a killed one leaves.
-        let home = try LockedDirectory("lazy-" + RandomName.make(), in: root + "/run")
-        let purpose = OpeningArguments.Purpose(
-            directory: home.path, completes: backgroundFetch,
-            start: RunImage.Command(entrypoint: settings.entrypoint, arguments: settings.command))
-        let status: Int32
-        do {
-            status = try await opening.withImage(reference, for: purpose, signals: signals) { prepared in
-                try await BlockingTask.run {
-                    try runner.run(
-                        prepared.config, name: reference.description, lowerDirectories: prepared.lowerDirectories, settings: settings,
-                        signals: signals)
-                }
-            }
-        } catch {
-            try? Files.remove(home.path)
-            throw error
-        }
-        try Files.remove(home.path)
+        let runner = try ContainerRunner(ContainerRunner.Options(root: opening.storage.rootDirectory, runtime: runtime))
+        let container = try runner.make(identity(reference))
+        if serve == nil { try naming.writeID(container.id) }
+        let status = try await ContainerService(run: self, container: container, signals: signals, isBackground: serve != nil)
+            .run(reference, settings)
         throw ExitCode(status)
+    }
+
+    private func identity(_ reference: Reference) -> Container.Identity {
+        var identity = Container.Identity(image: reference.description)
+        if let serve { identity.id = serve }
+        identity.name = naming.name
+        identity.labels = naming.labels
+        identity.removesAtEnd = naming.remove
+        // What says how the image is opened is found there again; the process in the background has two words of its own.
+        identity.arguments = Array(CommandLine.arguments.dropFirst(serve == nil ? 2 : 4))
+        return identity
+    }
+
+    private func continueInBackground() throws {
+        let id = ContainerID.make()
+        let status = try Background.start("/proc/self/exe", ["run", "--serve", id] + CommandLine.arguments.dropFirst(2))
+        guard status == 0 else { throw ExitCode(status) }
+        try naming.writeID(id)
+        try Terminal.result(id)
     }
 
     private func settings() throws -> ContainerSettings {

@@ -3,22 +3,30 @@ import ContainerRun
 import Digests
 import FetchEngine
 import LazyFS
+import Logging
 import OCI
+import Profiles
 import Registry
 import Threads
 
 /// An image on its way to being a root file system: every layer opened lazily, all at once; what cannot be lazy is pulled and unpacked.
 struct RunImage: Sendable {
-    let source: RegistrySource
+    let source: any ImageSource
+    /// Whether the image is on this machine: then its layers are read there, and its registry is not asked.
+    var isLocal = false
     let reference: Reference
     let platform: Platform
-    let pull: PullPolicy
-    let lazy: LazyPolicy
+    /// When the source is asked what the image is, and not what is remembered; nil for always, and then nothing is remembered.
+    var pull: PullPolicy?
+    var lazy = LazyPolicy.prefer
     let node: LazyNode
     let root: String
+    /// Where the image's profile is, by which is prefetched; nil for not at all.
+    var profiles: ImageProfiles?
     /// What is about to be started; nil when no program is.
     let command: Command?
     let say: @Sendable (String) -> Void
+    let log: Logger
 
     /// What the command line says of the program.
     struct Command: Sendable {
@@ -36,6 +44,8 @@ struct RunImage: Sendable {
         /// Topmost first, as overlayfs wants them.
         let lowerDirectories: [String]
         let lazy: [LazyNode.Opened]
+        /// Looks for the image's profile; to be cancelled with the node.
+        let profile: Task<Void, Never>?
 
         /// Says what was fetched.
         func report(_ client: RegistryClient, _ say: (String) -> Void) {
@@ -58,7 +68,7 @@ struct RunImage: Sendable {
     /// Opens configuration and layers; the registry is asked what the image is unless that is known and need not be newer.
     func open() async throws -> Prepared {
         let images = LocalImages(root: root)
-        let known = images.image(reference, platform)
+        let known = pull == nil ? nil : images.image(reference, platform)
         if let known, pull != .always {
             return try await prepare(known.manifest(), known.descriptor.digest, config: known.config).image
         }
@@ -68,13 +78,17 @@ struct RunImage: Sendable {
         let image = try await PlatformImage(source: source, platform: platform)
         let isSame = known?.descriptor.digest == image.descriptor.digest
         let (prepared, config) = try await prepare(image.manifest, image.descriptor.digest, config: isSame ? known?.config : nil)
-        if let image = LocalImages.Image(reference: reference, platform: platform, image: image, config: config) { try images.add(image) }
+        if pull != nil, let image = LocalImages.Image(reference: reference, platform: platform, image: image, config: config) {
+            try images.add(image)
+        }
         return prepared
     }
 
     private func prepare(
         _ manifest: Manifest, _ digest: Digest, config known: [UInt8]?
     ) async throws -> (image: Prepared, config: [UInt8]) {
+        // Asked for beside the layers, and by nobody waited for; of what is known, once the layers have said whether anything is missing.
+        let profile = known == nil ? profiles.map { profiles in Task { try await profiles.pull(of: digest) } } : nil
         let unpacker = try LayerUnpacker(root: root)
         let diffIDs = try known.flatMap { try parsed($0).rootfs?.diffIDs }
         let (layers, configBytes) = try await withThrowingTaskGroup(of: (Int, Layer).self) { group in
@@ -101,7 +115,33 @@ struct RunImage: Sendable {
         let all = lowers
         let start = command.flatMap { ProgramStart(config.config?.replacing(entrypoint: $0.entrypoint), command: $0.arguments) }
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
-        return (Prepared(config: config, digest: digest, lowerDirectories: directories, lazy: all.lazy), configBytes)
+        let prepared = Prepared(
+            config: config, digest: digest, lowerDirectories: directories, lazy: all.lazy,
+            profile: (profile ?? lateProfile(of: digest, all.lazy)).map { expect($0, manifest, all.lazy) })
+        return (prepared, configBytes)
+    }
+
+    private func lateProfile(of digest: Digest, _ lazy: [LazyNode.Opened]) -> Task<StartProfile?, any Error>? {
+        guard pull != .never, lazy.contains(where: { !$0.layer.isComplete }) else { return nil }
+        return profiles.map { profiles in Task { try await profiles.pull(of: digest) } }
+    }
+
+    /// Prefetches what a profile says once it is here.
+    private func expect(
+        _ profile: Task<StartProfile?, any Error>, _ manifest: Manifest, _ lazy: [LazyNode.Opened]
+    ) -> Task<Void, Never> {
+        let places = lazy.compactMap { opened in manifest.layers.firstIndex { $0.digest == opened.layer.digest }.map { ($0, opened) } }
+        return Task { [node, reference, log] in
+            do {
+                guard let profile = try await profile.value, profile.layers == manifest.layers.map(\.digest), !Task.isCancelled else {
+                    return
+                }
+                log.debug("prefetching by the image's profile", metadata: ["files": "\(profile.expected.count)"])
+                node.expect(profile.expected, of: Dictionary(places) { first, _ in first })
+            } catch {
+                log.debug("no profile", metadata: ["image": "\(reference)", "reason": "\(error)"])
+            }
+        }
     }
 
     private func parsed(_ bytes: [UInt8]) throws -> ImageConfig {
@@ -155,6 +195,7 @@ struct RunImage: Sendable {
         if let unpacked, lazy != .require { return .unpacked(unpacked) }
         guard lazy != .never else { return .plain }
         do {
+            if isLocal { return .lazy(try await node.open(descriptor, in: source, as: reference)) }
             return .lazy(try await node.open(descriptor, of: reference))
         } catch {
             switch error {
