@@ -128,7 +128,7 @@ let package = Package(
             ["Digests", "Compression", "Tar", "EStargz", "OCI", "TreeImage", "FetchEngine", "HostSystem", "Threads"]),
         room(
             "ContainerRun",
-            ["Digests", "Compression", "Tar", "OCI", "HostSystem", "CLinux"]),
+            ["Digests", "Compression", "Tar", "OCI", "HostSystem", "Threads", "CLinux"]),
         room("Configuration", ["Registry", "HostSystem", "Metrics", toml]),
         room("MetricsService", ["Metrics", nio, nioPosix, nioHTTP]),
 

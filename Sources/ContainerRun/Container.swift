@@ -144,6 +144,7 @@ public final class Container: Sendable {
             return (!progress.hasEnded, progress.hasStarted)
         }
         guard isFirst else { return }
+        defer { directory.letGo() }
         try directory.settle(runtime)
         guard identity.removesAtEnd || !hasStarted && earlier == nil else { return }
         if let name = identity.name { try ContainerNames(root: root).release(name, of: identity.id) }

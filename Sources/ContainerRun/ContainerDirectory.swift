@@ -23,7 +23,7 @@ internal import Synchronization
 final class ContainerDirectory: Sendable {
     let path: String
     let id: String
-    private let home: LockedDirectory
+    private let home: Mutex<LockedDirectory?>
 
     var rootfs: String { path + "/rootfs" }
     var upper: String { path + "/upper" }
@@ -35,21 +35,26 @@ final class ContainerDirectory: Sendable {
     static func parent(root: String) -> String { root + "/containers" }
 
     /// Makes the directory of a new container.
-    init(id: String, root: String) throws(HostError) {
+    convenience init(id: String, root: String) throws(HostError) {
         try Files.makeDirectories(root, mode: 0o711)
-        home = try LockedDirectory(id, in: ContainerDirectory.parent(root: root))
-        path = home.path
-        self.id = id
+        self.init(try LockedDirectory(id, in: ContainerDirectory.parent(root: root)), id)
     }
 
     /// Takes over the directory of a container that nobody serves.
     ///
     /// - Throws: `.locked` when somebody does.
-    init(existing id: String, root: String) throws(HostError) {
-        home = try LockedDirectory(existing: ContainerDirectory.parent(root: root) + "/" + id)
+    convenience init(existing id: String, root: String) throws(HostError) {
+        self.init(try LockedDirectory(existing: ContainerDirectory.parent(root: root) + "/" + id), id)
+    }
+
+    private init(_ home: LockedDirectory, _ id: String) {
         path = home.path
         self.id = id
+        self.home = Mutex(home)
     }
+
+    /// Lets go of the lock; what the container is now is somebody else's to change.
+    func letGo() { home.withLock { $0 = nil } }
 
     /// Mounts the layers, topmost first, with the container's changes above them.
     func mount(_ lowerDirectories: [String]) throws(HostError) {

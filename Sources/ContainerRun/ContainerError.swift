@@ -74,7 +74,8 @@ public enum ContainerError: Error, Equatable, CustomStringConvertible {
         case .ambiguous(let text): "more than one container's id begins with \(text); give more of it"
         case .isRunning(let name): "container \(name) is running; stop it, or remove it with -f"
         case .notRunning(let name): "container \(name) is not running"
-        case .doesNotEnd(let name): "container \(name) has been killed and does not end; what it waits for may be a disk or a network file system"
+        case .doesNotEnd(let name):
+            "container \(name) has been killed and does not end; what it waits for may be a disk or a network file system"
         case .noLog(let name): "container \(name) ran in the foreground: its output went there and was not kept; -d keeps it"
         case .notStarted(let reason, _), .runtime(let reason): reason
         case .noInit: "--init needs a small init to put into the container: apt-get install tini"

@@ -18,6 +18,8 @@ public enum ContainerID {
     /// Whether a text may be the beginning of one.
     static func isPrefix(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= length
-            && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0) }
+            && text.utf8.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+            }
     }
 }

@@ -26,7 +26,8 @@ extension ContainerMount {
         case "z", "Z", "consistent", "cached", "delegated": break
         default:
             guard try setPropagation(option, of: text) else {
-                throw InvalidOption(text: text, reason: "unknown option \"\(option)\"; there are ro, rw, z, Z, nocopy, bind, rbind, rprivate, rslave")
+                throw InvalidOption(
+                    text: text, reason: "unknown option \"\(option)\"; there are ro, rw, z, Z, nocopy, bind, rbind, rprivate, rslave")
             }
         }
     }

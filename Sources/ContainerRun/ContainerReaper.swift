@@ -26,7 +26,8 @@ struct ContainerReaper {
     private func isUnfinished(_ path: String) -> Bool {
         // One whose state cannot be read stays as it is; `rm` removes it.
         guard let state = try? ContainerDirectory.state(path) else { return !Files.exists(path + "/state.json") }
-        return !state.hasEnded
+        // One that was to be removed at its end, and whose process was killed just then.
+        return !state.hasEnded || (try? ContainerDirectory.record(path))?.removesAtEnd == true
     }
 
     /// Its lock is held by the caller.

@@ -28,14 +28,17 @@ struct ContainerRuntime: Sendable {
 
     /// Arguments that run another process in a container, as the file says.
     func execArguments(id: String, bundle: String, process: String, log: String, detaches: Bool) -> [String] {
-        stateArguments(bundle) + ["--log", log, "--log-format", "json", "exec", "--process", process] + (detaches ? ["--detach"] : []) + [id]
+        stateArguments(bundle) + ["--log", log, "--log-format", "json", "exec", "--process", process] + (detaches ? ["--detach"] : []) + [
+            id
+        ]
     }
 
     /// Sends a signal to a container's first process.
     ///
     /// - Throws: `ContainerError.runtime` when the runtime says no.
     func kill(id: String, bundle path: String, signal: Int32) throws {
-        let result = try Program.run(program, stateArguments(path) + ["kill", id, String(signal)], deadline: ContainerRuntime.deleteDeadline)
+        let result = try Program.run(
+            program, stateArguments(path) + ["kill", id, String(signal)], deadline: ContainerRuntime.deleteDeadline)
         guard result.status == 0 else {
             throw ContainerError.runtime(result.errorText.split(separator: "\n").last.map(String.init) ?? "\(program) failed")
         }

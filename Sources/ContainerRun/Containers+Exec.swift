@@ -32,7 +32,9 @@ extension Containers {
     /// - Throws: `ContainerError`, which knows its exit status, or `HostError`.
     public func exec(_ container: ContainerSummary, _ settings: ExecSettings, signals: SignalForwarder) throws -> Int32 {
         guard container.isRunning, let process = container.processID else { throw ContainerError.notRunning(container.displayName) }
-        if settings.terminal, !settings.detaches, isatty(1) == 0 || settings.readsInput && isatty(0) == 0 { throw ContainerError.noTerminal }
+        if settings.terminal, !settings.detaches, isatty(1) == 0 || settings.readsInput && isatty(0) == 0 {
+            throw ContainerError.noTerminal
+        }
         let path = ContainerDirectory.parent(root: root) + "/" + container.record.id
         let files = path + "/exec-" + RandomName.make()
         defer {
@@ -92,7 +94,8 @@ struct ExecProcess {
     /// The container's bound, or all; a user who is not root has nothing but the bound.
     private func capabilities(of process: JSONValue, _ settings: ExecSettings) throws -> JSONValue {
         let bound = process["capabilities"]?["bounding"]?.array?.compactMap(\.string) ?? []
-        let all = settings.isPrivileged ? Capabilities.granted(Set(Capabilities.all), by: try Machine.current().boundingCapabilities) : bound
+        let all =
+            settings.isPrivileged ? Capabilities.granted(Set(Capabilities.all), by: try Machine.current().boundingCapabilities) : bound
         return Capabilities.json(all, isRoot: process["user"]?["uid"] == .integer(0))
     }
 }

@@ -40,7 +40,8 @@ extension LocalImages {
         for container in try Containers(root: root).all() where container.record.imageDigest == image.descriptor.digest.description {
             guard force, !container.isRunning else {
                 throw IsUsed(
-                    image: image.reference, user: "container \(container.displayName)" + (container.isRunning ? ", which runs" : "; -f removes it all the same"))
+                    image: image.reference,
+                    user: "container \(container.displayName)" + (container.isRunning ? ", which runs" : "; -f removes it all the same"))
             }
         }
         if let mount = try ImageMount.records(root: root).first(where: { $0.image == image.reference }) {

@@ -34,7 +34,8 @@ public struct LocalImages: Sendable {
 
         /// Describes an image; nil when its documents are no texts.
         public init?(reference: Reference, platform: Platform, image: PlatformImage, config: [UInt8]) {
-            guard let manifestText = String(validating: image.bytes, as: UTF8.self), let configText = String(validating: config, as: UTF8.self)
+            guard let manifestText = String(validating: image.bytes, as: UTF8.self),
+                let configText = String(validating: config, as: UTF8.self)
             else { return nil }
             self.reference = reference.description
             self.platform = platform.description

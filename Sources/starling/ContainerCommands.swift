@@ -132,7 +132,9 @@ struct Wait: AsyncParsableCommand {
         try await forEach(containers, storage) { all, container in
             var status = container.state.exitStatus
             // One that is removed at its end says it before.
-            while try !all.waitForEnd(container, .milliseconds(20)) { if let now = try all.state(of: container) { status = now.exitStatus } }
+            while try !all.waitForEnd(container, .milliseconds(20)) {
+                if let now = try all.state(of: container) { status = now.exitStatus }
+            }
             return "\(try all.state(of: container)?.exitStatus ?? status)"
         }
     }

@@ -29,7 +29,8 @@ struct IsolationArguments: ParsableArguments {
     var devices: [DeviceMapping] = []
 
     @Option(
-        name: [.customShort("m", allowingJoined: true), .customLong("memory")], help: ArgumentHelp("Most memory.", valueName: "bytes[k|m|g]"),
+        name: [.customShort("m", allowingJoined: true), .customLong("memory")],
+        help: ArgumentHelp("Most memory.", valueName: "bytes[k|m|g]"),
         transform: IsolationArguments.memory)
     var memory: UInt64?
 

@@ -19,7 +19,9 @@ struct LocalPull {
 
     private struct Stalled: Error, CustomStringConvertible {
         let reference: Reference
-        var description: String { "\(reference): nothing has come for \(patience.components.seconds) s; what is here stays, and the rest can be pulled later" }
+        var description: String {
+            "\(reference): nothing has come for \(patience.components.seconds) s; what is here stays, and the rest can be pulled later"
+        }
     }
 
     func run() async throws {

@@ -21,7 +21,8 @@ struct Logs: AsyncParsableCommand {
     var follows = false
 
     @Option(
-        name: [.customShort("n"), .customLong("tail")], help: ArgumentHelp("The last lines only.", valueName: "n|all"), transform: Logs.tail)
+        name: [.customShort("n"), .customLong("tail")], help: ArgumentHelp("The last lines only.", valueName: "n|all"), transform: Logs.tail
+    )
     var tail: Int?
 
     @Flag(name: .shortAndLong, help: "Put the time before each line.")

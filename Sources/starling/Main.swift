@@ -40,7 +40,7 @@ enum Main {
         Terminal.say("\(error)")
         if let interrupted = error as? Interruption.Interrupted { exit(128 + interrupted.signal) }
         // 125: the container was never started (docker's and podman's convention); an error of the container's knows better.
-        exit((error as? ContainerError)?.exitStatus ?? (runsContainer ? 125 : 1))
+        exit(runsContainer ? (error as? ContainerError)?.exitStatus ?? 125 : 1)
     }
 }
 
@@ -58,7 +58,8 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Optimize.self, Profile.self, Run.self, Exec.self, ContainerList.self, Logs.self, Attach.self, Stop.self, Kill.self,
+            Convert.self, Optimize.self, Profile.self, Run.self, Exec.self, ContainerList.self, Logs.self, Attach.self, Stop.self,
+            Kill.self,
             Start.self, Wait.self, Remove.self, Images.self, RemoveImage.self, Mount.self, Unmount.self, Pull.self, Materialize.self,
             Status.self, Cache.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
         ])

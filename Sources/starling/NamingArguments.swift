@@ -16,7 +16,8 @@ struct NamingArguments: ParsableArguments {
         help: ArgumentHelp("Label it (repeatable).", valueName: "key[=value]"))
     var labelTexts: [String] = []
 
-    @Option(name: .customLong("cidfile"), help: ArgumentHelp("Write the container's id to a file, which must not be there.", valueName: "file"))
+    @Option(
+        name: .customLong("cidfile"), help: ArgumentHelp("Write the container's id to a file, which must not be there.", valueName: "file"))
     var idFile: String?
 
     /// Labels by their keys; the last of a key counts.
@@ -32,7 +33,9 @@ struct NamingArguments: ParsableArguments {
         if let name, !ContainerName.isValid(name) {
             throw ValidationError("--name \(name): expected letters, digits, _ . -, at least two, and one of the first two kinds first")
         }
-        for label in labelTexts where label.isEmpty || label.hasPrefix("=") { throw ValidationError("--label \(label): expected key=value") }
+        for label in labelTexts where label.isEmpty || label.hasPrefix("=") {
+            throw ValidationError("--label \(label): expected key=value")
+        }
     }
 
     /// Refuses a file for the id that is there, before anything else is done.

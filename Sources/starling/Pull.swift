@@ -55,7 +55,9 @@ struct Pull: AsyncParsableCommand, UsesPrivateMounts {
         for label in labels where label.first == "=" || !label.contains("=") {
             throw ValidationError("--label \(label): expected key=value")
         }
-        guard !isForContainerd || !complete else { throw ValidationError("--complete is for the store of `starling run`, not for containerd") }
+        guard !isForContainerd || !complete else {
+            throw ValidationError("--complete is for the store of `starling run`, not for containerd")
+        }
         guard isForContainerd || platforms.platforms.count < 2 && !platforms.all else {
             throw ValidationError("the store of `starling run` takes one platform at a time; several are for containerd")
         }
@@ -65,7 +67,8 @@ struct Pull: AsyncParsableCommand, UsesPrivateMounts {
         guard isForContainerd else { return try await LocalPull(pull: self).run() }
         let labels = labels.map { $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init) }
         let wishes = PullWishes(
-            platforms: platforms.choice, lazy: lazy.ofContainerd, labels: Dictionary(labels.map { ($0[0], $0[1]) }, uniquingKeysWith: { $1 }))
+            platforms: platforms.choice, lazy: lazy.ofContainerd,
+            labels: Dictionary(labels.map { ($0[0], $0[1]) }, uniquingKeysWith: { $1 }))
         let options = containerd.options(snapshotter: snapshotter ?? "stargz")
         try await ImagePull(registry: registry, options: options, progress: progress, wishes: wishes).run(image) { try await $0.run() }
     }

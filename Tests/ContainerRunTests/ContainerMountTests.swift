@@ -9,7 +9,9 @@ struct ContainerMountTests {
         let plain = try ContainerMount(volume: "./a b:/data/")
         #expect(plain.source == .path("./a b") && plain.destination == "/data" && !plain.isReadOnly && plain.makesSource)
         let full = try ContainerMount(volume: "/etc:/x/./y:ro,z,rslave,nocopy")
-        #expect(full.source == .path("/etc") && full.destination == "/x/y" && full.isReadOnly && full.propagation == .rslave && !full.copiesImage)
+        #expect(
+            full.source == .path("/etc") && full.destination == "/x/y" && full.isReadOnly && full.propagation == .rslave
+                && !full.copiesImage)
         #expect(try ContainerMount(volume: "data:/data").source == .volume("data"))
         #expect(try ContainerMount(volume: "/data").source == .ownVolume)
     }
@@ -17,7 +19,8 @@ struct ContainerMountTests {
     @Test(
         "what -v cannot be is refused",
         arguments: [
-            "", ":", "a:", "/a:/b:/c:/d", "/a:b", "/a:/", "/a:/b/../c", "/a:/b:what", "x:/y", "-x:/y", "a/b:/y", "/a:/b:rshared", "data", "/",
+            "", ":", "a:", "/a:/b:/c:/d", "/a:b", "/a:/", "/a:/b/../c", "/a:/b:what", "x:/y", "-x:/y", "a/b:/y", "/a:/b:rshared", "data",
+            "/",
         ])
     func badVolumes(text: String) {
         #expect(throws: InvalidOption.self) { try ContainerMount(volume: text) }
@@ -39,7 +42,8 @@ struct ContainerMountTests {
         "what --mount cannot be is refused",
         arguments: [
             "type=bind,target=/x", "type=bind,source=/a", "type=what,target=/x", "type=bind,source=/a,src=/b,target=/x",
-            "type=tmpfs,source=/a,target=/x", "type=bind,source=/a,target=/x,tmpfs-size=1", "type=bind,source=/a,target=/x,readonly=perhaps",
+            "type=tmpfs,source=/a,target=/x", "type=bind,source=/a,target=/x,tmpfs-size=1",
+            "type=bind,source=/a,target=/x,readonly=perhaps",
             "type=bind,source=/a,target=x", "type=volume,source=/a,target=/x", "type=bind,source=/a,target=/x,what",
         ])
     func badFields(text: String) {

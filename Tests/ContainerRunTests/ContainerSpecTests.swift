@@ -60,7 +60,9 @@ struct ContainerSpecTests {
     func document() throws {
         let spec = try spec(#"{"Cmd":["a"]}"#, ContainerSettings(user: "5:6"))
         var machine = Machine(maximumOpenFiles: 4096)
-        let surroundings = ContainerSpec.Surroundings(mounts: [.bind("/from", "/etc/hosts", readOnly: true), .bind("/other", "/sys/fs/cgroup")])
+        let surroundings = ContainerSpec.Surroundings(mounts: [
+            .bind("/from", "/etc/hosts", readOnly: true), .bind("/other", "/sys/fs/cgroup"),
+        ])
         let bytes = try spec.json(on: machine, surroundings)
         #expect(try bytes == spec.json(on: machine, surroundings))
         let json = try Documents.decode(JSONValue.self, from: bytes, what: "spec")
@@ -83,10 +85,13 @@ struct ContainerSpecTests {
         #expect(unified["linux"]?["namespaces"]?.array?.compactMap { $0["type"]?.string }.last == "cgroup")
     }
 
-    private func document(_ change: (inout ContainerSettings) -> Void, _ surroundings: ContainerSpec.Surroundings = .init()) throws -> JSONValue {
+    private func document(
+        _ change: (inout ContainerSettings) -> Void, _ surroundings: ContainerSpec.Surroundings = .init()
+    ) throws -> JSONValue {
         var settings = ContainerSettings(command: ["a", "b"])
         change(&settings)
-        return try Documents.decode(JSONValue.self, from: spec("{}", settings).json(on: Machine(limitsSwap: true), surroundings), what: "spec")
+        return try Documents.decode(
+            JSONValue.self, from: spec("{}", settings).json(on: Machine(limitsSwap: true), surroundings), what: "spec")
     }
 
     @Test("a privileged container has every capability, and sees and turns everything")
@@ -146,7 +151,8 @@ struct ContainerSpecTests {
         let spec = try spec(#"{"Cmd":["a"],"Env":["PATH=/bin:/usr/bin"],"WorkingDir":"/srv"}"#)
         let failure = { (program: String) -> ContainerError? in
             do {
-                try ContainerProgram(program, spec: spec).check(in: root, image: "image")
+                try ContainerProgram(program, workingDirectory: spec.workingDirectory, path: spec.variable("PATH")).check(
+                    in: root, image: "image")
                 return nil
             } catch let error as ContainerError { return error }
         }

@@ -31,7 +31,8 @@ struct RunOptionsTests {
 
     @Test("a container without a network has a loopback that works, and a name and hosts of its own")
     func noNetwork() throws {
-        let script = "ls /sys/class/net; grep -c localhost /etc/hosts; hostname | wc -c; "
+        let script =
+            "ls /sys/class/net; grep -c localhost /etc/hosts; hostname | wc -c; "
             + "python3 -c 'import socket; s = socket.create_server((\"127.0.0.1\", 0)); socket.create_connection(s.getsockname())'"
         #expect(try shell(["--network", "none"], script) == "lo\n2\n13\n")
         let names = try shell(["--hostname", "nest", "--add-host", "a:192.0.2.1"], "hostname; echo $HOSTNAME; tail -n1 /etc/hosts")
@@ -45,7 +46,8 @@ struct RunOptionsTests {
         #expect(try shell(["--security-opt", "seccomp=unconfined"], script) == "unshared\nSeccomp:0\n")
         let profile = directory.path + "/profile.json"
         try AtomicFile.write(
-            Array(#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]}"#.utf8), to: profile)
+            Array(#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]}"#.utf8),
+            to: profile)
         #expect(try run(["--security-opt", "seccomp=" + profile], ["mkdir", "/x"]).status == 1)
         // Threads, and whatever else Python does at its start and end.
         #expect(try shell([], "python3 -c 'import threading; t = threading.Thread(target=print, args=(1,)); t.start(); t.join()'") == "1\n")
@@ -64,16 +66,20 @@ struct RunOptionsTests {
     @Test("control groups limit memory, processors and processes; limits of processes hold")
     func limits() throws {
         // In the older hierarchy each kind has a directory of its own.
-        let script = "cat $(ls /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max "
+        let script =
+            "cat $(ls /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max "
             + "/sys/fs/cgroup/pids.max 2>/dev/null); cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d' ' -f1 /sys/fs/cgroup/cpu.max; ulimit -n"
-        #expect(try shell(["-m", "64m", "--cpus", "0.5", "--pids-limit", "20", "--ulimit", "nofile=100:200"], script) == "67108864\n20\n50000\n100\n")
+        #expect(
+            try shell(["-m", "64m", "--cpus", "0.5", "--pids-limit", "20", "--ulimit", "nofile=100:200"], script)
+                == "67108864\n20\n50000\n100\n")
         let result = try run(["-m", "32m"], ["python3", "-c", "x = bytearray(100 << 20)"])
         #expect(result.status == 137, "\(result.errorText)")
     }
 
     @Test("the host's files, volumes and memory are where they are mounted; a read-only root is one")
     func mounts() throws {
-        let script = "touch /made/x && ls /kept; ! touch /x 2>/dev/null && ! touch /etc/hosts 2>/dev/null && ! touch /ro/y 2>/dev/null && "
+        let script =
+            "touch /made/x && ls /kept; ! touch /x 2>/dev/null && ! touch /etc/hosts 2>/dev/null && ! touch /ro/y 2>/dev/null && "
             + "echo a > /tmp/a && df -k --output=size /tmp | tail -n1 | tr -d ' '"
         let options = ["--read-only", "--tmpfs", "/tmp:size=1m", "-v", "./made:/made", "-v", "kept:/kept", "-v", "./made:/ro:ro"]
         #expect(try shell(options + ["-v", "/usr/bin/env:/kept/env:ro"], script) == "env\n1024\n")
@@ -102,7 +108,8 @@ struct RunOptionsTests {
     func refused() throws {
         for (option, value) in [
             ("--network", "what"), ("-m", "1m"), ("--cpus", "0"), ("--cap-add", "what"), ("-v", "a:b:c:d"), ("--security-opt", "what"),
-            ("--security-opt", "seccomp=/no/such/file"), ("--security-opt", "apparmor=what"), ("--device", "/dev/what"), ("--platform", "x"),
+            ("--security-opt", "seccomp=/no/such/file"), ("--security-opt", "apparmor=what"), ("--device", "/dev/what"),
+            ("--platform", "x"),
             ("--ulimit", "what"), ("--add-host", "a"), ("--env-file", "/no/such/file"), ("--pull", "what"), ("--what", "x"),
         ] {
             let result = try run([option, value], ["true"])
