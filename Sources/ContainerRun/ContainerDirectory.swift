@@ -14,6 +14,7 @@ internal import Synchronization
 ///                          etc/            resolv.conf, hosts, hostname
 ///                          volumes/        volumes without a name
 ///                          runtime/        state of runc or crun; pid and runtime.log beside it
+///                          netns           its network namespace, on a bridge; network.json what was set up there (BridgeNetwork)
 ///                          lazy/ trees/    the lazy layers' own mounts (LazyNode)
 ///                          log log.1       output, of containers in the background
 ///                          attach          socket of a container in the background
@@ -65,12 +66,13 @@ final class ContainerDirectory: Sendable {
     }
 
     /// Ends what of the container still runs and unmounts everything; what it has written stays.
-    func settle(_ runtime: ContainerRuntime) throws(HostError) { try ContainerDirectory.settle(path, id: id, runtime) }
+    func settle(_ runtime: ContainerRuntime) throws { try ContainerDirectory.settle(path, id: id, runtime) }
 
-    static func settle(_ path: String, id: String, _ runtime: ContainerRuntime) throws(HostError) {
+    static func settle(_ path: String, id: String, _ runtime: ContainerRuntime) throws {
         try runtime.delete(id: id, bundle: path)
+        try BridgeNetwork(directory: path, id: id).disconnect()
         try Mounts.unmountAll(below: path)
-        for name in ["rootfs", "work", "runtime", "runtime.log", "pid", "attach", "lazy", "trees"] { try Files.remove(path + "/" + name) }
+        for name in ["rootfs", "work", "runtime", "runtime.log", "pid", "attach", "lazy", "trees", "netns"] { try Files.remove(path + "/" + name) }
     }
 
     /// Removes the directory; everything in it must have been settled.

@@ -104,6 +104,7 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
         settings.processLimits = isolation.processLimits
         settings.security = try isolation.security()
         settings.network = network.network
+        settings.ports = network.ports
         settings.hosts = network.hosts
         return settings
     }
