@@ -24,8 +24,10 @@ let linking: [LinkerSetting] = [
     ])
 ]
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = settings) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func room(
+    _ name: String, _ dependencies: [Target.Dependency] = [], embedding resources: [String] = [], settings: [SwiftSetting] = settings
+) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources.map { .embedInCode($0) }, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -86,6 +88,7 @@ let package = Package(
         .target(name: "CAtomics"),
         room("Threads", ["CLinux"]),
         room("Metrics", ["CAtomics"]),
+        room("StartTrace", ["Metrics"], embedding: ["Page/page.css", "Page/page.html", "Page/page.js"]),
 
         // Pure rooms: bytes in, values out.
         room("Digests", ["CCrypto"]),
@@ -98,22 +101,25 @@ let package = Package(
 
         // Rooms with an edge.
         room("HostSystem", ["EROFS", "CLinux", "Threads"]),
-        room("Registry", ["Digests", "OCI", "HostSystem", "Threads", "CCurl"]),
+        room("Registry", ["Digests", "OCI", "HostSystem", "Threads", "StartTrace", "CCurl"]),
         room("Profiles", ["Digests", "OCI", "Registry"]),
         room("ChunkStore", ["Digests", "TreeImage", "HostSystem", "CAtomics"]),
         room(
             "FetchEngine",
             [
                 "Digests", "Compression", "EStargz", "OCI", "TreeImage", "Registry", "ChunkStore", "HostSystem", "Threads", "CAtomics",
-                "Metrics", log,
+                "Metrics", "StartTrace", log,
             ]),
         room(
             "LazyFS",
             [
                 "Digests", "TreeImage", "ChunkStore", "FetchEngine", "OCI", "Registry", "HostSystem", "Threads", "CFuse", "CLinux",
-                "CAtomics", "Metrics",
+                "CAtomics", "Metrics", "StartTrace",
                 log,
             ]),
+        room(
+            "AdditionalStore",
+            ["Digests", "OCI", "Registry", "LazyFS", "FetchEngine", "ChunkStore", "TreeImage", "HostSystem", "Threads", log]),
         room("Snapshots", ["Digests", "OCI", "HostSystem", "Threads", grdb, log]),
         room("ContainerdAPI", [grpcCore, grpcProtobuf, protobuf], settings: generatedSettings),
         room("Keychains", ["OCI", "Registry", "HostSystem", "Threads", "CYaml", log]),
@@ -128,7 +134,7 @@ let package = Package(
             ["Digests", "Compression", "Tar", "EStargz", "OCI", "TreeImage", "FetchEngine", "HostSystem", "Threads"]),
         room(
             "ContainerRun",
-            ["Digests", "Compression", "Tar", "OCI", "HostSystem", "Threads", "CLinux"]),
+            ["Digests", "Compression", "Tar", "OCI", "HostSystem", "StartTrace", "Threads", "CLinux"]),
         room("Configuration", ["Registry", "HostSystem", "Metrics", toml]),
         room("MetricsService", ["Metrics", nio, nioPosix, nioHTTP]),
 
@@ -137,7 +143,8 @@ let package = Package(
             name: "starling",
             dependencies: [
                 "Digests", "OCI", "EStargz", "Registry", "Conversion", "Inspection", "ContainerRun", "ContainerdClient", "FetchEngine",
-                "ChunkStore", "TreeImage", "LazyFS", "Configuration", "StatusAPI", "HostSystem", "Threads", "Profiles",
+                "ChunkStore", "TreeImage", "LazyFS", "AdditionalStore", "Configuration", "StatusAPI", "HostSystem", "StartTrace", "Threads",
+                "Profiles",
                 arguments, log,
             ],
             swiftSettings: settings, linkerSettings: linking),
@@ -167,6 +174,7 @@ let package = Package(
         tests("FuzzTests", ["FuzzSurfaces", "HostSystem", "TestSupport"]),
         tests("RoomsTests", []),
         tests("ThreadsTests", ["Threads"]),
+        tests("StartTraceTests", ["StartTrace"]),
         tests("MetricsTests", ["Metrics", "MetricsService", "HostSystem", "TestSupport"]),
         tests("DigestsTests", ["Digests"]),
         tests("CompressionTests", ["Compression", "TestSupport"]),
@@ -186,6 +194,7 @@ let package = Package(
                 "TestSupport",
                 log,
             ]),
+        tests("AdditionalStoreTests", ["AdditionalStore", "LazyFS", "OCI", "Digests", "HostSystem", log]),
         tests("SnapshotsTests", ["Snapshots", "Digests", "OCI", "HostSystem", log]),
         tests("ProfilesTests", ["Profiles", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
@@ -204,7 +213,8 @@ let package = Package(
         tests(
             "SystemTests",
             [
-                "Conversion", "ContainerdAPI", "CRIRuntimeAPI", "ContainerdClient", "OCI", "Digests", "HostSystem", "TestSupport", grpcCore,
+                "Conversion", "ContainerRun", "ContainerdAPI", "CRIRuntimeAPI", "ContainerdClient", "OCI", "Digests", "HostSystem",
+                "TestSupport", grpcCore,
                 grpcTransport,
                 protobuf,
             ]),

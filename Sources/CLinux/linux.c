@@ -33,6 +33,7 @@ const unsigned long STARLING_MS_NODEV = MS_NODEV;
 const unsigned long STARLING_MS_REMOUNT = MS_REMOUNT;
 
 int starling_unshare_mounts(void) { return unshare(CLONE_NEWNS); }
+int starling_join_user_and_mounts(int pidfd) { return setns(pidfd, CLONE_NEWUSER | CLONE_NEWNS); }
 int starling_unshare_user_and_mounts(void) { return unshare(CLONE_NEWUSER | CLONE_NEWNS); }
 int starling_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *options) {
     return mount(source, target, type, flags, options);
@@ -313,6 +314,7 @@ ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd) {
 }
 
 int starling_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+ssize_t starling_splice(int pipe, int target, size_t size) { return splice(pipe, NULL, target, NULL, size, SPLICE_F_MOVE); }
 int starling_sync_file_system(int fd) { return syncfs(fd); }
 
 int starling_open_terminal(int ends[2]) {

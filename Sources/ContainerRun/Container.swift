@@ -1,6 +1,7 @@
 internal import Glibc
 public import HostSystem
 public import OCI
+public import StartTrace
 internal import Synchronization
 
 /// A container that this process serves: from before its image is open until it has ended.
@@ -93,16 +94,18 @@ public final class Container: Sendable {
     ///
     /// - Parameters:
     ///   - signals: made at the program's beginning; each signal is passed on to the container.
+    ///   - trace: who takes down what takes how long, and when the container first writes something; nil for nobody.
     ///   - onStart: called once, right before the runtime starts.
     /// - Returns: the container's exit code; 128 + n when a signal ended it; 125 when the runtime failed, and then it has said why.
     /// - Throws: `ContainerError`, which knows its exit status, or `HostError`.
     public func run(
-        _ image: RootFileSystem, _ settings: ContainerSettings, signals: SignalForwarder?, onStart: () -> Void = {}
+        _ image: RootFileSystem, _ settings: ContainerSettings, signals: SignalForwarder?, trace: TraceRecorder? = nil,
+        onStart: () -> Void = {}
     ) throws -> Int32 {
         if settings.terminal, isatty(1) == 0 || settings.readsInput && isatty(0) == 0 { throw ContainerError.noTerminal }
-        try prepare(image, settings, keepsLog: false)
+        try prepare(image, settings, keepsLog: false, trace)
         onStart()
-        let process = ContainerProcess(directory, runtime, terminal: settings.terminal)
+        let process = ContainerProcess(directory, runtime, terminal: settings.terminal, trace: trace)
         try process.start(input: settings.readsInput ? .inherit : .null, output: .inherit, error: .inherit)
         return try finish(try process.wait(signals))
     }
@@ -114,7 +117,7 @@ public final class Container: Sendable {
     public func run(
         _ image: RootFileSystem, _ settings: ContainerSettings, signals: SignalForwarder, onRunning: () throws -> Void
     ) throws -> Int32 {
-        try prepare(image, settings, keepsLog: true)
+        try prepare(image, settings, keepsLog: true, nil)
         let process = ContainerProcess(directory, runtime, terminal: settings.terminal, isBackground: true)
         let streams = try ContainerStreams(
             terminal: settings.terminal, readsInput: settings.readsInput, log: ContainerLog(path: directory.logFile),
@@ -155,8 +158,12 @@ public final class Container: Sendable {
 
     /// Mounts the image and writes what the runtime reads. Looks into the root file system and lets go of it: an open descriptor would keep it
     /// mounted.
-    private func prepare(_ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool) throws {
+    private func prepare(_ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool, _ trace: TraceRecorder?) throws {
+        let mounting = trace?.begin(.container, "mount root file system")
         try directory.mount(image.lowerDirectories)
+        mounting?.end()
+        let preparing = trace?.begin(.container, "write bundle")
+        defer { preparing?.end() }
         if let earlier {
             try describeAgain(earlier, keepsLog: keepsLog)
         } else {

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import HostSystem
+internal import StartTrace
 internal import Synchronization
 
 /// A container's first process: the runtime as our child, signals passed on.
@@ -8,6 +9,8 @@ final class ContainerProcess: Sendable {
     private let runtime: ContainerRuntime
     private let terminal: Bool
     private let isBackground: Bool
+    private let trace: TraceRecorder?
+    private let watch = Mutex<ProcessWatch?>(nil)
     private let child = Mutex<ChildProcess?>(nil)
     /// The signal whose default action we had to do for the kernel.
     private let endedBy = Mutex<Int32?>(nil)
@@ -19,21 +22,25 @@ final class ContainerProcess: Sendable {
         let hasStarted: Bool
     }
 
-    init(_ directory: ContainerDirectory, _ runtime: ContainerRuntime, terminal: Bool, isBackground: Bool = false) {
+    init(_ directory: ContainerDirectory, _ runtime: ContainerRuntime, terminal: Bool, isBackground: Bool = false, trace: TraceRecorder? = nil) {
         self.directory = directory
         self.runtime = runtime
         self.terminal = terminal
         self.isBackground = isBackground
+        self.trace = trace
     }
 
     /// Starts it. Once.
-    func start(input: ChildProcess.Stream, output: ChildProcess.Stream, error: ChildProcess.Stream) throws(HostError) {
+    func start(input: ChildProcess.Stream, output: ChildProcess.Stream, error: ChildProcess.Stream) throws {
         // With our terminal the runtime must be in the foreground process group to set it up. Without it gets a group of its own:
         // a Ctrl-C would reach it twice otherwise, from the terminal and from us.
-        let started = try ChildProcess(
-            runtime.program, runtime.runArguments(directory),
-            ChildProcess.Options(input: input, output: output, error: error, newProcessGroup: !terminal || isBackground))
+        var options = ChildProcess.Options(input: input, output: output, error: error, newProcessGroup: !terminal || isBackground)
+        let watch = try trace.map { try ProcessWatch($0, seesOutput: !terminal) }
+        watch?.redirect(&options)
+        let started = try ChildProcess(runtime.program, runtime.runArguments(directory), options)
+        try watch?.started(started) { self.firstProcess(of: started) != nil }
         child.withLock { $0 = started }
+        self.watch.withLock { $0 = watch }
     }
 
     /// Waits until the program runs, or has run; false when it could not be started.
@@ -59,6 +66,7 @@ final class ContainerProcess: Sendable {
 
     private func result(of child: ChildProcess) throws(HostError) -> Result {
         let status = try child.wait()
+        watch.withLock { $0.take() }?.ended(status)
         if let signal = endedBy.withLock({ $0 }), status == 128 + SIGKILL { return Result(status: 128 + signal, hasStarted: true) }
         guard status != 0, let failure = RuntimeFailure(directory) else { return Result(status: status, hasStarted: true) }
         return Result(status: failure.exitStatus, hasStarted: false)

@@ -1,6 +1,7 @@
 public import ChunkStore
 internal import HostSystem
 public import Logging
+public import StartTrace
 internal import Synchronization
 internal import Threads
 internal import TreeImage
@@ -67,13 +68,17 @@ public final class ChunkFetcher: Sendable {
     }
 
     /// Makes chunks of a layer readable and then calls `completion`, once: at once when they are here, else from another thread.
+    ///
+    /// - Parameter place: what reads them, for the record of a start.
     public func demand(
-        _ wanted: ClosedRange<Int>, of layer: LazyLayer, completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+        _ wanted: ClosedRange<Int>, of layer: LazyLayer, for place: ReadPlace? = nil,
+        completion: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) {
         var missing: [Int] = []
         for index in wanted where !layer.stored.isPresent(index) && !takeFromOtherLayer(index, layer) { missing.append(index) }
         guard !missing.isEmpty else { return completion(.success(())) }
-        let (started, joined, read) = layer.flights.withLock { flights in board(missing, of: layer, &flights, completion) }
+        let (traced, completion) = layer.traced(place, completion)
+        let (started, joined, read) = layer.flights.withLock { flights in board(missing, of: layer, &flights, traced, completion) }
         guard read != nil else { return completion(.success(())) }
         watchDeadlines()
         if started.isEmpty { layer.statistics.count { $0.demandsJoined += 1 } }
@@ -86,7 +91,7 @@ public final class ChunkFetcher: Sendable {
     /// Under the layer's lock: joins flights that are under way and starts the others. Returns jobs to start, jobs to hurry, and the read that waits;
     /// nil when everything has come meanwhile.
     private func board(
-        _ missing: [Int], of layer: LazyLayer, _ flights: inout LazyLayer.Flights,
+        _ missing: [Int], of layer: LazyLayer, _ flights: inout LazyLayer.Flights, _ traced: ReadTrace?,
         _ completion: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) -> (started: [FetchJob], joined: [FetchJob], read: PendingRead?) {
         // Looked at again under the lock: a chunk is marked present before its flight is removed.
@@ -114,6 +119,7 @@ public final class ChunkFetcher: Sendable {
             flights.underWay[index]?.waiters.append(read)
             if started.contains(where: { $0 === flights.underWay[index]?.job }) { flights.underWay[index]?.isAsked = true }
         }
+        traced?.waits(for: started.compactMap(\.traced), andJoins: joined.compactMap(\.traced))
         return (started, joined, read)
     }
 

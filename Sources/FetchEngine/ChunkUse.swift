@@ -47,6 +47,11 @@ public final class ChunkUse: @unchecked Sendable {
         for index in indexes where starling_bit_is_set(read, UInt64(index)) == 0 { _ = starling_bit_set(read, UInt64(index)) }
     }
 
+    /// Chunks that came unasked and that nobody has read. Looks at all of them.
+    public var unread: [Int] {
+        (0..<chunks.count).filter { starling_bit_is_set(unasked, UInt64($0)) != 0 && starling_bit_is_set(read, UInt64($0)) == 0 }
+    }
+
     /// What came unasked so far, each chunk once. Looks at all of them: for a report, not for a read.
     public var prefetched: Prefetched {
         var sum = Prefetched()

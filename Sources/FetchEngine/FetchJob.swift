@@ -1,5 +1,7 @@
 internal import ChunkStore
+internal import Digests
 internal import Registry
+internal import StartTrace
 internal import Synchronization
 internal import TreeImage
 
@@ -19,6 +21,8 @@ final class FetchJob: Sendable {
     let canBeCut: Bool
     /// Where the first attempt gets its bytes, when some are on their way already.
     private let prefix: PrefixFetch?
+    /// Its record, when the start is recorded.
+    let traced: RangeTrace?
     /// Touched by the transport's thread only while the range streams.
     private let assembler: Mutex<RangeAssembler>
     /// The transfer itself and every member handed to a decoder, each once; the attempt ends at zero.
@@ -49,6 +53,7 @@ final class FetchJob: Sendable {
         self.isSecondTry = isSecondTry
         self.canBeCut = canBeCut
         self.prefix = prefix
+        traced = layer.trace.map { RangeTrace($0, of: layer.digest.description, extent: extent, cause: FetchCause(cause, order)) }
         assembler = Mutex(RangeAssembler(map: layer.stored.chunks, extent: extent))
     }
 
@@ -72,6 +77,7 @@ final class FetchJob: Sendable {
             state.error = nil
             return state.isFront
         }
+        traced?.began(rest, isFront: isFront)
         if isFront, let prefix { return (rest, prefix, true) }
         return (rest, layer.source, false)
     }
@@ -114,7 +120,8 @@ final class FetchJob: Sendable {
 
     /// The transfer has ended; true when bytes came.
     func ended(_ result: Result<Void, any Error>) -> Bool {
-        state.withLock { state in
+        traced?.ended(result)
+        return state.withLock { state in
             if case .failure(let error) = result { state.error = error }
             return state.hasBegun
         }

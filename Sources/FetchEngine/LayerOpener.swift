@@ -5,6 +5,7 @@ internal import HostSystem
 internal import Metrics
 public import OCI
 public import Registry
+public import StartTrace
 internal import TreeImage
 
 /// Opens a layer lazily: finds its TOC with as few requests as possible, verifies it, compiles it and puts it into the store.
@@ -19,6 +20,7 @@ public struct LayerOpener: Sendable {
     private let prefixSize: UInt64
     private let fronts = FrontRoom(LayerOpener.largestPrefixes)
     private let trust: TOCTrust
+    private let trace: TraceRecorder?
 
     /// What is fetched along with TOCs.
     public struct Options: Sendable {
@@ -28,6 +30,8 @@ public struct LayerOpener: Sendable {
         public var keptFor = Duration.seconds(120)
         /// Which TOCs are believed.
         public var trust = TOCTrust.verified
+        /// Who takes down what is done; nil for nobody.
+        public var trace: TraceRecorder?
 
         /// The defaults.
         public init() {}
@@ -46,6 +50,7 @@ public struct LayerOpener: Sendable {
         self.client = client
         prefixSize = options.prefixSize
         trust = options.trust
+        trace = options.trace
         anticipation = Anticipation(client: client, keptFor: options.keptFor) { await LayerOpener.stage($0, $1, in: store) }
     }
 
@@ -67,7 +72,12 @@ public struct LayerOpener: Sendable {
     public func open(_ descriptor: Descriptor, of reference: Reference) async throws(LayerRefusal) -> LazyLayer {
         let (descriptor, expected) = try trust.expected(of: descriptor)
         let blob = client.blob(descriptor, of: reference, mostUnwanted: LayerOpener.mostUnwanted)
-        if let stored = try stored(descriptor.digest, expected) { return LazyLayer(stored: stored, source: blob) }
+        let opening = trace?.begin(.layers, "open", layer: descriptor.digest.description)
+        if let stored = try stored(descriptor.digest, expected) {
+            opening?.end("in the store already")
+            return LazyLayer(stored: stored, source: blob, prefix: nil, trace: trace)
+        }
+        defer { opening?.end() }
         return try await compile(descriptor, expected, reference, blob)
     }
 
@@ -85,7 +95,8 @@ public struct LayerOpener: Sendable {
         var known: KnownEnd?
         switch await anticipation.take(descriptor.digest, of: reference) {
         case .staged(let staged)? where descriptor.annotations?[Annotation.zstdChunkedPosition] == nil:
-            let layer = LazyLayer(stored: try LayerOpener.open(staged, descriptor, expected, in: store), source: blob, prefix: prefix)
+            let layer = LazyLayer(
+                stored: try LayerOpener.open(staged, descriptor, expected, in: store), source: blob, prefix: prefix, trace: trace)
             layer.operations.tocDeserialize.count(nanoseconds: staged.compileNanoseconds)
             return layer
         case .end(let end)?: known = end
@@ -93,14 +104,21 @@ public struct LayerOpener: Sendable {
         }
         let source = RegistrySource(client: client, reference: reference)
         let start = MonotonicClock.nanoseconds()
+        let fetching = trace?.begin(.layers, "fetch TOC", layer: descriptor.digest.description)
         let found = try await TOCFetch(source: source, blob: blob, descriptor: descriptor, known: known).find()
+        fetching?.end("\(found.format), \(found.json.count) bytes of JSON")
+        let compiling = trace?.begin(.layers, "verify and compile TOC", layer: descriptor.digest.description)
         let fetched = MonotonicClock.nanoseconds()
         let layer = try await compile(found, expected)
         let compiled = MonotonicClock.nanoseconds()
+        compiling?.end("\(layer.compiled.inodeCount) inodes")
+        let storing = trace?.begin(.layers, "store", layer: descriptor.digest.description)
+        defer { storing?.end() }
         do {
             let facts = LayerFacts(
                 tocDigest: expected?.digest ?? layer.digest, blobSize: found.blobSize, format: found.format, hasLandmark: layer.hasLandmark)
-            let opened = LazyLayer(stored: try store.add(descriptor.digest, layer.compiled, facts: facts), source: blob, prefix: prefix)
+            let opened = LazyLayer(
+                stored: try store.add(descriptor.digest, layer.compiled, facts: facts), source: blob, prefix: prefix, trace: trace)
             if let end = found.endNanoseconds { opened.operations.footerGet.count(nanoseconds: end) }
             if known == nil { opened.operations.tocGet.count(nanoseconds: fetched - start) }
             opened.operations.tocDeserialize.count(nanoseconds: compiled - fetched)

@@ -1,5 +1,6 @@
 public import ChunkStore
 public import Digests
+public import StartTrace
 internal import Synchronization
 internal import TreeImage
 
@@ -13,6 +14,8 @@ public final class LazyLayer: Sendable {
     public let operations = LayerOperations()
     /// What of it was fetched ahead, and read.
     public let use: ChunkUse
+    /// Who takes down what is fetched of it and what waits; nil for nobody.
+    public let trace: TraceRecorder?
     let source: any RangeSource
     let flights = Mutex(Flights())
     private let completion = Mutex(Completion())
@@ -65,9 +68,10 @@ public final class LazyLayer: Sendable {
     /// A layer whose missing chunks come from `source`.
     public convenience init(stored: StoredLayer, source: any RangeSource) { self.init(stored: stored, source: source, prefix: nil) }
 
-    init(stored: StoredLayer, source: any RangeSource, prefix: PrefixFetch?) {
+    init(stored: StoredLayer, source: any RangeSource, prefix: PrefixFetch?, trace: TraceRecorder? = nil) {
         self.stored = stored
         self.source = source
+        self.trace = trace
         self.prefix = Mutex(prefix)
         use = ChunkUse(stored.chunks)
         noteIfComplete()

@@ -4,6 +4,7 @@ internal import FetchEngine
 internal import Glibc
 internal import HostSystem
 internal import Logging
+internal import StartTrace
 internal import Synchronization
 internal import Threads
 internal import TreeImage
@@ -68,7 +69,7 @@ final class ChainMounts: Sendable {
         var serving = Serving.fuse(reason: "so configured")
         if mode != .fuse {
             try Files.makeDirectories(directory, mode: 0o711)
-            switch EROFSMount.probe(in: directory) {
+            switch EROFSMount.probe(in: directory, remembering: store.root + "/native") {
             case .works: serving = .native
             case .refused(let reason):
                 guard mode == .auto else { throw LazyFSError.notNative(reason: reason) }
@@ -117,7 +118,10 @@ final class ChainMounts: Sendable {
     ///   - keepsWhiteouts: whether something else comes below.
     func directories(of layers: [LazyNode.Opened], keepsWhiteouts: Bool) throws -> [String] {
         try state.withLock { state in
+            let trace = layers.first?.layer.trace
+            let merging = trace?.begin(.layers, "merge trees")
             let chain = try store.chain(of: layers.map(\.layer.stored), keepsWhiteouts: keepsWhiteouts)
+            merging?.end()
             var entry: Entry
             if let existing = state.chains[chain.digest] {
                 entry = existing
@@ -133,7 +137,9 @@ final class ChainMounts: Sendable {
             }
             guard state.serving == .native else { return [entry.mounted.directory] }
             do {
+                let mounting = trace?.begin(.layers, "mount tree")
                 let point = try kernelMount(layers, &entry, &state.inherited)
+                mounting?.end()
                 state.chains[chain.digest] = entry
                 return [point, entry.mounted.stateDirectory]
             } catch {

@@ -1,10 +1,12 @@
 internal import FetchEngine
 internal import Glibc
 internal import Metrics
+internal import StartTrace
 
 /// Reads: at once when the bytes are here, else from the thread that brings them.
 enum FuseReads {
     static func read(_ request: FuseRequest, _ node: NodeID, offset: UInt64, size: Int) {
+        if node.isFront { return FuseFront.read(request, node, offset: offset, size: size) }
         let start = MonotonicClock.nanoseconds()
         request.withTree(of: node) { served in
             do throws(Errno) {
@@ -43,7 +45,8 @@ enum FuseReads {
         let server = request.server
         guard server.slots.enter(node.slot) != nil else { return request.fail(ENOENT) }
         server.missed(served.layers[extent.layer], at: extent.contentOffset, by: request.process)
-        served.fetcher.demand(chunks, of: served.layers[extent.layer]) { result in
+        let place = ReadPlace(offset: extent.contentOffset, size: extent.size, process: request.process)
+        served.fetcher.demand(chunks, of: served.layers[extent.layer], for: place) { result in
             defer { server.slots.leave(node.slot) }
             do throws(Errno) {
                 guard case .success = result else { throw Errno(EIO) }

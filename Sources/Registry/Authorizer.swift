@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import StartTrace
 internal import Threads
 
 /// Tokens of registries, by registry and scope. One request for a token at a time per key: whoever comes meanwhile waits for the same.
@@ -87,6 +88,7 @@ actor Authorizer {
         case .bearer(let realm, let service, let scope):
             var request = Authorizer.request(realm, service, scope ?? key.scope, credential)
             request.connection = connection
+            (request.kind, request.subject) = (.token, scope ?? key.scope)
             let (head, body) = try await exchange(request)
             guard head.status == 200 else {
                 let host = URLText.host(realm)

@@ -1,4 +1,5 @@
 internal import HostSystem
+internal import StartTrace
 
 /// A request, complete.
 struct HTTPRequest: Sendable {
@@ -29,6 +30,8 @@ struct HTTPRequest: Sendable {
     var silenceInAnswer = Duration.seconds(10)
     /// Whether it is only tried, and a connection that hangs is given up early.
     var isProbe = false
+    /// What it is for, and of what: for traces.
+    var (kind, subject) = (TraceRequest.Kind.other, "")
     /// How the connection is made.
     var connection = RegistryHost.Connection()
 

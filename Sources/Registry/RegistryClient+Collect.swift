@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import OCI
+internal import StartTrace
 internal import Synchronization
 
 /// A body in memory that does not grow beyond a limit.
@@ -77,10 +78,15 @@ extension RegistryClient {
     }
 
     static func collect(
-        _ transport: Transport, _ request: HTTPRequest, limit: Int
+        _ transport: Transport, _ request: HTTPRequest, limit: Int, trace: TraceRecorder?
     ) async throws(RegistryError) -> (HTTPHead, [UInt8]) {
         let body = Mutex(LimitedBody(limit: limit))
-        let result = await perform(transport, request, onStart: { _ in }) { _, bytes in body.withLock { $0.append(bytes) } }
+        let traced = RequestTrace(of: request, trace)
+        let result = await perform(transport, request, onStart: { _ in }) { _, bytes in
+            traced?.received(bytes.count)
+            return body.withLock { $0.append(bytes) }
+        }
+        traced?.ended(result)
         let head = try result.get()
         return (head, try body.withLock { $0 }.checked(URLText.host(request.url), "token"))
     }

@@ -1,5 +1,6 @@
 internal import Digests
 public import OCI
+internal import StartTrace
 
 extension RegistryClient {
     private static let accepted = [
@@ -46,7 +47,8 @@ extension RegistryClient {
     private func document(
         _ selector: String, _ reference: Reference, from endpoint: Endpoint, what: String, _ retryAfter: inout String?
     ) async throws(RegistryError) -> (HTTPHead, [UInt8]) {
-        let request = HTTPRequest("GET", "\(reference.repository)/manifests/\(selector)", headers: ["Accept": RegistryClient.accepted])
+        var request = HTTPRequest("GET", "\(reference.repository)/manifests/\(selector)", headers: ["Accept": RegistryClient.accepted])
+        (request.kind, request.subject) = (.manifest, selector)
         let (head, bytes) = try await collect(endpoint, request, scope: "repository:\(reference.repository):pull")
         if let error = RegistryClient.error(head, bytes, registry: endpoint.name, what: what) {
             retryAfter = head["retry-after"]

@@ -1,4 +1,5 @@
 internal import OCI
+internal import StartTrace
 internal import Synchronization
 
 // Registry: the distribution protocol over libcurl.
@@ -25,12 +26,12 @@ public final class RegistryClient: Sendable {
     /// A client; nothing is connected yet.
     public init(options: RegistryOptions = RegistryOptions()) {
         self.options = options
-        let transport = transport
+        let (transport, trace) = (transport, options.trace)
         authorizer = Authorizer(
             credentials: CredentialSource(authFile: options.authFile, others: options.credentials), executor: transport.executor
         ) {
             request async throws(RegistryError) in
-            try await RegistryClient.collect(transport, request, limit: 1 << 20)
+            try await RegistryClient.collect(transport, request, limit: 1 << 20, trace: trace)
         }
     }
 
@@ -101,10 +102,15 @@ public final class RegistryClient: Sendable {
         while true {
             let isHome = isHome(url, endpoint)
             let current = prepared(request, url, endpoint, authorization: header)
+            let traced = RequestTrace(of: current, options.trace)
             let result = await RegistryClient.perform(transport, current, onStart: onStart) { head, bytes in
-                RegistryClient.isFinal(head.status) ? onBody(head, bytes) : .more
+                let appetite = RegistryClient.isFinal(head.status) ? onBody(head, bytes) : .more
+                // What is offered again is counted then.
+                if let traced, appetite != .pause { traced.received(bytes.count) }
+                return appetite
             }
             countRequest()
+            traced?.ended(result)
             if isHome, fallsBack(endpoint, current, result) {
                 url = absolute(request.url, endpoint)
                 continue

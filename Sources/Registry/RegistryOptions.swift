@@ -1,3 +1,5 @@
+public import StartTrace
+
 /// How registries are talked to.
 public struct RegistryOptions: Sendable {
     /// True: plain HTTP everywhere that `hosts` does not say otherwise. Nil: TLS, but plain HTTP is tried for registries on loopback, as docker does.
@@ -17,6 +19,8 @@ public struct RegistryOptions: Sendable {
     public var silence = Duration.seconds(30)
     /// Bytes of a piece of an upload: what a cut connection costs, where the registry keeps whole pieces. Smaller blobs go in one request.
     public var uploadPieceSize: Int64 = 16 << 20
+    /// Who takes down every request; nil for nobody.
+    public var trace: TraceRecorder?
 
     /// The defaults.
     public init() {}

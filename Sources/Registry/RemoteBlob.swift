@@ -1,5 +1,6 @@
 public import Digests
 public import OCI
+internal import StartTrace
 internal import Synchronization
 
 /// A transfer that can be given up.
@@ -221,10 +222,10 @@ public final class RemoteBlob: Sendable {
         if trust.withLock(\.isShaken) { headers["Cache-Control"] = "no-cache" }
         for url in [known, path].compactMap({ $0 }) {
             let head: HTTPHead
+            var request = HTTPRequest("GET", url, headers: headers)
+            (request.kind, request.subject) = (.blob, digest.description)
             do throws(RegistryError) {
-                head = try await client.exchange(
-                    endpoint, HTTPRequest("GET", url, headers: headers), scope: scope, onStart: onStart
-                ) { [self] head, bytes in
+                head = try await client.exchange(endpoint, request, scope: scope, onStart: onStart) { [self] head, bytes in
                     counted.withLock { $0.bytesReceived += UInt64(bytes.count) }
                     client.count(bytes: bytes.count)
                     guard head.status == 206 || head.status == 200 else { return .more }

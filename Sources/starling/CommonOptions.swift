@@ -3,6 +3,7 @@ import Configuration
 import HostSystem
 import Logging
 import Registry
+import StartTrace
 
 /// Options of every command that talks to a registry.
 struct RegistryArguments: ParsableArguments {
@@ -20,12 +21,15 @@ struct RegistryArguments: ParsableArguments {
     var hostsDirectory: String?
 
     /// A client; a named directory that is none is an error, the usual one may be missing.
-    func client() throws -> RegistryClient {
+    ///
+    /// - Parameter trace: who takes down every request; nil for nobody.
+    func client(_ trace: TraceRecorder? = nil) throws -> RegistryClient {
         let directory = try hostsDirectory.map { path throws(ConfigurationError) in try HostsDirectory(path) } ?? .usualIfAny()
         var options = RegistryOptions()
         if let directory { options.hosts = { try directory.hosts(of: $0) } }
         options.plainHTTP = plainHTTP ? true : nil
         options.authFile = authFile
+        options.trace = trace
         return RegistryClient(options: options)
     }
 }

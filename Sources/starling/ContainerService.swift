@@ -15,18 +15,21 @@ struct ContainerService {
 
     /// Runs the container and returns its exit status.
     func run(_ reference: Reference, _ settings: ContainerSettings) async throws -> Int32 {
+        let trace = try run.tracing.recorder()
+        let command = RunImage.Command(entrypoint: settings.entrypoint, arguments: settings.command)
         let purpose = OpeningArguments.Purpose(
-            directory: container.lazyDirectory, completes: run.backgroundFetch, usesProfile: run.profile,
-            start: RunImage.Command(entrypoint: settings.entrypoint, arguments: settings.command))
+            directory: container.lazyDirectory, completes: run.backgroundFetch, usesProfile: run.profile, trace: trace, start: command)
         let status: Int32
         do {
             status = try await run.opening.withImage(reference, for: purpose, signals: signals) { prepared in
                 let image = Container.RootFileSystem(
                     config: prepared.config, digest: prepared.digest.description, lowerDirectories: prepared.lowerDirectories)
-                return try await BlockingTask.run { [container, signals, isBackground] in
-                    guard isBackground else { return try container.run(image, settings, signals: signals) }
+                let status = try await BlockingTask.run { [container, signals, isBackground] in
+                    guard isBackground else { return try container.run(image, settings, signals: signals, trace: trace) }
                     return try container.run(image, settings, signals: signals) { try Background.ready() }
                 }
+                if let trace { try await run.tracing.write(trace, of: prepared, image: reference.description, command) }
+                return status
             }
         } catch {
             // The first failure is the one to tell; what stays is reaped by the next command.

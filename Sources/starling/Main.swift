@@ -1,7 +1,9 @@
+import AdditionalStore
 import ArgumentParser
 import ContainerRun
 import Glibc
 import HostSystem
+import LazyFS
 
 /// Entry of the command line: sets up the process, parses, runs, and turns whatever fails into one line and an exit status.
 @main
@@ -9,12 +11,15 @@ enum Main {
     static func main() async {
         // A reader of our output that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        // Before anything starts a thread: the keeper goes on in a copy of this process.
+        if CommandLine.arguments.dropFirst().first == Store.keeperCommand { keep() }
         // Also when the arguments are no good: docker's 125 says that nothing was run.
         let runsContainer = ["run", "exec", "start"].contains(CommandLine.arguments.dropFirst().first)
         do {
             var command = try Starling.parseAsRoot()
             // Before anything starts a thread: a mount namespace belongs to a thread.
             if mounts(command) { try MountNamespace.enterPrivate() }
+            if geteuid() != 0, command is Store || command is Unmount { try PodmanNamespace.enter() }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -25,6 +30,16 @@ enum Main {
         } catch {
             leave(error, runsContainer: runsContainer)
         }
+    }
+
+    private static func keep() -> Never {
+        do {
+            try DescriptorKeeper.run()
+        } catch {
+            Terminal.say("\(error)")
+            exit(1)
+        }
+        exit(0)
     }
 
     private static func mounts(_ command: any ParsableCommand) -> Bool { (command as? any UsesPrivateMounts)?.mounts ?? false }
@@ -39,8 +54,9 @@ enum Main {
         }
         Terminal.say("\(error)")
         if let interrupted = error as? Interruption.Interrupted { exit(128 + interrupted.signal) }
-        // 125: the container was never started (docker's and podman's convention); an error of the container's knows better.
-        exit(runsContainer ? (error as? ContainerError)?.exitStatus ?? 125 : 1)
+        // 125: the container was never started (docker's and podman's convention); that its command cannot be run is told by all.
+        let status = (error as? ContainerError)?.exitStatus ?? 125
+        exit(runsContainer || status != 125 ? status : 1)
     }
 }
 
@@ -58,9 +74,8 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Optimize.self, Profile.self, Run.self, Exec.self, ContainerList.self, Logs.self, Attach.self, Stop.self,
-            Kill.self,
-            Start.self, Wait.self, Remove.self, Images.self, RemoveImage.self, Mount.self, Unmount.self, Pull.self, Materialize.self,
-            Status.self, Cache.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
+            Convert.self, Optimize.self, Profile.self, Run.self, Exec.self, ContainerList.self, Logs.self, Attach.self, Stop.self, Kill.self,
+            Start.self, Wait.self, Remove.self, Images.self, RemoveImage.self, Mount.self, Unmount.self, Store.self, Pull.self,
+            Materialize.self, Status.self, Cache.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
         ])
 }

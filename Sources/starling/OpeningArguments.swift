@@ -6,6 +6,7 @@ import LazyFS
 import OCI
 import Profiles
 import Registry
+import StartTrace
 import Threads
 
 /// Options of every command that opens an image to be used as it is: run, mount, pull.
@@ -56,6 +57,8 @@ struct OpeningArguments: ParsableArguments {
         var completes: Bool
         /// Whether the image's profile is asked for, to prefetch by it.
         var usesProfile = false
+        /// Who takes down what takes how long; nil for nobody.
+        var trace: TraceRecorder?
         /// What is about to be started; nil when no program is.
         var start: RunImage.Command?
     }
@@ -67,12 +70,14 @@ struct OpeningArguments: ParsableArguments {
         _ reference: Reference, for purpose: Purpose, signals: SignalForwarder,
         _ body: (RunImage.Prepared) async throws -> Result
     ) async throws -> Result {
-        let client = try registry.client()
+        let client = try registry.client(purpose.trace)
         defer { client.shutdown() }
         var fetching = FetchOptions()
         fetching.completesLayers = purpose.completes
+        var opening = LayerOpener.Options()
+        opening.trace = purpose.trace
         let node = try LazyNode(
-            root: storage.rootDirectory, directory: purpose.directory, mode: mode, client: client, fetching: fetching,
+            root: storage.rootDirectory, directory: purpose.directory, mode: mode, client: client, fetching: fetching, opening: opening,
             log: logging.logger("starling"))
         let result: Result
         do {
@@ -95,7 +100,7 @@ struct OpeningArguments: ParsableArguments {
             source: RegistrySource(client: client, reference: reference), reference: reference, platform: platform, pull: pull, lazy: lazy,
             node: node, root: storage.rootDirectory,
             profiles: purpose.usesProfile ? ImageProfiles(client: client, reference: reference) : nil, command: purpose.start,
-            say: { Terminal.say($0) }, log: logging.logger("starling"))
+            say: { Terminal.say($0) }, log: logging.logger("starling"), trace: purpose.trace)
         let preparation = Task { try await image.open() }
         signals.deliver { _ in preparation.cancel() }
         do {

@@ -15,6 +15,7 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
             Examples:
               starling run --rm 127.0.0.1:5000/python:3-esgz python3 -c 'print("hello")'
               starling run --rm -it 127.0.0.1:5000/debian:12-esgz bash
+              starling run --rm --trace start.html --why 127.0.0.1:5000/python:3-esgz python3 -c 'print("hello")'
               starling run -d --name web 127.0.0.1:5000/nginx:1-esgz
               starling run --rm --network none --read-only --tmpfs /tmp -m 256m --cpus 0.5 -v .:/src:ro 127.0.0.1:5000/debian:12-esgz ls /src
             """,
@@ -27,6 +28,8 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
     @OptionGroup(title: "Files") var files: ContainerFileArguments
     @OptionGroup(title: "Network") var network: NetworkArguments
     @OptionGroup(title: "Isolation") var isolation: IsolationArguments
+
+    @OptionGroup(title: "Recording the start") var tracing: TraceArguments
 
     @Flag(name: .shortAndLong, help: "Return when the program runs, and print the container's id; the container goes on.")
     var detach = false
@@ -55,6 +58,12 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
 
     @Argument(parsing: .captureForPassthrough, help: "Command and arguments, in place of the image's.")
     var command: [String] = []
+
+    func validate() throws {
+        guard !detach || tracing.trace == nil && !tracing.why else {
+            throw ValidationError("--trace and --why are for containers in the foreground: what one in the background has to say, nobody hears")
+        }
+    }
 
     func run() async throws {
         let reference = try Reference(parsing: image)

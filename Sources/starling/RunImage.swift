@@ -7,6 +7,7 @@ import Logging
 import OCI
 import Profiles
 import Registry
+import StartTrace
 import Threads
 
 /// An image on its way to being a root file system: every layer opened lazily, all at once; what cannot be lazy is pulled and unpacked.
@@ -27,6 +28,8 @@ struct RunImage: Sendable {
     let command: Command?
     let say: @Sendable (String) -> Void
     let log: Logger
+    /// Who takes down what takes how long; nil for nobody.
+    var trace: TraceRecorder?
 
     /// What the command line says of the program.
     struct Command: Sendable {
@@ -44,8 +47,12 @@ struct RunImage: Sendable {
         /// Topmost first, as overlayfs wants them.
         let lowerDirectories: [String]
         let lazy: [LazyNode.Opened]
+        /// All layers as the manifest has them, the lowest first.
+        let descriptors: [Descriptor]
         /// Looks for the image's profile; to be cancelled with the node.
         let profile: Task<Void, Never>?
+        /// How lazy layers are shown.
+        let serving: Serving
 
         /// Says what was fetched.
         func report(_ client: RegistryClient, _ say: (String) -> Void) {
@@ -75,7 +82,9 @@ struct RunImage: Sendable {
         guard pull != .never else {
             throw NoImage(description: "\(reference) is not here, and --pull never asks no registry; `starling pull` gets it")
         }
+        let resolving = trace?.begin(.resolve, "manifest")
         let image = try await PlatformImage(source: source, platform: platform)
+        resolving?.end("\(image.manifest.layers.count) layers")
         let isSame = known?.descriptor.digest == image.descriptor.digest
         let (prepared, config) = try await prepare(image.manifest, image.descriptor.digest, config: isSame ? known?.config : nil)
         if pull != nil, let image = LocalImages.Image(reference: reference, platform: platform, image: image, config: config) {
@@ -116,8 +125,8 @@ struct RunImage: Sendable {
         let start = command.flatMap { ProgramStart(config.config?.replacing(entrypoint: $0.entrypoint), command: $0.arguments) }
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
         let prepared = Prepared(
-            config: config, digest: digest, lowerDirectories: directories, lazy: all.lazy,
-            profile: (profile ?? lateProfile(of: digest, all.lazy)).map { expect($0, manifest, all.lazy) })
+            config: config, digest: digest, lowerDirectories: directories, lazy: all.lazy, descriptors: manifest.layers,
+            profile: (profile ?? lateProfile(of: digest, all.lazy)).map { expect($0, manifest, all.lazy) }, serving: node.serving)
         return (prepared, configBytes)
     }
 
@@ -212,6 +221,8 @@ struct RunImage: Sendable {
             throw NoImage(description: "the configuration of \(reference) has no diffID for layer \(index + 1)")
         }
         if let directory = unpacker.existing(diffID) { return directory }
+        let pulling = trace?.begin(.layers, "pull and unpack", layer: descriptor.digest.description)
+        defer { pulling?.end("\(descriptor.size) bytes") }
         let stream = try await source.blob(descriptor)
         return try await BlockingTask.run(cancel: { stream.cancel() }) {
             try unpacker.unpack(layer: descriptor.digest, diffID: diffID, from: stream)

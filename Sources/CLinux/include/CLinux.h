@@ -6,6 +6,8 @@
 
 int starling_unshare_mounts(void);
 int starling_unshare_user_and_mounts(void);
+/// Enters the user namespace and the mount namespace of a process (Linux 5.8); for a process of one thread.
+int starling_join_user_and_mounts(int pidfd);
 int starling_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *options);
 int starling_umount_lazily(const char *target);
 int starling_umount(const char *target);
@@ -111,5 +113,7 @@ int starling_open_terminal(int ends[2]);
 /// Rows and columns of a terminal.
 int starling_set_terminal_size(int fd, unsigned short rows, unsigned short columns);
 int starling_terminal_size(int fd, unsigned short *rows, unsigned short *columns);
+/// Moves bytes from a pipe to a descriptor without copying them here, as splice(2).
+ssize_t starling_splice(int pipe, int target, size_t size);
 /// syncfs(2).
 int starling_sync_file_system(int fd);
