@@ -61,8 +61,8 @@ struct BridgeNetwork {
     func disconnect() throws {
         guard Files.exists(file) else { return }
         let connection = try Documents.decode(Connection.self, from: Files.read(file, limit: Documents.maximumSize), what: file)
-        // Gone with the process that had it, when that was killed; plugins know what to do.
-        let place = Files.exists(namespace) ? namespace : ""
+        // Mounted for the process that made it; gone when that was killed, and the plugins know what that means.
+        let place = try Files.exists(namespace) && Mounts.mountPoint(at: namespace) != nil ? namespace : ""
         let previous: JSONValue? = connection.result == .null ? nil : connection.result
         // A step that fails is told once, and keeps neither the others nor the container from going.
         var failure: (any Error)?

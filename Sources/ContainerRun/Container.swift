@@ -186,7 +186,8 @@ public final class Container: Sendable {
                 id: identity.id, name: identity.name, image: identity.image, imageDigest: image.digest, command: spec.arguments,
                 labels: identity.labels, created: .now, removesAtEnd: identity.removesAtEnd, keepsLog: keepsLog,
                 terminal: settings.terminal, readsInput: settings.readsInput, network: settings.network, ports: settings.ports,
-                address: address, stopSignal: image.config.config?.stopSignal.flatMap(SignalName.number) ?? SIGTERM, runtime: runtime.program,
+                address: address, stopSignal: image.config.config?.stopSignal.flatMap(SignalName.number) ?? SIGTERM,
+                runtime: runtime.program,
                 arguments: identity.arguments))
     }
 

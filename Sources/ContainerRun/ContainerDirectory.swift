@@ -72,7 +72,9 @@ final class ContainerDirectory: Sendable {
         try runtime.delete(id: id, bundle: path)
         try BridgeNetwork(directory: path, id: id).disconnect()
         try Mounts.unmountAll(below: path)
-        for name in ["rootfs", "work", "runtime", "runtime.log", "pid", "attach", "lazy", "trees", "netns"] { try Files.remove(path + "/" + name) }
+        for name in ["rootfs", "work", "runtime", "runtime.log", "pid", "attach", "lazy", "trees", "netns"] {
+            try Files.remove(path + "/" + name)
+        }
     }
 
     /// Removes the directory; everything in it must have been settled.

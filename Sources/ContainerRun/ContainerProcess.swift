@@ -22,7 +22,10 @@ final class ContainerProcess: Sendable {
         let hasStarted: Bool
     }
 
-    init(_ directory: ContainerDirectory, _ runtime: ContainerRuntime, terminal: Bool, isBackground: Bool = false, trace: TraceRecorder? = nil) {
+    init(
+        _ directory: ContainerDirectory, _ runtime: ContainerRuntime, terminal: Bool, isBackground: Bool = false,
+        trace: TraceRecorder? = nil
+    ) {
         self.directory = directory
         self.runtime = runtime
         self.terminal = terminal

@@ -35,7 +35,8 @@ public struct Containers: Sendable {
         let file = state.hasEnded ? nil : try? Files.read(path(id) + "/pid", limit: 32)
         let connection = state.hasEnded ? nil : try BridgeNetwork.connection(path(id))
         return ContainerSummary(
-            record: record, state: state, address: connection?.address, ports: connection?.ports ?? [], processID: file.flatMap { Int32(String(decoding: $0, as: UTF8.self)) })
+            record: record, state: state, address: connection?.address, ports: connection?.ports ?? [],
+            processID: file.flatMap { Int32(String(decoding: $0, as: UTF8.self)) })
     }
 
     /// The container of a name, an id, or the beginning of one.

@@ -39,7 +39,9 @@ struct HostFiles {
     }
 
     /// Without servers on the machine's own loopback, which is not the container's; systemd's resolver says which ones it asks itself.
-    static func reachable(_ resolvers: [UInt8], behindResolved path: String = "/run/systemd/resolve/resolv.conf") throws(HostError) -> [UInt8] {
+    static func reachable(
+        _ resolvers: [UInt8], behindResolved path: String = "/run/systemd/resolve/resolv.conf"
+    ) throws(HostError) -> [UInt8] {
         func lines(_ bytes: [UInt8]) -> [Substring] { String(decoding: bytes, as: UTF8.self).split(separator: "\n") }
         func isLocal(_ line: Substring) -> Bool {
             let words = line.split(whereSeparator: \.isWhitespace)

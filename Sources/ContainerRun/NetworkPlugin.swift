@@ -36,7 +36,9 @@ struct NetworkPlugin {
         guard Files.exists(program) else {
             throw ContainerError.network("\(program) is missing: apt-get install containernetworking-plugins")
         }
-        var environment = ["CNI_COMMAND": command, "CNI_CONTAINERID": container, "CNI_IFNAME": interface, "CNI_PATH": NetworkPlugin.directory]
+        var environment = [
+            "CNI_COMMAND": command, "CNI_CONTAINERID": container, "CNI_IFNAME": interface, "CNI_PATH": NetworkPlugin.directory,
+        ]
         environment["CNI_NETNS"] = namespace
         // They start iptables by its name, which is not in the PATH of every user who may be root.
         environment["PATH"] = (Paths.environment("PATH").map { $0 + ":" } ?? "") + "/usr/sbin:/sbin:/usr/bin:/bin"
@@ -46,7 +48,8 @@ struct NetworkPlugin {
         guard result.status == 0 else {
             let failure = try? Documents.decode(Failure.self, from: result.output, what: type)
             let words = [failure?.msg, failure?.details].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ": ")
-            throw ContainerError.network("\(program): " + (words.isEmpty ? result.errorText : words).split(separator: "\n").joined(separator: " "))
+            throw ContainerError.network(
+                "\(program): " + (words.isEmpty ? result.errorText : words).split(separator: "\n").joined(separator: " "))
         }
         return command == "ADD" ? try Documents.decode(JSONValue.self, from: result.output, what: "result of \(program)") : nil
     }

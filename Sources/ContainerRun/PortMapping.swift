@@ -13,7 +13,9 @@ public struct PortMapping: Codable, Equatable, Sendable, CustomStringConvertible
     public static func parse(_ text: String) throws(InvalidOption) -> [PortMapping] {
         let halves = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let transport = halves.count > 1 ? halves[1].lowercased() : "tcp"
-        guard ["tcp", "udp", "sctp"].contains(transport) else { throw InvalidOption(text: text, reason: "expected tcp, udp or sctp behind the /") }
+        guard ["tcp", "udp", "sctp"].contains(transport) else {
+            throw InvalidOption(text: text, reason: "expected tcp, udp or sctp behind the /")
+        }
         var (rest, address) = (halves[0][...], String?.none)
         if rest.hasPrefix("["), let end = rest.firstIndex(of: "]") {
             address = String(rest[rest.index(after: rest.startIndex)..<end])
@@ -31,7 +33,8 @@ public struct PortMapping: Codable, Equatable, Sendable, CustomStringConvertible
         }
         return inside.enumerated().map { index, port in
             PortMapping(
-                address: address, hostPort: outside.map { $0[$0.index($0.startIndex, offsetBy: index)] }, containerPort: port, transport: transport)
+                address: address, hostPort: outside.map { $0[$0.index($0.startIndex, offsetBy: index)] }, containerPort: port,
+                transport: transport)
         }
     }
 

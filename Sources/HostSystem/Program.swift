@@ -41,7 +41,8 @@ public enum Program {
         let child = try ChildProcess(
             program, arguments,
             ChildProcess.Options(
-                environment: environment, workingDirectory: workingDirectory, input: reader.map { .descriptor($0) } ?? .null, output: .descriptor(output.writer),
+                environment: environment, workingDirectory: workingDirectory, input: reader.map { .descriptor($0) } ?? .null,
+                output: .descriptor(output.writer),
                 error: .descriptor(error.writer)))
         output.closeWriter()
         error.closeWriter()

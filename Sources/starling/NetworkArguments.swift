@@ -13,7 +13,8 @@ struct NetworkArguments: ParsableArguments {
 
     @Option(
         name: [.customShort("p", allowingJoined: true), .customLong("publish")],
-        help: ArgumentHelp("Have a port of this machine lead to one of the container (repeatable).", valueName: "[[address:]port:]port[/udp]"),
+        help: ArgumentHelp(
+            "Have a port of this machine lead to one of the container (repeatable).", valueName: "[[address:]port:]port[/udp]"),
         transform: PortMapping.parse)
     var portLists: [[PortMapping]] = []
 

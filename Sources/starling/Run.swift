@@ -61,7 +61,8 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
 
     func validate() throws {
         guard !detach || tracing.trace == nil && !tracing.why else {
-            throw ValidationError("--trace and --why are for containers in the foreground: what one in the background has to say, nobody hears")
+            throw ValidationError(
+                "--trace and --why are for containers in the foreground: what one in the background has to say, nobody hears")
         }
     }
 
