@@ -85,7 +85,7 @@ struct TimelineTests {
             advice[0].command
                 == #"starling optimize registry.example/python:3 registry.example/python:3-opt -- python3 -c 'print('\''a'\'')'"#)
         let optimized = StartTimeline(RecordFixture.record { $0.layers[0].landmark = 5_000 }).advice
-        #expect(optimized.first?.text.contains("for another start") == true)
+        #expect(optimized.first?.text.contains("not for these reads") == true)
         let plain = StartTimeline(RecordFixture.record { $0.layers[0].format = nil }).advice
         #expect(plain.first?.command == "starling convert registry.example/python:3 registry.example/python:3-esgz")
         let quick = StartTimeline(RecordFixture.record { $0.events.reads = [] }).advice
