@@ -102,6 +102,7 @@ let package = Package(
         // Rooms with an edge.
         room("HostSystem", ["EROFS", "CLinux", "Threads"]),
         room("Registry", ["Digests", "OCI", "HostSystem", "Threads", "StartTrace", "CCurl"]),
+        room("Profiles", ["Digests", "OCI", "Registry"]),
         room("ChunkStore", ["Digests", "TreeImage", "HostSystem", "CAtomics"]),
         room(
             "FetchEngine",
@@ -139,7 +140,7 @@ let package = Package(
             name: "starling",
             dependencies: [
                 "Digests", "OCI", "EStargz", "Registry", "Conversion", "Inspection", "ContainerRun", "ContainerdClient", "FetchEngine",
-                "ChunkStore", "TreeImage", "LazyFS", "Configuration", "StatusAPI", "HostSystem", "StartTrace", "Threads",
+                "ChunkStore", "TreeImage", "LazyFS", "Configuration", "StatusAPI", "HostSystem", "StartTrace", "Threads", "Profiles",
                 arguments, log,
             ],
             swiftSettings: settings, linkerSettings: linking),
@@ -148,6 +149,7 @@ let package = Package(
             dependencies: [
                 "Digests", "OCI", "Registry", "TreeImage", "ChunkStore", "FetchEngine", "LazyFS", "Snapshots", "SnapshotService",
                 "ContainerdClient", "Keychains", "Configuration", "StatusAPI", "HostSystem", "Threads", "Metrics", "MetricsService",
+                "Profiles",
                 arguments, log, lifecycle, unixSignals, nio, nioPosix, grpcCore, grpcTransport,
             ],
             swiftSettings: settings, linkerSettings: linking),
@@ -189,6 +191,7 @@ let package = Package(
                 log,
             ]),
         tests("SnapshotsTests", ["Snapshots", "Digests", "OCI", "HostSystem", log]),
+        tests("ProfilesTests", ["Profiles", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
         tests("InspectionTests", ["Inspection", "Conversion", "TreeImage", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("ContainerRunTests", ["ContainerRun", "OCI", "TestSupport"]),

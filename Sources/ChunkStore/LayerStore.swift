@@ -70,10 +70,9 @@ public final class LayerStore: Sendable {
     public func copyFromOtherLayer(chunk index: Int, to layer: StoredLayer) throws -> Bool {
         let wanted = layer.chunks.chunk(index)
         let others = open.withLock { $0.values.compactMap(\.layer) }
-        for other in others where other !== layer {
-            guard let found = other.chunks.index(of: wanted.digest), other.isPresent(found) else { continue }
+        for other in others {
+            guard let found = other.chunks.first(of: wanted.digest, size: wanted.size, where: { other.isPresent($0) }) else { continue }
             let source = other.chunks.chunk(found)
-            guard source.size == wanted.size else { continue }
             let count = Int(wanted.size)
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4096)
             defer { buffer.deallocate() }

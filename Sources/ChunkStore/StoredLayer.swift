@@ -81,7 +81,7 @@ public final class StoredLayer: Sendable {
     public var isComplete: Bool { bytesPresent == chunks.contentBytes }
 
     /// Checks bytes against the chunk's digest and, only if they are right, writes them and makes them visible. When the disk is full they can be
-    /// read for a while all the same (`read`), and are fetched again later.
+    /// read for a while all the same (`read`), and are fetched again later. What a file before the landmark repeats of another is then there, too.
     ///
     /// - Throws: `ChunkMismatch` when the bytes are wrong (nothing is written), `StoreError` when the disk refuses for another reason.
     public func store(_ bytes: UnsafeRawBufferPointer, chunk index: Int) throws {
@@ -90,6 +90,12 @@ public final class StoredLayer: Sendable {
         guard bytes.count == chunk.size, actual == chunk.digest else {
             throw ChunkMismatch(layer: digest, blobOffset: chunk.blobOffset, expected: chunk.digest, actual: actual)
         }
+        try keep(bytes, index)
+        if let original = chunks.original(of: index), !isPresent(original) { try keep(bytes, original) }
+    }
+
+    private func keep(_ bytes: UnsafeRawBufferPointer, _ index: Int) throws(StoreError) {
+        let chunk = chunks.chunk(index)
         do {
             try content.write(bytes, at: chunk.contentOffset)
             present.set(index, size: chunk.size)

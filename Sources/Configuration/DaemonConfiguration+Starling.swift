@@ -11,6 +11,8 @@ extension DaemonConfiguration {
         public var cacheMaxBytes = 0
         /// `bandwidth_limit_bytes`
         public var bandwidthLimitBytes = 0
+        /// `profiles`
+        public var profiles = true
 
         /// The defaults.
         public init() {}
@@ -30,6 +32,8 @@ extension DaemonConfiguration {
             .int(
                 "bandwidth_limit_bytes", \.bandwidthLimitBytes,
                 "Bytes per second that are fetched at most of what nobody waits for; 0 for no limit."),
+            .bool(
+                "profiles", \.profiles, "Prefetch what the profile of an image says, where it has one, in place of what its landmarks say."),
         ]
     }
 }

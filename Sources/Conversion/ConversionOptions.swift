@@ -13,8 +13,11 @@ public struct ConversionOptions: Sendable {
     public var writer: EStargzWriter.Options
     /// Which files come first; nil for the source's order. Of no effect where the source's bytes are kept.
     public var priorities: Priorities?
-    /// Whether layers that are in the format already are copied as they are. With priorities none is: its order would be another.
+    /// Whether layers that are in the format already are copied as they are. With priorities none is, for its order would be another, unless
+    /// `keepsOrder`.
     public var reusesLayers: Bool
+    /// Whether layers that are in the format already keep the order that they have.
+    public var keepsOrder = false
     /// Where temporary files are made. When nil: in a destination on this machine itself, else in $TMPDIR, else in /var/tmp.
     /// Needs room for the layers under way at once, as large as they are in the source.
     public var temporaryDirectory: String?
@@ -35,6 +38,6 @@ public struct ConversionOptions: Sendable {
 
     /// Whether a layer may be copied as it is.
     func isReusable(_ layer: PlannedLayer) -> Bool {
-        reusesLayers && priorities == nil && layer.isWritten(as: writer.format)
+        reusesLayers && (priorities == nil || keepsOrder) && layer.isWritten(as: writer.format)
     }
 }

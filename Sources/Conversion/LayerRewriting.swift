@@ -53,10 +53,11 @@ struct LayerRewriting {
         }
         for run in EntryStash.runs(of: first) { try append(run, of: spool, to: writer) }
         try writer.appendLandmark(prefetch: true)
-        let isFirst = Set(first.map(\.number))
+        let isFirst = Set(first.filter { $0.ranges == nil }.map(\.number))
+        let repeated = Dictionary(first.map { ($0.number, $0.ranges?.ranges ?? []) }) { first, _ in first }
         try forEachEntry(in: spool, isLast: true) { number, entry, reader in
             if !isFirst.contains(number), order.isLast(number, entry), !TOC.isInternalName(TOC.cleanName(entry.name)) {
-                try writer.append(entry, payload: reader)
+                try writer.append(entry, payload: reader, repeated: repeated[number] ?? [])
             }
             return true
         }
@@ -65,19 +66,24 @@ struct LayerRewriting {
 
     /// Writes wanted entries in their order: one as it comes by, more when all of them have come by.
     private func append(_ wanted: ArraySlice<WantedEntry>, of spool: TemporaryFile, to writer: EStargzWriter) throws {
-        let numbers = Set(wanted.map(\.number))
+        let entries = Dictionary(wanted.map { ($0.number, $0) }) { first, _ in first }
         var stash = EntryStash()
         try forEachEntry(in: spool, isLast: false) { number, entry, reader in
-            guard numbers.contains(number) else { return true }
-            guard numbers.count > 1 else {
+            guard let wanted = entries[number] else { return true }
+            guard entries.count > 1 || wanted.ranges != nil else {
                 try writer.append(entry, payload: reader)
                 return false
             }
-            try stash.take(number, entry, reader)
-            return stash.count < numbers.count
+            try stash.take(wanted, entry, reader)
+            return stash.count < entries.count
         }
-        for entry in wanted {
-            if let (entry, payload) = stash.remove(entry.number) { try writer.append(entry, payload: payload) }
+        for wanted in wanted {
+            guard let (entry, bytes, padding) = stash.remove(wanted.number) else { continue }
+            if let ranges = wanted.ranges?.ranges {
+                try writer.appendRepetition(wanted.number, of: ranges, bytes: bytes)
+            } else {
+                try writer.append(entry, payload: BytesPayload(bytes, padding: padding))
+            }
         }
     }
 

@@ -1,16 +1,24 @@
 internal import Digests
-internal import OCI
+public import OCI
 internal import Synchronization
 
 /// Which files of an image are wanted first, and in which order: from a list of patterns, or from a record of accesses.
 public final class Priorities: Sendable {
     /// One file or pattern.
-    private struct Wish: Sendable {
+    fileprivate struct Wish: Sendable {
         var pattern: PathPattern
         /// The layer that it is about; nil for every layer that has it.
         var layer: Int?
         /// The source's manifest that it is about; nil for any.
         var manifest: Digest?
+        /// What of the file is wanted; nil for all.
+        var ranges: [Range<Int64>]?
+    }
+
+    /// A name of a layer that is wanted, and what of it; nil for all.
+    struct Choice: Equatable {
+        var name: String
+        var ranges: [Range<Int64>]?
     }
 
     /// Wishes at most; a start touches thousands of files, not millions.
@@ -28,30 +36,8 @@ public final class Priorities: Sendable {
         guard wishes.count <= Priorities.maximumCount else { throw .tooMany(path: path) }
     }
 
-    /// Reads a record: JSON lines `{"path": …, "manifestDigest": …, "layerIndex": n}` in order of first access, as the reference's optimizer
-    /// writes them.
-    ///
-    /// - Parameter path: of the file, for messages.
-    public init(record text: String, path: String) throws(PrioritiesError) {
-        var wishes: [Wish] = []
-        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
-        where !line.allSatisfy(\.isWhitespace) {
-            do {
-                let access = try Documents.decode(Access.self, from: Array(line.utf8), what: "access")
-                wishes.append(Wish(pattern: PathPattern(literal: access.path), layer: access.layerIndex, manifest: access.manifestDigest))
-            } catch {
-                throw .record(path: path, line: number + 1, reason: "\(error)")
-            }
-            guard wishes.count <= Priorities.maximumCount else { throw .tooMany(path: path) }
-        }
-        self.wishes = wishes
-    }
-
-    private struct Access: Decodable {
-        var path: String
-        var manifestDigest: Digest?
-        var layerIndex: Int?
-    }
+    /// What a record lists, in its order.
+    public init(_ record: AccessRecord) { wishes = record.accesses.map(Wish.init) }
 
     private static func trimmed(_ text: Substring) -> String {
         var text = text
@@ -65,16 +51,23 @@ public final class Priorities: Sendable {
     ///   - names: cleaned, in tar order.
     ///   - layer: place in the image, lowest layer 0.
     ///   - manifest: digest of the source's manifest.
-    func choose(from names: [String], layer: Int, manifest: Digest) -> [String] {
-        var chosen: [String] = []
-        var seen: Set<String> = []
+    func choose(from names: [String], layer: Int, manifest: Digest) -> [Choice] {
+        var chosen: [Choice] = []
+        var places: [String: Int] = [:]
         let known = Set(names)
         for (index, wish) in wishes.enumerated() {
             guard wish.layer == nil || wish.layer == layer, wish.manifest == nil || wish.manifest == manifest else { continue }
             let matches = wish.pattern.literal.map { known.contains($0) ? [$0] : [] } ?? names.filter(wish.pattern.matches)
             guard !matches.isEmpty else { continue }
             fulfilled.withLock { _ = $0.insert(index) }
-            for name in matches where seen.insert(name).inserted { chosen.append(name) }
+            for name in matches {
+                if let place = places[name] {
+                    chosen[place].add(wish.ranges)
+                } else {
+                    places[name] = chosen.count
+                    chosen.append(Choice(name: name, ranges: wish.ranges))
+                }
+            }
         }
         return chosen
     }
@@ -86,18 +79,32 @@ public final class Priorities: Sendable {
     }
 }
 
-/// Why a prefetch list or a record cannot be used.
+extension Priorities.Choice {
+    /// Something else of it is wanted, too.
+    fileprivate mutating func add(_ more: [Range<Int64>]?) {
+        guard let all = ranges, let more else { return ranges = nil }
+        ranges = all + more
+    }
+}
+
+extension Priorities.Wish {
+    fileprivate init(_ access: FileAccess) {
+        self.init(
+            pattern: PathPattern(literal: access.path), layer: access.layerIndex, manifest: access.manifestDigest,
+            ranges: access.ranges.map { spans in
+                spans.filter { $0.offset >= 0 && $0.size > 0 }.map { $0.offset..<$0.offset + min($0.size, .max - $0.offset) }
+            })
+    }
+}
+
+/// Why a prefetch list cannot be used.
 public enum PrioritiesError: Error, Equatable, CustomStringConvertible {
-    /// A line of a record is not what it should be.
-    case record(path: String, line: Int, reason: String)
     /// More entries than are accepted.
     case tooMany(path: String)
 
     /// One line for the user.
     public var description: String {
         switch self {
-        case .record(let path, let line, let reason):
-            "\(path):\(line): not an access record: \(reason); expected {\"path\": …, \"manifestDigest\": …, \"layerIndex\": n}"
         case .tooMany(let path): "\(path): more than the \(Priorities.maximumCount) entries that are accepted"
         }
     }

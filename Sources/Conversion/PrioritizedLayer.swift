@@ -7,6 +7,8 @@ struct WantedEntry {
     var number: Int
     /// Bytes of its payload and, roughly, of its headers.
     var memory: Int64
+    /// What of the payload is repeated before the landmark; nil when the entry itself comes first.
+    var ranges: FrontRanges?
 }
 
 /// The entries of a layer in the order in which they are wanted: a first look at the names decides which come first.
@@ -16,6 +18,8 @@ struct WantedEntry {
 struct EntryOrder {
     private struct Name {
         var last: WantedEntry
+        /// Of a regular file.
+        var size: Int64
         var linkTarget: String?
     }
 
@@ -30,7 +34,9 @@ struct EntryOrder {
         if names[name] == nil { inOrder.append(name) }
         // A size near 2^63 may be claimed.
         let wanted = WantedEntry(number: count, memory: min(entry.size, EntryStash.limit) + EntryOrder.headerMemory)
-        names[name] = Name(last: wanted, linkTarget: entry.kind == .hardlink ? TOC.cleanName(entry.linkName) : nil)
+        names[name] = Name(
+            last: wanted, size: entry.kind == .regular ? entry.size : 0,
+            linkTarget: entry.kind == .hardlink ? TOC.cleanName(entry.linkName) : nil)
         count += 1
     }
 
@@ -50,8 +56,31 @@ struct EntryOrder {
             first.append(entry.last)
         }
         // No record of a program names what is read before it begins.
-        for name in ImageConfig.Execution.userFiles + wanted { place(name) }
-        return first
+        for name in ImageConfig.Execution.userFiles { place(name) }
+        for choice in wanted {
+            if let repeated = repeated(choice), !placed.contains(choice.name) { first.append(repeated) } else { place(choice.name) }
+        }
+        // Wanted by one name in part, by another as a whole: as a whole.
+        let whole = Set(first.filter { $0.ranges == nil }.map(\.number))
+        return first.filter { $0.ranges == nil || !whole.contains($0.number) }
+    }
+
+    /// A large file of which only a part is wanted.
+    private func repeated(_ choice: Priorities.Choice) -> WantedEntry? {
+        guard let read = choice.ranges, let file = regularFile(choice.name), let ranges = FrontRanges(read, fileSize: file.size) else {
+            return nil
+        }
+        return WantedEntry(number: file.last.number, memory: ranges.byteCount + EntryOrder.headerMemory, ranges: ranges)
+    }
+
+    /// The file that a name of it leads to; nil for what is no regular file.
+    private func regularFile(_ name: String) -> Name? {
+        var (name, seen) = (name, Set<String>())
+        while let entry = names[name], seen.insert(name).inserted {
+            guard let target = entry.linkTarget else { return entry.size > 0 ? entry : nil }
+            name = target
+        }
+        return nil
     }
 
     /// Whether an entry is the one that counts of its name.
@@ -60,7 +89,7 @@ struct EntryOrder {
 
 /// Entries put aside in memory until their place has come.
 struct EntryStash {
-    private var entries: [Int: (entry: TarEntry, payload: StashedPayload)] = [:]
+    private var entries: [Int: (entry: TarEntry, bytes: [UInt8], padding: [UInt8])] = [:]
 
     /// Memory that the entries of one stash take together.
     static let limit: Int64 = 32 << 20
@@ -83,35 +112,27 @@ struct EntryStash {
 
     var count: Int { entries.count }
 
-    /// Takes an entry that the reader has just returned.
-    mutating func take(_ number: Int, _ entry: TarEntry, _ reader: TarReader) throws {
+    /// Takes an entry that the reader has just returned, or the wanted ranges of its payload.
+    mutating func take(_ wanted: WantedEntry, _ entry: TarEntry, _ reader: TarReader) throws {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(Int(entry.size))
-        while try reader.withPayload(atMost: 1 << 20, { bytes.append(contentsOf: $0) }) != nil {}
-        entries[number] = (entry, StashedPayload(bytes, padding: try reader.padding()))
+        bytes.reserveCapacity(Int(wanted.ranges?.byteCount ?? entry.size))
+        var position: Int64 = 0
+        var ranges = (wanted.ranges?.ranges ?? [0..<entry.size])[...]
+        while let range = ranges.first {
+            let isWanted = range.contains(position)
+            let limit = (isWanted ? range.upperBound : range.lowerBound) - position
+            // A piece ends where a range does.
+            let taken = try reader.withPayload(atMost: Int(min(1 << 20, max(1, limit)))) { piece in
+                if isWanted { bytes.append(contentsOf: piece) }
+                return piece.count
+            }
+            guard let taken else { break }
+            position += Int64(taken)
+            if position >= range.upperBound { ranges.removeFirst() }
+        }
+        entries[wanted.number] = (entry, bytes, wanted.ranges == nil ? try reader.padding() : [])
     }
 
-    /// Gives an entry back that was put aside.
-    mutating func remove(_ number: Int) -> (entry: TarEntry, payload: StashedPayload)? { entries.removeValue(forKey: number) }
-}
-
-/// The payload of an entry that was put aside.
-final class StashedPayload: TarPayload {
-    private let bytes: [UInt8]
-    private let paddingBytes: [UInt8]
-    private var position = 0
-
-    init(_ bytes: [UInt8], padding: [UInt8]) {
-        self.bytes = bytes
-        paddingBytes = padding
-    }
-
-    func withPayload<Result>(atMost limit: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result? {
-        let end = min(bytes.count, position + limit)
-        guard position < end else { return nil }
-        defer { position = end }
-        return try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[position..<end])) }
-    }
-
-    func padding() -> [UInt8] { paddingBytes }
+    /// Gives an entry back that was put aside, and the bytes that were wanted of it.
+    mutating func remove(_ number: Int) -> (entry: TarEntry, bytes: [UInt8], padding: [UInt8])? { entries.removeValue(forKey: number) }
 }

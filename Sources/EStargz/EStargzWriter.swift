@@ -78,8 +78,21 @@ public final class EStargzWriter {
     }
 
     /// Writes the entry that `reader` has just returned, with its headers as they are, its payload and padding.
-    public func append(_ tar: TarEntry, payload reader: some TarPayload) throws {
-        try whileOpen { try write(tar, reader) }
+    ///
+    /// - Parameter repeated: ranges of the payload that `appendRepetition` has written, ascending and apart: each begins a chunk, and ends one.
+    public func append(_ tar: TarEntry, payload reader: some TarPayload, repeated: [Range<Int64>] = []) throws {
+        try whileOpen { try write(tar, reader, cuts: repeated.flatMap { [$0.lowerBound, $0.upperBound] }) }
+    }
+
+    /// Writes what is wanted first of a large file that stands whole behind the landmark: a file of the format's own, whose chunks are that file's.
+    ///
+    /// - Parameters:
+    ///   - number: different for each of the layer.
+    ///   - ranges: of the file, not empty.
+    ///   - bytes: those of all ranges.
+    public func appendRepetition(_ number: Int, of ranges: [Range<Int64>], bytes: [UInt8]) throws {
+        precondition(ranges.reduce(0) { $0 + $1.count } == bytes.count, "the bytes of a repetition are those of its ranges")
+        try whileOpen { try writeRepetition("\(TOC.rangesPrefix)\(number)", ranges, bytes) }
     }
 
     /// Writes all entries of an archive that has no prioritized files. Landmarks and a TOC that it already holds are dropped, unless the
@@ -141,27 +154,44 @@ public final class EStargzWriter {
         TarWriter.padding(afterSize: entry.size).withUnsafeBytes { splitter.append($0) }
     }
 
-    private func write(_ tar: TarEntry, _ reader: some TarPayload) throws {
+    private func writeRepetition(_ name: String, _ ranges: [Range<Int64>], _ bytes: [UInt8]) throws {
+        var file = TOCEntry(name: name, kind: .regular)
+        file.size = Int64(bytes.count)
+        try splitter.header(TarWriter.header(name: name, size: file.size), entry: nil)
+        let payload = BytesPayload(bytes, padding: TarWriter.padding(afterSize: file.size))
+        var position: Int64 = 0
+        for range in ranges {
+            let end = position + Int64(range.count)
+            while position < end { position += try writeChunk(of: file, at: position, end: end, payload) }
+        }
+        payload.padding().withUnsafeBytes { splitter.append($0) }
+    }
+
+    private func write(_ tar: TarEntry, _ reader: some TarPayload, cuts: [Int64]) throws {
         let entry = translator.entry(tar)
         guard tar.size > 0 else { return try splitter.header(tar.headerBytes, entry: entry) }
         try splitter.header(tar.headerBytes, entry: nil)
         var position: Int64 = 0
+        var cuts = cuts[...]
         while position < tar.size {
-            position += try writeChunk(of: entry, at: position, reader)
+            cuts = cuts.drop { $0 <= position }
+            position += try writeChunk(of: entry, at: position, end: min(cuts.first ?? .max, tar.size), reader)
         }
         try reader.padding().withUnsafeBytes { splitter.append($0) }
     }
 
-    private func writeChunk(of file: TOCEntry, at position: Int64, _ reader: some TarPayload) throws -> Int64 {
-        let size = Int(min(Int64(options.chunkSize), file.size - position))
+    /// - Parameter end: of the bytes that the chunk may hold.
+    private func writeChunk(of file: TOCEntry, at position: Int64, end: Int64, _ reader: some TarPayload) throws -> Int64 {
+        let size = Int(min(Int64(options.chunkSize), end - position))
         var entry = file
         if position > 0 {
             entry = TOCEntry(name: file.name, kind: .chunk)
             entry.chunkOffset = position
         }
         // Zero means "to the end of the file"; the reference says a full-sized last chunk's size all the same.
-        if size == options.chunkSize { entry.chunkSize = Int64(size) }
-        try splitter.begin(MemberBatch.Chunk(entry: entry, size: size, isLast: position + Int64(size) == file.size))
+        let isLast = position + Int64(size) == file.size
+        if size == options.chunkSize || !isLast { entry.chunkSize = Int64(size) }
+        try splitter.begin(MemberBatch.Chunk(entry: entry, size: size, isLast: isLast))
         var left = size
         while left > 0 {
             left -=

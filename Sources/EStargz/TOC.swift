@@ -13,6 +13,9 @@ public struct TOC: Equatable, Sendable {
     public static let prefetchLandmark = ".prefetch.landmark"
     /// Landmark: nothing is wanted before it is asked for.
     public static let noPrefetchLandmark = ".no.prefetch.landmark"
+    /// Beginning of the names of files before the landmark that repeat what is wanted first of large files, which stand whole behind it. The rest of
+    /// the name is a number.
+    public static let rangesPrefix = ".prefetch.ranges."
     /// The one byte that a landmark file holds.
     public static let landmarkContent: UInt8 = 0x0f
     /// Payload bytes of a chunk when nothing else is asked for (reference implementation: 4 MiB).
@@ -45,6 +48,6 @@ public struct TOC: Equatable, Sendable {
 
     /// Whether a name (cleaned of `./` and `/`) belongs to the format and not to the file system.
     public static func isInternalName(_ cleanName: String) -> Bool {
-        cleanName == entryName || cleanName == prefetchLandmark || cleanName == noPrefetchLandmark
+        cleanName == entryName || cleanName == prefetchLandmark || cleanName == noPrefetchLandmark || cleanName.hasPrefix(rangesPrefix)
     }
 }

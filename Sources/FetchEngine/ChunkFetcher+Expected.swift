@@ -26,7 +26,7 @@ extension ChunkFetcher {
         var missing: [(Int, [Int])] = []
         var orders: [Int: ReadOrder] = [:]
         for (number, wanted) in expected.enumerated() {
-            let chunks = wanted.chunks.filter { !layer.stored.isPresent($0) && !takeFromOtherLayer($0, layer) }
+            let chunks = wanted.chunks.filter { !layer.stored.isPresent($0) && !takeFromOtherLayer($0, layer) }.map(layer.firstSource)
             if !chunks.isEmpty { missing.append((number, chunks)) } else { wanted.arrival(true) }
             for chunk in chunks { orders[chunk] = min(orders[chunk] ?? wanted.order, wanted.order) }
         }

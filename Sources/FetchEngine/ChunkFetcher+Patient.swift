@@ -14,6 +14,9 @@ extension ChunkFetcher {
         planSoon()
     }
 
+    /// Asks for nothing more of what lies before a layer's landmark; what was asked for comes.
+    public func forgetPrefetch(_ layer: LazyLayer) { state.withLock { $0.goals.remove(layer, .prefetch) } }
+
     /// Fetches whatever is left of a layer, when nothing more urgent is to do and the options allow it. `LazyLayer.onComplete` tells the end.
     public func complete(_ layer: LazyLayer) {
         guard !layer.noteIfComplete() else { return }

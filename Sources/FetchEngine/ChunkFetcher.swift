@@ -100,7 +100,8 @@ public final class ChunkFetcher: Sendable {
         let read = pendingRead(missing.count, of: layer, isDemand: true, completion)
         var started: [FetchJob] = []
         var joined: [FetchJob] = []
-        for index in missing {
+        for missed in missing {
+            let index = flights.underWay[missed] == nil ? layer.firstSource(of: missed) : missed
             if let flight = flights.underWay[index] {
                 if !started.contains(where: { $0 === flight.job }), !joined.contains(where: { $0 === flight.job }) {
                     joined.append(flight.job)

@@ -1,3 +1,4 @@
+public import ChunkStore
 public import Digests
 public import EStargz
 public import OCI
@@ -51,6 +52,11 @@ public struct LayerTable: Sendable {
         return LayerTable(
             toc: try parsed.get(), digest: digest, jsonSize: found.json.count, blobSize: found.blobSize, payloadEnd: found.payloadEnd,
             compression: found.compression, format: found.format)
+    }
+
+    /// What the store remembers of it.
+    public var facts: LayerFacts {
+        LayerFacts(tocDigest: digest, blobSize: blobSize, format: format, hasLandmark: toc.hasLandmark)
     }
 
     /// The layer's tree and chunk map.

@@ -80,7 +80,14 @@ public final class LazyLayer: Sendable {
     /// A range of that cause has brought a chunk.
     func brought(_ index: Int, _ cause: FetchPriority) {
         guard cause != .background, !flights.withLock({ $0.underWay[index]?.isAsked ?? false }) else { return }
-        use.cameUnasked(index)
+        // Nobody reads a repetition.
+        use.cameUnasked(stored.chunks.original(of: index) ?? index)
+    }
+
+    /// The chunk whose coming makes a missing one readable first: its repetition before the landmark, where there is one.
+    func firstSource(of index: Int) -> Int {
+        guard let repetition = stored.chunks.repetition(of: index), !stored.isPresent(repetition) else { return index }
+        return repetition
     }
 
     func takePrefix() -> PrefixFetch? { prefix.withLock { $0.take() } }

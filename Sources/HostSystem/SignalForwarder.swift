@@ -59,6 +59,9 @@ public final class SignalForwarder: Sendable {
         waiting.forEach(receiver)
     }
 
+    /// Has a signal delivered that nobody sent; it asks for no end.
+    public func raise(_ signal: Int32) { state.contents.withLock(\.receiver)?(signal) }
+
     /// Sends each signal on to a child.
     public func forward(to child: ChildProcess) {
         deliver { [weak child] signal in child?.kill(signal) }

@@ -23,6 +23,7 @@ final class ChainMounts: Sendable {
     private let fetcher: ChunkFetcher
     private let directory: String
     private let mode: ServingMode
+    private let servesAll: Bool
     private let log: Logger
     private let predictions: WorkQueue<@Sendable () -> Void>
     private let state: Mutex<State>
@@ -48,13 +49,15 @@ final class ChainMounts: Sendable {
 
     /// - Parameter directory: where the kernel's mounts go; made when missing. What an earlier process mounted there is kept; only trees that
     ///   need the FUSE mount are unmounted when that is another one now, or has lost a layer.
+    /// - Parameter servesAll: whether complete layers are served by this process, too.
     /// - Parameter predictions: of the thread that predicts what programs read.
     init(
-        store: LayerStore, mount: LazyMount, fetcher: ChunkFetcher, directory: String, mode: ServingMode,
+        store: LayerStore, mount: LazyMount, fetcher: ChunkFetcher, directory: String, mode: ServingMode, servesAll: Bool = false,
         predictions: WorkQueue<@Sendable () -> Void>, log: Logger
     ) throws {
         (self.store, self.mount, self.fetcher, self.directory, self.mode, self.log) = (store, mount, fetcher, directory, mode, log)
         self.predictions = predictions
+        self.servesAll = servesAll
         var inherited: Set<String> = []
         for point in try Mounts.mountPoints() where point.path.hasPrefix(directory + "/") {
             if point.path.hasSuffix(ChainMounts.whole) || mount.hasInheritedAll {
@@ -154,7 +157,7 @@ final class ChainMounts: Sendable {
         _ layers: [LazyNode.Opened], _ entry: inout Entry, _ inherited: inout Set<String>
     ) throws -> String {
         // Looked at once: a layer may become complete meanwhile.
-        let isComplete = layers.map(\.layer.stored.isComplete)
+        let isComplete = layers.map { $0.layer.stored.isComplete && !servesAll }
         let isWhole = isComplete.allSatisfy { $0 }
         let devices = zip(layers, isComplete).map { $1 ? $0.layer.stored.contentPath : $0.mounted.contentFile }
         let point = "\(directory)/\(entry.chain.digest.hex)\(isWhole ? ChainMounts.whole : ChainMounts.lazy)"

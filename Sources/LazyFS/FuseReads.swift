@@ -17,6 +17,7 @@ enum FuseReads {
                 case .layerState(let index): return FuseState.read(request, index, served, offset: offset, size: size)
                 case .stateRoot, .stateDirectory: throw Errno(EISDIR)
                 }
+                served.recorder?.note(served.layers[extent.layer], extent.contentOffset..<extent.contentOffset + UInt64(extent.size))
                 if served.isPresent(extent) {
                     try answer(request, served, extent)
                     served.layers[extent.layer].operations.countRead(since: start, bytes: extent.size)

@@ -40,15 +40,17 @@ public final class LazyMount: Sendable {
     /// - Parameters:
     ///   - keeping: what lets the mount outlive this process; nil for one that does not.
     ///   - traces: whether every request is printed to standard error.
+    ///   - recorder: is told of every read.
     ///   - restore: what the slots showed that an earlier process served, as far as it is there; called before the first request is answered.
     public init(
         mountpoint: String, fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil, traces: Bool = false,
+        recorder: ReadRecorder? = nil,
         restore: ([Int: SlotContents]) -> [Int: SlotTree] = { _ in [:] }
     ) throws {
         self.mountpoint = mountpoint
         self.keeping = keeping
         self.log = log
-        server = TreeServer(fetcher: fetcher)
+        server = TreeServer(fetcher: fetcher, recorder: recorder)
         if let keeping, let inherited = keeping.inherit(at: mountpoint),
             let (session, assigned) = LazyMount.goOn(inherited, server, mountpoint, keeping, traces, restore, log)
         {
@@ -96,7 +98,7 @@ public final class LazyMount: Sendable {
         let trees = restore(contents.slots)
         for (slot, shown) in contents.slots {
             if let tree = trees[slot] {
-                server.slots.put(ServedTree(tree.tree, layers: tree.layers, fetcher: server.fetcher), in: slot)
+                server.slots.put(server.served(tree), in: slot)
                 assigned.unclaimed[slot] = Inherited(contents: shown, mounted: mounted(slot, at: mountpoint), tree: tree)
             } else {
                 assigned.lost.insert(slot)
@@ -138,7 +140,7 @@ public final class LazyMount: Sendable {
                 throw .tooManyLayers(limit: SlotTable.capacity - 1)
             }
             if let contents { try keeping?.note(slot, contents) }
-            server.slots.put(ServedTree(tree.tree, layers: tree.layers, fetcher: server.fetcher), in: slot)
+            server.slots.put(server.served(tree), in: slot)
             assigned.last = slot
             return LazyMount.mounted(slot, at: mountpoint)
         }

@@ -41,11 +41,12 @@ public final class LazyNode: Sendable {
     ///   - opening: what is fetched along with TOCs.
     ///   - keeping: what lets the mounts outlive this process; with it, those of an earlier process are gone on with.
     ///   - traces: whether every request of the kernel is printed to standard error.
+    ///   - recorder: is told of every read; complete layers are then served by this process, too, and not by the kernel alone.
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
         root: String, directory: String, mode: ServingMode = .auto, client: RegistryClient, prefetch: PrefetchPolicy = PrefetchPolicy(),
         fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
-        traces: Bool = false, log: Logger
+        traces: Bool = false, recorder: ReadRecorder? = nil, log: Logger
     ) throws {
         ProcessMemory.bound()
         let store = try LayerStore(root: root)
@@ -54,7 +55,9 @@ public final class LazyNode: Sendable {
         self.prefetch = prefetch
         fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
-            mount = try LazyMount(mountpoint: directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, traces: traces) {
+            mount = try LazyMount(
+                mountpoint: directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, traces: traces, recorder: recorder
+            ) {
                 store.trees(of: $0, client: client)
             }
         } catch {
@@ -63,8 +66,8 @@ public final class LazyNode: Sendable {
         }
         do {
             let chains = try ChainMounts(
-                store: store, mount: mount, fetcher: fetcher, directory: directory + "/trees", mode: mode, predictions: predictions,
-                log: log)
+                store: store, mount: mount, fetcher: fetcher, directory: directory + "/trees", mode: mode, servesAll: recorder != nil,
+                predictions: predictions, log: log)
             self.chains = chains
             predictor = try NativeThread.start(name: "predict") { [predictions] in while let work = predictions.next() { work() } }
             mount.observeMisses { [weak chains] in chains?.missed($0, at: $1, by: $2) }
@@ -136,6 +139,12 @@ public final class LazyNode: Sendable {
 
     /// The same as far as one layer alone tells, of a chain whose other layers are not open yet. Does not block.
     public func expect(_ start: ProgramStart, of layer: Opened) { chains.expect(start, of: layer) }
+
+    /// Prefetches these chunks of a layer instead of what its landmark asks for.
+    func replacePrefetch(of layer: LazyLayer, _ chunks: () -> [ExpectedChunks]) {
+        fetcher.forgetPrefetch(layer)
+        fetcher.expect(chunks(), of: layer)
+    }
 
     /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Reads that wait for the registry fail; blocks until
     /// they have.

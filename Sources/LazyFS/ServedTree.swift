@@ -12,11 +12,14 @@ final class ServedTree: Sendable {
     /// By content device: device 1 of the tree is the first.
     let layers: [LazyLayer]
     let fetcher: ChunkFetcher
+    /// Is told of every read, when somebody wants to know.
+    let recorder: ReadRecorder?
 
-    init(_ tree: LayerTree, layers: [LazyLayer], fetcher: ChunkFetcher) {
+    init(_ tree: LayerTree, layers: [LazyLayer], fetcher: ChunkFetcher, recorder: ReadRecorder? = nil) {
         self.tree = tree
         self.layers = layers
         self.fetcher = fetcher
+        self.recorder = recorder
     }
 
     /// Where the bytes of a read are.

@@ -9,9 +9,18 @@ final class TreeServer: Sendable {
     let fetcher: ChunkFetcher
     /// The flag to add to the answer to the kernel's greeting, while that is given; else 0.
     let greetingFlag = Atomic<UInt32>(0)
+    private let recorder: ReadRecorder?
     private let observer = Mutex<MissObserver?>(nil)
 
-    init(fetcher: ChunkFetcher) { self.fetcher = fetcher }
+    init(fetcher: ChunkFetcher, recorder: ReadRecorder? = nil) {
+        self.fetcher = fetcher
+        self.recorder = recorder
+    }
+
+    /// What a slot shows.
+    func served(_ tree: SlotTree) -> ServedTree {
+        ServedTree(tree.tree, layers: tree.layers, fetcher: fetcher, recorder: recorder)
+    }
 
     /// Told of every read that has to wait: of which layer, from which place of its content file on, and of which process.
     typealias MissObserver = @Sendable (_ layer: LazyLayer, _ contentOffset: UInt64, _ process: Int32) -> Void

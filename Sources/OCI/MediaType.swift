@@ -6,6 +6,8 @@ public enum MediaType {
     public static let index = "application/vnd.oci.image.index.v1+json"
     /// OCI image manifest.
     public static let manifest = "application/vnd.oci.image.manifest.v1+json"
+    /// What an artifact without a configuration has in its place: `{}`.
+    public static let empty = "application/vnd.oci.empty.v1+json"
     /// OCI image configuration.
     public static let config = "application/vnd.oci.image.config.v1+json"
     /// Plain tar layer.

@@ -1,4 +1,4 @@
-internal import Digests
+public import Digests
 public import OCI
 
 /// A place in a registry that an image is written to. Blobs first, then manifests by digest, the tag last: what is cut off leaves no tag.
@@ -69,10 +69,38 @@ public final class RegistryDestination: ImageDestination {
         try await put(descriptor, bytes, selector: reference.tag ?? descriptor.digest.description)
     }
 
-    private func put(_ descriptor: Descriptor, _ bytes: [UInt8], selector: String) async throws {
+    /// Stores the manifest of an artifact that refers to another, and sees to it that it is found: where the registry does not list referrers
+    /// itself, a tag does (OCI distribution specification 1.1, "Pushing Manifests with Subject").
+    ///
+    /// - Parameters:
+    ///   - subject: digest of the manifest that it refers to.
+    ///   - replaced: digests of artifacts that are to be found no more.
+    /// - Throws: `RegistryError`.
+    public func putReferrer(_ descriptor: Descriptor, bytes: [UInt8], of subject: Digest, replacing replaced: [Digest] = []) async throws {
+        let head = try await put(descriptor, bytes, selector: descriptor.digest.description)
+        guard head["oci-subject"] == nil else {
+            for digest in replaced { try await delete(digest) }
+            return
+        }
+        var index = try await client.taggedIndex(of: subject, in: reference) ?? Index(manifests: [])
+        index.manifests.removeAll { $0.digest == descriptor.digest || replaced.contains($0.digest) }
+        index.manifests.append(descriptor)
+        let list = try Documents.encode(index)
+        let described = Descriptor(mediaType: MediaType.index, digest: Digest.sha256(list), size: Int64(list.count))
+        _ = try await put(described, list, selector: RegistryClient.referrersTag(of: subject))
+    }
+
+    private func delete(_ manifest: Digest) async throws {
+        _ = try await send(
+            HTTPRequest("DELETE", "\(reference.repository)/manifests/\(manifest)"), what: "\(reference.name)@\(manifest)",
+            accept: [200, 202, 404])
+    }
+
+    @discardableResult
+    private func put(_ descriptor: Descriptor, _ bytes: [UInt8], selector: String) async throws -> HTTPHead {
         let request = HTTPRequest(
             "PUT", "\(reference.repository)/manifests/\(selector)", headers: ["Content-Type": descriptor.mediaType], body: .bytes(bytes))
-        _ = try await send(
+        return try await send(
             request, what: selector == reference.tag ? "\(reference.name):\(selector)" : "\(reference.name)@\(selector)",
             accept: [200, 201, 202])
     }

@@ -167,15 +167,33 @@ public final class ChunkMap: Sendable {
         return low
     }
 
-    /// A chunk of a digest; nil when there is none.
-    public func index(of digest: Digest) -> Int? {
-        var (low, high) = (0, count)
-        while low < high {
-            let middle = (low + high) / 2
-            if records.digest(records.byDigest(middle)) < digest { low = middle + 1 } else { high = middle }
+    /// The first chunk of a digest and size that `isWanted` takes; nil when there is none.
+    public func first(of digest: Digest, size: UInt64, where isWanted: (Int) -> Bool = { _ in true }) -> Int? {
+        var (position, high) = (0, count)
+        while position < high {
+            let middle = (position + high) / 2
+            if records.digest(records.byDigest(middle)) < digest { position = middle + 1 } else { high = middle }
         }
-        guard low < count, case let index = records.byDigest(low), records.digest(index) == digest else { return nil }
-        return index
+        while position < count, case let index = records.byDigest(position), records.digest(index) == digest {
+            if records.size(index) == size, isWanted(index) { return index }
+            position += 1
+        }
+        return nil
+    }
+
+    /// Whether a chunk stands before the prefetch landmark.
+    public func isInFront(_ index: Int) -> Bool { chunk(index).blobOffset < prefetchEnd }
+
+    /// The chunk before the prefetch landmark that repeats one behind it; nil when none does.
+    public func repetition(of index: Int) -> Int? {
+        guard prefetchEnd > 0, case let chunk = chunk(index), chunk.blobOffset >= prefetchEnd else { return nil }
+        return first(of: chunk.digest, size: chunk.size, where: isInFront)
+    }
+
+    /// The chunk behind the prefetch landmark that one before it repeats; nil when it repeats none.
+    public func original(of index: Int) -> Int? {
+        guard case let chunk = chunk(index), chunk.blobOffset < prefetchEnd else { return nil }
+        return first(of: chunk.digest, size: chunk.size) { !isInFront($0) }
     }
 }
 

@@ -17,8 +17,17 @@ struct LayerPlan: Sendable {
         try builder.build()
         self.builder = builder
         order = builder.reachable()
-        placement = try ContentPlacement(toc, files: builder.regularFiles(order))
+        placement = try ContentPlacement(toc, files: builder.regularFiles(order) + LayerPlan.repetitions(toc))
         (self.blobSize, self.payloadEnd, self.compression) = (blobSize, payloadEnd, compression)
+    }
+
+    /// Entry indexes of the files before the landmark that repeat parts of others: no names of the tree, but contents to be fetched.
+    private static func repetitions(_ toc: TOC) -> [Int] {
+        guard let landmark = toc.entries.firstIndex(where: { TOCName.isRoot($0.name, TOC.prefetchLandmark) }) else { return [] }
+        return (0..<landmark).filter { index in
+            let entry = toc.entries[index]
+            return entry.kind == .regular && entry.size > 0 && TOC.cleanName(entry.name).hasPrefix(TOC.rangesPrefix)
+        }
     }
 
     /// The tree's image.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Conversion
 import EStargz
 import HostSystem
+import OCI
 
 /// Formats of layers by the names that users give them.
 enum FormatName: String, ExpressibleByArgument, CaseIterable {
@@ -68,7 +69,7 @@ struct PriorityArguments: ParsableArguments {
     var recordIn: String?
 
     /// Largest list or record, in bytes: a million paths of usual length.
-    private static let maximumSize = 256 << 20
+    static let maximumSize = 256 << 20
 
     func validate() throws {
         guard prefetchList == nil || recordIn == nil else { throw ValidationError("--prefetch-list and --record-in exclude each other") }
@@ -77,7 +78,7 @@ struct PriorityArguments: ParsableArguments {
     /// What the files say; nil when none was given.
     func priorities() throws -> Priorities? {
         if let prefetchList { return try Priorities(list: text(prefetchList), path: prefetchList) }
-        if let recordIn { return try Priorities(record: text(recordIn), path: recordIn) }
+        if let recordIn { return Priorities(try AccessRecord(parsing: text(recordIn), path: recordIn)) }
         return nil
     }
 

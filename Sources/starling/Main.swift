@@ -14,7 +14,7 @@ enum Main {
             var command = try Starling.parseAsRoot()
             runsContainer = command is Run
             // Before anything starts a thread: a mount namespace belongs to a thread.
-            if runsContainer { try MountNamespace.enterPrivate() }
+            if runsContainer || command is Optimize || command is Profile.Record { try MountNamespace.enterPrivate() }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -53,7 +53,8 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Run.self, Mount.self, Unmount.self, Pull.self, Materialize.self, Status.self, Cache.self, Inspect.self, List.self,
+            Convert.self, Optimize.self, Profile.self, Run.self, Mount.self, Unmount.self, Pull.self, Materialize.self, Status.self,
+            Cache.self, Inspect.self, List.self,
             Cat.self, Verify.self,
             Check.self,
             TOCDigest.self,

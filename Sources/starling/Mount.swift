@@ -85,10 +85,11 @@ struct Mount: AsyncParsableCommand {
             root: storage.rootDirectory, directory: mount.home, mode: mode, client: client, fetching: fetching,
             log: logging.logger("starling"))
         do {
-            let preparation = Task { [storage, platform] in
+            let preparation = Task { [storage, logging, platform] in
                 try await RunImage(
                     source: RegistrySource(client: client, reference: reference), reference: reference, platform: platform, node: node,
-                    root: storage.rootDirectory, command: nil, say: { Terminal.say($0) }
+                    root: storage.rootDirectory, command: nil, say: { Terminal.say($0) },
+                    log: logging.logger("starling")
                 ).open()
             }
             signals.deliver { _ in preparation.cancel() }
@@ -125,7 +126,7 @@ struct Mount: AsyncParsableCommand {
         for record in records { try Terminal.result("\(record.image) on \(record.directory)") }
     }
 
-    private static func platform(_ text: String) throws -> Platform {
+    static func platform(_ text: String) throws -> Platform {
         guard let platform = Platform(parsing: text) else {
             throw ValidationError("--platform \(text): expected os/architecture[/variant], such as linux/arm64")
         }

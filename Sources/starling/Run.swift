@@ -5,6 +5,7 @@ import Glibc
 import HostSystem
 import LazyFS
 import OCI
+import Profiles
 import Registry
 import StartTrace
 import Threads
@@ -64,6 +65,9 @@ struct Run: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "While the container runs, fetch the rest of the image when nothing else is to do.")
     var backgroundFetch = true
 
+    @Flag(inversion: .prefixedNo, help: "Prefetch what the image's profile says, where it has one.")
+    var profile = true
+
     @Argument(help: "The image.")
     var image: String
 
@@ -111,10 +115,12 @@ struct Run: AsyncParsableCommand {
         let settings = settings
         let say: @Sendable (String) -> Void = { Terminal.say($0) }
         let root = storage.rootDirectory
+        let profiles = profile ? ImageProfiles(client: client, reference: reference) : nil
+        let log = logging.logger("starling")
         let preparation = Task {
             try await RunImage(
                 source: RegistrySource(client: client, reference: reference), reference: reference, platform: wanted, node: node,
-                root: root, command: settings.command, say: say, trace: trace
+                root: root, profiles: profiles, command: settings.command, say: say, log: log, trace: trace
             ).open()
         }
         // Until the container starts, a signal gives the preparation up.
@@ -126,6 +132,7 @@ struct Run: AsyncParsableCommand {
             if let signal = signals.endRequested { return 128 + signal }
             throw error
         }
+        defer { prepared.profile?.cancel() }
         let status = try await BlockingTask.run {
             try runner.run(
                 prepared.config, name: reference.description, lowerDirectories: prepared.lowerDirectories, settings: settings,
@@ -148,7 +155,7 @@ struct Run: AsyncParsableCommand {
     }
 
     // docker's convention: a bare name takes the value that the variable has here.
-    private static func variable(_ text: String) -> String {
+    static func variable(_ text: String) -> String {
         text.contains("=") ? text : "\(text)=\(Paths.environment(text) ?? "")"
     }
 

@@ -3,21 +3,28 @@ import ContainerRun
 import Digests
 import FetchEngine
 import LazyFS
+import Logging
 import OCI
+import Profiles
 import Registry
 import StartTrace
 import Threads
 
 /// An image on its way to being a root file system: every layer opened lazily, all at once; what cannot be lazy is pulled and unpacked.
 struct RunImage: Sendable {
-    let source: RegistrySource
+    let source: any ImageSource
+    /// Whether the image is on this machine: then its layers are read there, and its registry is not asked.
+    var isLocal = false
     let reference: Reference
     let platform: Platform
     let node: LazyNode
     let root: String
+    /// Where the image's profile is, by which is prefetched; nil for not at all.
+    var profiles: ImageProfiles?
     /// Program and arguments in place of the image's, empty for the image's; nil when no program is about to start.
     let command: [String]?
     let say: @Sendable (String) -> Void
+    let log: Logger
     /// Who takes down what takes how long; nil for nobody.
     var trace: TraceRecorder?
 
@@ -29,6 +36,8 @@ struct RunImage: Sendable {
         let lazy: [LazyNode.Opened]
         /// All layers as the manifest has them, the lowest first.
         let descriptors: [Descriptor]
+        /// Looks for the image's profile; to be cancelled with the node.
+        let profile: Task<Void, Never>?
 
         /// Says what was fetched.
         func report(_ client: RegistryClient, _ say: (String) -> Void) {
@@ -51,8 +60,11 @@ struct RunImage: Sendable {
     /// Opens configuration and layers.
     func open() async throws -> Prepared {
         let resolving = trace?.begin(.resolve, "manifest")
-        let manifest = try await PlatformImage(source: source, platform: platform).manifest
+        let image = try await PlatformImage(source: source, platform: platform)
+        let manifest = image.manifest
         resolving?.end("\(manifest.layers.count) layers")
+        // Asked for beside the layers, and by nobody waited for.
+        let profile = profiles.map { profiles in Task { try await profiles.pull(of: image.descriptor.digest) } }
         let (layers, configBytes) = try await withThrowingTaskGroup(of: (Int, Layer).self) { group in
             for (index, layer) in manifest.layers.enumerated() {
                 group.addTask { (index, try await open(layer, name: "layer \(index + 1) of \(manifest.layers.count)")) }
@@ -72,7 +84,27 @@ struct RunImage: Sendable {
         let all = lowers
         let start = command.flatMap { ProgramStart(config.config, command: $0) }
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
-        return Prepared(config: config, lowerDirectories: directories, lazy: all.lazy, descriptors: manifest.layers)
+        return Prepared(
+            config: config, lowerDirectories: directories, lazy: all.lazy, descriptors: manifest.layers,
+            profile: profile.map { expect($0, manifest, all.lazy) })
+    }
+
+    /// Prefetches what a profile says once it is here.
+    private func expect(
+        _ profile: Task<StartProfile?, any Error>, _ manifest: Manifest, _ lazy: [LazyNode.Opened]
+    ) -> Task<Void, Never> {
+        let places = lazy.compactMap { opened in manifest.layers.firstIndex { $0.digest == opened.layer.digest }.map { ($0, opened) } }
+        return Task { [node, reference, log] in
+            do {
+                guard let profile = try await profile.value, profile.layers == manifest.layers.map(\.digest), !Task.isCancelled else {
+                    return
+                }
+                log.debug("prefetching by the image's profile", metadata: ["files": "\(profile.expected.count)"])
+                node.expect(profile.expected, of: Dictionary(places) { first, _ in first })
+            } catch {
+                log.debug("no profile", metadata: ["image": "\(reference)", "reason": "\(error)"])
+            }
+        }
     }
 
     /// The layers of an image, from the lowest on: lazy ones that follow each other become one directory.
@@ -118,6 +150,7 @@ struct RunImage: Sendable {
             throw NoImage(description: "\(reference), \(name): media type \(descriptor.mediaType) is no file system layer")
         }
         do {
+            if isLocal { return .lazy(try await node.open(descriptor, in: source, as: reference)) }
             return .lazy(try await node.open(descriptor, of: reference))
         } catch {
             switch error {

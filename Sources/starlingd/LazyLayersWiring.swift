@@ -55,9 +55,9 @@ func makeLazyLayers(
         prefetch: configuration.prefetch, fetching: configuration.fetching, opening: configuration.opening,
         keeping: MountKeeping(directory: root, program: keeper, log: log), traces: configuration.general.debug, log: log)
     log.info("lazy layers", metadata: ["mode": "\(node.serving)"])
+    let starts = ImageStarts(client: client, usesProfiles: configuration.starling.profiles, log: log)
     let layers = NodeLayers(
-        node: node, starts: configuration.general.noPrefetch ? nil : ImageStarts(client: client),
-        admission: LayerAdmission(configuration.starling), log: log)
+        node: node, starts: configuration.general.noPrefetch ? nil : starts, admission: LayerAdmission(configuration.starling), log: log)
     let limit = CacheLimit(store: node.store, bytes: UInt64(configuration.starling.cacheMaxBytes), log: log)
     let metrics = NodeMetrics(node: node, layers: layers, isDetailed: !configuration.general.noPrometheus, log: log)
     return WiredLayers(layers: layers, report: { layers.report(root: root) }, metrics: metrics) {

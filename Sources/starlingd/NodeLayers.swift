@@ -5,6 +5,7 @@ internal import LazyFS
 internal import Logging
 internal import Metrics
 internal import OCI
+internal import Profiles
 internal import Snapshots
 internal import StatusAPI
 internal import Synchronization
@@ -29,17 +30,10 @@ final class NodeLayers: LazyLayers {
         var refused = RefusedLayers()
         /// Whether layers are opened for clients now, and not for the snapshots of an earlier daemon.
         var isRestored = false
-        /// Images of which layers have come, and what they start is not known yet.
-        var expecting: [Reference: Expecting] = [:]
-        var isOver = false
     }
 
-    /// Layers in which the program of their image was not looked for yet, and who does. It runs for no call: it is asked to end with the daemon, and
-    /// waited for.
-    private struct Expecting {
-        var layers: [LazyNode.Opened]
-        let task: Task<Void, Never>
-    }
+    /// Layers in which the program of their image was not looked for yet, and layers of which the image's profile was not asked.
+    private let arriving = (starts: ArrivingLayers(), profiles: ArrivingLayers())
 
     /// - Parameters:
     ///   - starts: tells what images start; nil when nothing is to be fetched before it is asked for.
@@ -93,37 +87,18 @@ final class NodeLayers: LazyLayers {
     }
 
     /// With the layers of an image, what it starts is asked for, before anybody says so: most containers run what their image is for. A layer with
-    /// a landmark knows better.
+    /// a landmark knows better, and the image's profile best.
     private func expectStart(of image: Reference, after layer: LazyNode.Opened) {
-        guard let starts, layer.layer.stored.chunks.prefetchEnd == 0, !layer.layer.isComplete else { return }
-        state.withLock { state in
-            guard state.isRestored, !state.isOver else { return }
-            if state.expecting[image] != nil {
-                state.expecting[image]?.layers.append(layer)
-            } else if state.expecting.count < NodeLayers.mostExpecting {
-                state.expecting[image] = Expecting(layers: [layer], task: Task { [self] in await expectStart(of: image, starts) })
+        guard let starts, !layer.layer.isComplete, state.withLock(\.isRestored) else { return }
+        if layer.layer.stored.chunks.prefetchEnd == 0 {
+            arriving.starts.add(layer, of: image) { [self] image, layers in
+                if let (digests, start) = await starts.start(of: image) { await expect(start, of: image, digests, with: layers) }
             }
         }
-    }
-
-    private static let mostExpecting = 64
-
-    private func expectStart(of image: Reference, _ starts: ImageStarts) async {
-        let known = await starts.start(of: image)
-        while let layers = nextExpecting(image) {
-            if let (digests, start) = known { await expect(start, of: image, digests, with: layers) }
-        }
-    }
-
-    /// Layers that have come since the last time; nil, and nobody asks any more, when there are none.
-    private func nextExpecting(_ image: Reference) -> [LazyNode.Opened]? {
-        state.withLock { state in
-            guard let layers = state.expecting[image]?.layers, !layers.isEmpty, !state.isOver else {
-                state.expecting[image] = nil
-                return nil
-            }
-            state.expecting[image]?.layers = []
-            return layers
+        arriving.profiles.add(layer, of: image) { [node] image, layers in
+            guard let profile = await starts.profile(of: image) else { return }
+            let places = layers.compactMap { layer in profile.layers.firstIndex(of: layer.layer.digest).map { ($0, layer) } }
+            node.expect(profile.expected, of: Dictionary(places) { first, _ in first })
         }
     }
 
@@ -140,12 +115,8 @@ final class NodeLayers: LazyLayers {
 
     /// Ends what runs for no call.
     func end() async {
-        let tasks = state.withLock { state in
-            state.isOver = true
-            return state.expecting.values.map(\.task)
-        }
-        for task in tasks { task.cancel() }
-        for task in tasks { await task.value }
+        await arriving.starts.end()
+        await arriving.profiles.end()
     }
 
     private func remember(_ code: String, _ reason: String, of request: LazyLayerRequest) {

@@ -1,4 +1,5 @@
 import Digests
+import OCI
 import Testing
 
 @testable import Conversion
@@ -39,7 +40,7 @@ struct PrioritiesTests {
     func list() throws {
         let text = "# first\n\n  etc/y  \nusr/bin/*\netc/*\nno/such\n\\#x\n"
         let priorities = try Priorities(list: text, path: "list")
-        #expect(priorities.choose(from: names, layer: 3, manifest: manifest) == ["etc/y", "usr/bin/b", "usr/bin/a", "etc/x"])
+        #expect(priorities.choose(from: names, layer: 3, manifest: manifest).map(\.name) == ["etc/y", "usr/bin/b", "usr/bin/a", "etc/x"])
         #expect(priorities.unfulfilled == ["no/such", "\\#x"])
     }
 
@@ -53,15 +54,54 @@ struct PrioritiesTests {
             {"path":"/usr/bin/b"}
 
             """
-        let priorities = try Priorities(record: text, path: "record")
-        #expect(priorities.choose(from: names, layer: 0, manifest: manifest) == ["usr/bin/a", "usr/bin/b"])
-        #expect(priorities.choose(from: names, layer: 1, manifest: manifest) == ["etc/x", "usr/bin/b"])
+        let priorities = try Priorities(AccessRecord(parsing: text, path: "record"))
+        #expect(priorities.choose(from: names, layer: 0, manifest: manifest).map(\.name) == ["usr/bin/a", "usr/bin/b"])
+        #expect(priorities.choose(from: names, layer: 1, manifest: manifest).map(\.name) == ["etc/x", "usr/bin/b"])
         #expect(priorities.unfulfilled == ["etc/y", "etc/*"])
     }
 
     @Test("a damaged record names its line", arguments: ["{}", "[]", "x", #"{"path":1}"#, #"{"path":"a","manifestDigest":"md5:1"}"#])
     func damaged(line: String) {
-        let error = #expect(throws: PrioritiesError.self) { try Priorities(record: #"{"path":"a"}"# + "\n" + line, path: "record.json") }
+        let error = #expect(throws: AccessRecordError.self) {
+            try AccessRecord(parsing: #"{"path":"a"}"# + "\n" + line, path: "record.json")
+        }
         #expect(error?.description.hasPrefix("record.json:2: ") == true)
+    }
+
+    @Test("ranges of one file from several lines come together; a line without any means all of it")
+    func ranges() throws {
+        let text = """
+            {"path":"usr/bin/a","ranges":[{"offset":0,"size":10},{"offset":-1,"size":1},{"offset":90,"size":9223372036854775807}]}
+            {"path":"usr/bin/b","ranges":[{"offset":5,"size":5}]}
+            {"path":"usr/bin/a","ranges":[{"offset":20,"size":5}]}
+            {"path":"usr/bin/b"}
+            """
+        let choices = try Priorities(AccessRecord(parsing: text, path: "record")).choose(from: names, layer: 0, manifest: manifest)
+        #expect(choices.map(\.name) == ["usr/bin/a", "usr/bin/b"])
+        #expect(choices.map(\.ranges) == [[0..<10, 90..<Int64.max, 20..<25], nil])
+    }
+}
+
+@Suite("what of a file is repeated before the landmark")
+struct FrontRangesTests {
+    @Test("whole pages, with the smallest gaps closed as long as that adds little")
+    func pages() {
+        let read: [Range<Int64>] = [200_000..<200_001, 0..<100_000, 106_496..<150_000, 9_999_999..<20_000_000]
+        // 100,000 ends in the page up to 102,400; the gap of one page is less than a twentieth of what was read.
+        #expect(FrontRanges(read, fileSize: 10_000_000)?.ranges == [0..<151_552, 196_608..<200_704, 9_998_336..<10_000_000])
+    }
+
+    @Test("nothing for files that are small or were read nearly whole, or not at all")
+    func whole() {
+        #expect(FrontRanges([0..<1], fileSize: 16 << 10) == nil)
+        #expect(FrontRanges([0..<95_000], fileSize: 100_000) == nil)
+        #expect(FrontRanges([], fileSize: 100_000) == nil)
+        #expect(FrontRanges([100_000..<200_000], fileSize: 100_000) == nil)
+    }
+
+    @Test("never more than a TOC should hold")
+    func bound() throws {
+        let read = (0..<Int64(3000)).map { $0 * 1_000_000..<$0 * 1_000_000 + 1 }
+        #expect(try #require(FrontRanges(read, fileSize: 3_000_000_000)).ranges.count == FrontRanges.mostRanges)
     }
 }

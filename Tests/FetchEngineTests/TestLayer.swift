@@ -39,20 +39,27 @@ struct TestLayer {
     /// - Parameters:
     ///   - sizes: of the files, in bytes.
     ///   - prioritized: files before the landmark; 0 for none.
+    ///   - repeated: ranges of the first file that stand before the landmark, too.
     ///   - hasLandmark: whether a layer without such files says so.
     ///   - seed: another one makes other bytes.
-    init(sizes: [Int], prioritized: Int = 0, hasLandmark: Bool = true, seed: UInt64 = 1) throws {
+    init(sizes: [Int], prioritized: Int = 0, repeated: [Range<Int64>] = [], hasLandmark: Bool = true, seed: UInt64 = 1) throws {
         var noise = Noise(state: seed)
         let output = Output()
         let writer = try EStargzWriter(
             options: EStargzWriter.Options(chunkSize: 1 << 20), pool: MemberPool(jobs: 2, level: 1), output: output)
-        if prioritized == 0, hasLandmark { try writer.appendLandmark(prefetch: false) }
+        if prioritized == 0, repeated.isEmpty, hasLandmark { try writer.appendLandmark(prefetch: false) }
         for (index, size) in sizes.enumerated() {
+            let content = noise.bytes(size)
+            if index == 0, !repeated.isEmpty {
+                let bytes = repeated.flatMap { content[Int($0.lowerBound)..<Int($0.upperBound)] }
+                try writer.appendRepetition(0, of: repeated, bytes: bytes)
+                try writer.appendLandmark(prefetch: true)
+            }
             let archive =
-                TarWriter.header(name: "file\(index)", size: Int64(size)) + noise.bytes(size) + TarWriter.padding(afterSize: Int64(size))
+                TarWriter.header(name: "file\(index)", size: Int64(size)) + content + TarWriter.padding(afterSize: Int64(size))
                 + TarWriter.end
             let reader = TarReader(Input(archive))
-            while let entry = try reader.next() { try writer.append(entry, payload: reader) }
+            while let entry = try reader.next() { try writer.append(entry, payload: reader, repeated: index == 0 ? repeated : []) }
             if index + 1 == prioritized { try writer.appendLandmark(prefetch: true) }
         }
         layer = try writer.finish()

@@ -27,7 +27,7 @@ enum ChunkMapSurface {
             try promise(end <= map.contentSize, "chunks lie within the content")
             try promise(chunk.blobLength > 0 && chunk.blobOffset + chunk.blobLength <= map.blobSize, "chunks lie within the blob")
             try promise(map.index(containing: end - 1) == index, "a chunk is found by its place")
-            if let found = map.index(of: chunk.digest) {
+            if let found = map.first(of: chunk.digest, size: chunk.size) {
                 try promise(map.chunk(found).digest == chunk.digest, "a chunk that is found by a digest has it")
             }
         }

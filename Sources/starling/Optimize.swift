@@ -1,0 +1,150 @@
+import ArgumentParser
+import ContainerRun
+import Conversion
+import Digests
+import HostSystem
+import OCI
+import Registry
+
+/// `starling optimize SOURCE DESTINATION [-- COMMAND…]`.
+struct Optimize: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run an image, see what it reads, and write it with that first: then one range request brings what a start needs.",
+        discussion: """
+            The workload is the image's own command, or what follows `--`. It runs until it ends, prints the line that --wait-on-line names, or the \
+            --period is over. Of large files only the parts that were read come first. Images are named as for `starling convert`; prints the digest \
+            of the image that was written. Without a destination the record is all that is written.
+
+            Examples:
+              starling optimize app:1 registry.example.org/app:1-esgz
+              starling optimize --wait-on-line 'ready to accept connections' redis:7 registry.example.org/redis:7-esgz
+              starling optimize python:3 registry.example.org/python:3-esgz -- python3 -c 'import numpy'
+              starling optimize --record-out start.json app:1
+              starling optimize --record-in start.json app:1 registry.example.org/app:1-esgz
+              starling optimize --static --platform linux/arm64 app:1 registry.example.org/app:1-esgz
+            """)
+
+    @OptionGroup var registry: RegistryArguments
+    @OptionGroup var containerd: ContainerdArguments
+    @OptionGroup var storage: StoreArguments
+    @OptionGroup var logging: LogArguments
+    @OptionGroup var platforms: PlatformArguments
+    @OptionGroup(title: "Workload") var workload: WorkloadArguments
+    @OptionGroup(title: "Format") var format: FormatArguments
+
+    @Option(help: "Threads that compress. (default: one per processor)")
+    var jobs: Int?
+
+    @Option(name: .customLong("record-out"), help: ArgumentHelp("Write what was read, in order, as JSON lines.", valueName: "file"))
+    var recordOut: String?
+
+    @Option(
+        name: .customLong("record-in"),
+        help: ArgumentHelp("Run nothing: what was read is in this record (repeatable: the first comes first).", valueName: "file"))
+    var recordIn: [String] = []
+
+    @Flag(help: "Layers that are in the format already are copied as they are, in the order that they have.")
+    var reuse = false
+
+    @Flag(name: .customLong("no-optimize"), help: "Run nothing and change no order: only convert.")
+    var noOptimize = false
+
+    @Flag(
+        name: .customLong("whole-files"),
+        help: "Put files first as a whole, also large ones of which little was read: for other readers of the format.")
+    var wholeFiles = false
+
+    @Option(help: "How progress is shown: auto, plain, json or none.")
+    var progress = ProgressStyle.auto
+
+    @Argument(help: "The image.")
+    var source: String
+
+    @Argument(help: "Where the optimized image goes.")
+    var destination: String?
+
+    @Argument(parsing: .postTerminator, help: "Command and arguments, in place of the image's.")
+    var command: [String] = []
+
+    func validate() throws {
+        guard !noOptimize || recordIn.isEmpty && recordOut == nil && command.isEmpty else {
+            throw ValidationError("--no-optimize runs nothing and needs no record and no command")
+        }
+        guard destination != nil || recordOut != nil else {
+            throw ValidationError("neither a destination nor --record-out: nothing would be written")
+        }
+        guard recordIn.isEmpty || command.isEmpty else { throw ValidationError("--record-in runs nothing, so no command is needed") }
+    }
+
+    func run() async throws {
+        Limits.raiseOpenFiles()
+        let from = try ImageName(parsing: source)
+        let to = try destination.map { try ImageName(parsing: $0) }
+        let client = try registry.client()
+        defer { client.shutdown() }
+        let display = ConversionDisplay(progress)
+        defer { display.end() }
+        let home = try LockedDirectory("optimize-" + RandomName.make(), in: storage.rootDirectory + "/run")
+        do {
+            let digest = try await optimize(from, to, client, display, home)
+            try Files.remove(home.path)
+            display.end()
+            if let digest { try Terminal.result(digest.description) }
+        } catch {
+            // The first failure is the one to tell; what stays is reaped by the next command.
+            try? Files.remove(home.path)
+            throw error
+        }
+    }
+
+    private func optimize(
+        _ from: ImageName, _ to: ImageName?, _ client: RegistryClient, _ display: ConversionDisplay, _ home: LockedDirectory
+    ) async throws -> Digest? {
+        let recorded = noOptimize ? nil : try await recorded(from, client, display, home)
+        if let recorded, let recordOut { try AtomicFile.write(try recorded.record.lines(), to: recordOut) }
+        guard let to else { return nil }
+        let record = recorded?.ofSource
+        var options = ConversionOptions(
+            platforms: platforms.choice, jobs: jobs, level: format.level, writer: format.writer,
+            priorities: record.map { Priorities(wholeFiles ? $0.wholeFiles : $0) }, reusesLayers: reuse || noOptimize)
+        options.keepsOrder = reuse
+        let converter = ImageConverter(options: options) { display.show($0) }
+        let endpoints = ImageEndpoints(from: recorded?.source ?? from, to: to, client: client, containerd: containerd.options())
+        return try await Interruption.cancels {
+            try await endpoints.open { try await converter.convert(from: $0, to: $1) }
+        }.descriptor.digest
+    }
+
+    private func recorded(
+        _ from: ImageName, _ client: RegistryClient, _ display: ConversionDisplay, _ home: LockedDirectory
+    ) async throws -> WorkloadRecording.Recorded {
+        if !recordIn.isEmpty {
+            let record = try read(recordIn)
+            return WorkloadRecording.Recorded(record: record, ofSource: record, source: from)
+        }
+        let recording = WorkloadRecording(
+            image: from, client: client, containerd: containerd.options(), platforms: platforms, storage: storage, home: home.path,
+            log: logging.logger("starling"), display: display)
+        return try await recording.record(workload, command)
+    }
+
+    private func read(_ paths: [String]) throws -> AccessRecord {
+        AccessRecord(
+            try paths.flatMap { path in
+                let bytes = try Files.read(path, limit: PriorityArguments.maximumSize)
+                return try AccessRecord(parsing: String(decoding: bytes, as: UTF8.self), path: path).accesses
+            })
+    }
+}
+
+extension AccessRecord {
+    /// The same files, each as a whole.
+    var wholeFiles: AccessRecord {
+        AccessRecord(
+            accesses.map { access in
+                var whole = access
+                whole.ranges = nil
+                return whole
+            })
+    }
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import Digests
+import HostSystem
+import OCI
+import Profiles
+import Registry
+
+extension Profile {
+    struct Record: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run an image and write what its start read.",
+            discussion: """
+                The workload is the image's own command, or what follows `--`. It runs until it ends, prints the line that --wait-on-line names, or the \
+                --period is over.
+
+                Examples:
+                  starling profile record -o start.json registry.example.org/app:1-esgz
+                  starling profile record --wait-on-line ready --push registry.example.org/redis:7-esgz
+                """)
+
+        @OptionGroup var registry: RegistryArguments
+        @OptionGroup var containerd: ContainerdArguments
+        @OptionGroup var storage: StoreArguments
+        @OptionGroup var logging: LogArguments
+        @OptionGroup var platforms: PlatformArguments
+        @OptionGroup(title: "Workload") var workload: WorkloadArguments
+
+        @Option(name: .shortAndLong, help: ArgumentHelp("Where it is written, not to standard output.", valueName: "file"))
+        var output: String?
+
+        @Flag(help: "Add it to those that the image has in its registry; it is written nowhere then, unless --output says so.")
+        var push = false
+
+        @Argument(help: "The image, whose layers are lazy.")
+        var image: String
+
+        @Argument(parsing: .postTerminator, help: "Command and arguments, in place of the image's.")
+        var command: [String] = []
+
+        func run() async throws {
+            let reference = try Reference(parsing: image)
+            let client = try registry.client()
+            defer { client.shutdown() }
+            let home = try LockedDirectory("profile-" + RandomName.make(), in: storage.rootDirectory + "/run")
+            let recording = WorkloadRecording(
+                image: .registry(reference), client: client, containerd: containerd.options(), platforms: platforms, storage: storage,
+                home: home.path, log: logging.logger("starling"), display: ConversionDisplay(.none), mustBeLazy: true)
+            let recorded: WorkloadRecording.Recorded
+            do {
+                recorded = try await recording.record(workload, command)
+                try Files.remove(home.path)
+            } catch {
+                // The first failure is the one to tell; what stays is reaped by the next command.
+                try? Files.remove(home.path)
+                throw error
+            }
+            let profile = StartProfile(recorded.record, layers: recorded.layers)
+            if push, let manifest = recorded.manifest {
+                let digest = try await ImageProfiles(client: client, reference: reference).push(profile, to: manifest)
+                try Terminal.result(digest.description)
+            }
+            if output != nil || !push { try Profile.write(profile, to: output) }
+        }
+    }
+}

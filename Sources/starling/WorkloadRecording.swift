@@ -1,0 +1,154 @@
+import ContainerRun
+import ContainerdClient
+import Conversion
+import Digests
+import FetchEngine
+import HostSystem
+import LazyFS
+import Logging
+import OCI
+import Profiles
+import Registry
+import Threads
+
+/// Runs an image on layers that say what is read of them.
+///
+///     image in a registry, all layers lazy ──────────────────────────▶ LazyNode with a ReadRecorder ─▶ workload ─▶ AccessRecord
+///     any other image ─ convert, fast ─▶ layout in a directory of ours ─┘
+///
+/// The file system is what sees the reads, so nothing need be here when the workload begins, and nothing is asked of the workload.
+struct WorkloadRecording: Sendable {
+    let image: ImageName
+    let client: RegistryClient
+    let containerd: ContainerdOptions
+    let platforms: PlatformArguments
+    let storage: StoreArguments
+    /// Directory for what is needed meanwhile.
+    let home: String
+    let log: Logger
+    let display: ConversionDisplay
+    /// Whether an image whose layers are not lazy is refused; else it is converted for the time being.
+    var mustBeLazy = false
+
+    /// What was read, and of what the optimized image is to be made.
+    struct Recorded {
+        /// Names the image's own manifest.
+        var record: AccessRecord
+        /// Names the manifest of `source`.
+        var ofSource: AccessRecord
+        /// The image, or its copy that is here already.
+        var source: ImageName
+        /// Digests of the layers of `source`, lowest first.
+        var layers: [Digest] = []
+        /// The image's own manifest; nil when nothing was run.
+        var manifest: Descriptor?
+    }
+
+    /// What is run: where its layers come from, and which they are.
+    private struct Source {
+        var name: ImageName
+        var isLocal: Bool
+        /// The manifest of the image that was named.
+        var named: Descriptor
+        /// Digest of this one's.
+        var own: Digest
+        var layers: [Digest]
+    }
+
+    private var platform: Platform { platforms.platforms.first.flatMap { Platform(parsing: $0) } ?? .current }
+
+    /// Runs the workload.
+    func record(_ arguments: WorkloadArguments, _ command: [String]) async throws -> Recorded {
+        let source = try await source()
+        display.end()
+        let recorder = ReadRecorder()
+        let outcome = try await run(arguments.workload(command), arguments, source, recorder)
+        if outcome.exitStatus != 0, !outcome.wasEnded {
+            Terminal.say("the workload ended with exit status \(outcome.exitStatus); what it read until then comes first")
+        }
+        let accesses = recorder.accesses(layers: source.layers, manifest: source.named.digest)
+        guard !accesses.isEmpty else { throw NothingRead(image: "\(image)") }
+        Terminal.say("recorded \(accesses.count) files")
+        return Recorded(
+            record: AccessRecord(accesses),
+            ofSource: AccessRecord(recorder.accesses(layers: source.layers, manifest: source.own)),
+            source: source.name, layers: source.layers, manifest: source.named)
+    }
+
+    private struct NothingRead: Error, CustomStringConvertible {
+        let image: String
+        var description: String { "the workload read nothing of \(image); give it another command after --, or more time with --period" }
+    }
+
+    private func source() async throws -> Source {
+        let named = try await Interruption.cancels {
+            try await image.withSource(client, containerd) { try await PlatformImage(source: $0, platform: platform) }
+        }
+        if case .registry = image, named.manifest.layers.allSatisfy(\.promisesLazyFormat) {
+            return Source(
+                name: image, isLocal: false, named: named.descriptor, own: named.descriptor.digest,
+                layers: named.manifest.layers.map(\.digest))
+        }
+        guard !mustBeLazy else { throw ProfileError.notLazy(image: "\(image)") }
+        let copy = ImageName.layout(directory: home + "/image", tag: nil)
+        // It is read once more from there: fast, not small.
+        let converter = ImageConverter(options: ConversionOptions(platforms: platforms.choice, level: 1)) { [display] in display.show($0) }
+        let endpoints = ImageEndpoints(from: image, to: copy, client: client, containerd: containerd)
+        let local = try await Interruption.cancels {
+            _ = try await endpoints.open { try await converter.convert(from: $0, to: $1) }
+            return try await copy.withSource(client, containerd) { try await PlatformImage(source: $0, platform: platform) }
+        }
+        return Source(
+            name: copy, isLocal: true, named: named.descriptor, own: local.descriptor.digest,
+            layers: local.manifest.layers.map(\.digest))
+    }
+
+    private func run(
+        _ workload: Workload, _ arguments: WorkloadArguments, _ source: Source, _ recorder: ReadRecorder
+    ) async throws -> Workload.Outcome {
+        // First of all: a signal during preparation must end the run in order, and later ones belong to the container.
+        let signals = try SignalForwarder()
+        let runner = try ContainerRunner(ContainerRunner.Options(root: storage.rootDirectory, runtime: arguments.runtime))
+        var fetching = FetchOptions()
+        fetching.completesLayers = false
+        let node = try LazyNode(
+            root: source.isLocal ? home + "/store" : storage.rootDirectory, directory: home, mode: arguments.mode, client: client,
+            fetching: fetching, recorder: recorder, log: log)
+        do {
+            let prepared = try await open(workload, source, node, signals)
+            let outcome = try await workload.run(prepared, name: "\(image)", runner: runner, signals: signals)
+            try await BlockingTask.run { node.shutdown() }
+            return outcome
+        } catch {
+            try await BlockingTask.run { node.shutdown() }
+            if let signal = signals.endRequested { throw Interruption.Interrupted(signal: signal) }
+            throw error
+        }
+    }
+
+    private func open(
+        _ workload: Workload, _ source: Source, _ node: LazyNode, _ signals: SignalForwarder
+    ) async throws -> RunImage.Prepared {
+        let preparation = Task {
+            try await source.name.withSource(client, containerd) { images in
+                try await RunImage(
+                    source: images, isLocal: source.isLocal, reference: reference(source), platform: platform, node: node,
+                    root: storage.rootDirectory, command: workload.settings.command, say: { Terminal.say($0) }, log: log
+                ).open()
+            }
+        }
+        signals.deliver { _ in preparation.cancel() }
+        return try await preparation.value
+    }
+
+    /// What the layers are called where a name of a registry is wanted.
+    private func reference(_ source: Source) throws -> Reference {
+        if case .registry(let reference) = image { return reference }
+        return try Reference(parsing: "localhost/optimize")
+    }
+}
+
+extension Descriptor {
+    /// Whether a manifest says of a layer that it can be opened lazily.
+    var promisesLazyFormat: Bool { annotations?[Annotation.tocDigest] != nil || annotations?[Annotation.zstdChunkedChecksum] != nil }
+}

@@ -1,0 +1,107 @@
+import HostSystem
+import OCI
+import TestSupport
+import Testing
+
+@Suite("starling optimize, with a real registry", .serialized)
+struct OptimizeTests {
+    private let fixture: SystemFixture
+    private let directory: TemporaryDirectory
+    private let proxy: CountingProxy
+    private let before: MachineState
+
+    private static let hello = ["--", "python3", "-c", #"print("hello")"#]
+
+    init() throws {
+        fixture = try SystemFixture.shared()
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
+        proxy = try CountingProxy(to: fixture.registry.port)
+        before = try MachineState()
+    }
+
+    private var root: String { directory.path + "/root" }
+    private var record: String { directory.path + "/record.json" }
+
+    private func optimize(_ arguments: [String]) throws -> Program.Result {
+        try Starling.run(["optimize", "--mode", ModeUnderTest.name, "--root", root] + arguments)
+    }
+
+    @discardableResult
+    private func succeed(_ arguments: [String]) throws -> Program.Result {
+        let result = try optimize(arguments)
+        guard result.status == 0 else { throw TestFailure("optimize ended with \(result.status): \(result.errorText)") }
+        return result
+    }
+
+    private func recorded() throws -> [FileAccess] {
+        try AccessRecord(parsing: String(decoding: Files.read(record, limit: 1 << 24), as: UTF8.self), path: record).accesses
+    }
+
+    private func expectNothingLeft() throws {
+        #expect(try MachineState() == before)
+        #expect(try bundles(in: root).isEmpty)
+    }
+
+    @Test("what the workload reads comes first, and the next start waits for nothing else", arguments: ["plain", "lazy"])
+    func workload(tag: String) throws {
+        let source = "\(fixture.registry.address)/\(SystemFixture.repository):\(tag)"
+        let target = "\(fixture.registry.address)/\(SystemFixture.repository):from-\(tag)"
+        let result = try succeed(["--record-out", record, source, target] + Self.hello)
+        #expect(result.outputText.hasPrefix("hello\nsha256:"), "\(result.outputText)")
+        let accesses = try recorded()
+        #expect(accesses.contains { $0.path.hasPrefix("usr/bin/python3") && $0.ranges != nil })
+        #expect(accesses.contains { $0.path.contains("ld-linux") } && accesses.count < 200)
+        try expectNothingLeft()
+
+        let started = try Starling.succeed(
+            [
+                "run", "-v", "--rm", "--no-background-fetch", "--mode", ModeUnderTest.name, "--root", directory.path + "/other",
+                "\(proxy.address)/\(SystemFixture.repository):from-\(tag)", "python3", "-c", #"print("hello")"#,
+            ])
+        #expect(started.outputText == "hello\n")
+        #expect(started.errorText.contains(" 0 reads waited"), "\(started.errorText)")
+        #expect(try proxy.bytesDown < fixture.layerSize("lazy") / 10, "\(proxy.bytesDown) bytes")
+        try Starling.succeed(["check", fixture.plain, target])
+        try Starling.succeed(["verify", target])
+    }
+
+    @Test("a record is used in place of a run, as a whole or in parts, and says what a layer does not have")
+    func recordIn() throws {
+        let lines = #"{"path":"usr/bin/bash","ranges":[{"offset":8192,"size":4096}]}"# + "\n" + #"{"path":"no/such"}"# + "\n"
+        try AtomicFile.write(Array(lines.utf8), to: record)
+        let hasRanges = try ["parts", "whole"].map { name -> Bool in
+            let target = "oci:\(directory.path)/\(name)"
+            try succeed(["--record-in", record] + (name == "whole" ? ["--whole-files"] : []) + [fixture.plain, target])
+            let listing = try run("sh", ["-c", "gzip -dc $(ls -S \(directory.path)/\(name)/blobs/sha256/* | head -1) | tar -t"]).outputText
+            let names = listing.split(separator: "\n").map(String.init)
+            return names.prefix { $0 != ".prefetch.landmark" }.contains { $0.hasPrefix(".prefetch.ranges.") }
+        }
+        #expect(hasRanges == [true, false])
+        try expectNothingLeft()
+    }
+
+    @Test("a service is ended when it says that it is ready, or when its time is over; what it prints is passed on")
+    func ends() throws {
+        let script = "echo starting; sleep 0.2; echo now ready.; exec sleep 1000"
+        let ready = try succeed(["--wait-on-line", "ready", "--record-out", record, fixture.lazy, "--", "sh", "-c", script])
+        #expect(ready.outputText == "starting\nnow ready.\n")
+        #expect(try recorded().contains { $0.path.hasSuffix("bin/dash") })
+        let period = try succeed(["--period", "0.5", "--record-out", record, fixture.lazy, "--", "sleep", "1000"])
+        #expect(period.errorText.contains("recorded"))
+        try expectNothingLeft()
+    }
+
+    @Test("what cannot be is told in a line, and nothing is written")
+    func refused() throws {
+        let target = "oci:\(directory.path)/out"
+        let missing = try optimize([fixture.lazy, target, "--", "no-such-program"])
+        #expect(missing.status == 127 && missing.errorText.contains("no-such-program"), "\(missing.errorText)")
+        let nothing = try optimize([fixture.lazy])
+        #expect(nothing.status == 64 && nothing.errorText.contains("--record-out"))
+        try AtomicFile.write(Array("{}\n".utf8), to: record)
+        let bad = try optimize(["--record-in", record, fixture.lazy, target])
+        #expect(bad.status == 1 && bad.errorText.contains("record.json:1"))
+        #expect(!Files.exists(directory.path + "/out"))
+        try expectNothingLeft()
+    }
+}

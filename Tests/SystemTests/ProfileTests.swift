@@ -1,0 +1,103 @@
+import HostSystem
+import OCI
+import TestSupport
+import Testing
+
+@Suite("starling profile, with a real registry", .serialized)
+struct ProfileTests {
+    private let fixture: SystemFixture
+    private let directory: TemporaryDirectory
+    private let proxy: CountingProxy
+    private let before: MachineState
+
+    /// A repository of its own: profiles that stay would serve other tests.
+    private static let repository = "profile/python"
+
+    init() throws {
+        fixture = try SystemFixture.shared()
+        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
+        proxy = try CountingProxy(to: fixture.registry.port)
+        before = try MachineState()
+    }
+
+    private var root: String { directory.path + "/root" }
+
+    /// The converted image under a manifest of its own, to which no profile refers yet.
+    private func image(_ tag: String) throws -> String {
+        let name = "\(fixture.registry.address)/\(Self.repository):\(tag)"
+        // Another chunk size makes other layers.
+        let size = String((1 << 20) + 4096 * tag.utf8.reduce(0) { $0 + Int($1) })
+        try Starling.succeed(["convert", "--chunk-size", size, fixture.plain, name], deadline: .seconds(600))
+        return name
+    }
+
+    private func record(_ image: String, _ arguments: [String], _ command: [String]) throws -> String {
+        let arguments = ["profile", "record", "--mode", ModeUnderTest.name, "--root", root] + arguments + [image, "--"] + command
+        return try Starling.succeed(arguments).outputText
+    }
+
+    /// What a run of a shell fetches that itself needs little.
+    private func fetched(_ tag: String, _ more: [String]) throws -> Int {
+        let before = proxy.bytesDown
+        try Starling.succeed(
+            ["run", "--rm", "--no-background-fetch", "--mode", ModeUnderTest.name, "--root", directory.path + "/\(RandomName.make())"]
+                + more
+                + ["\(proxy.address)/\(Self.repository):\(tag)", "sh", "-c", "sleep 2"])
+        return proxy.bytesDown - before
+    }
+
+    @Test("what a start read is recorded and pushed, and the next start of the image fetches it before anybody asks")
+    func used() throws {
+        let image = try image("used")
+        let digest = try record(image, ["--push"], ["python3", "-c", #"print("hello")"#])
+        #expect(digest.hasPrefix("hello\nsha256:"), "\(digest)")
+        let shown = try Starling.succeed(["profile", "show", image]).outputText
+        #expect(shown.hasPrefix("starts: 1; ") && shown.contains("/usr/bin/python3"), "\(shown)")
+        let with = try fetched("used", [])
+        let without = try fetched("used", ["--no-profile"])
+        #expect(with > without + 1_000_000, "\(with) bytes with its profile, \(without) without")
+        #expect(try MachineState() == before)
+        #expect(try bundles(in: root).isEmpty)
+    }
+
+    @Test("profiles of several nodes are merged in files and in the registry, until one takes their place")
+    func merged() throws {
+        let image = try image("merged")
+        // Two that read the same are one.
+        let paths = try ["ls", "cat"].map { name in
+            let path = directory.path + "/\(name).json"
+            _ = try record(image, ["-o", path], [name, "/etc/hosts"])
+            return path
+        }
+        let merged = directory.path + "/merged.json"
+        try Starling.succeed(["profile", "merge", "-o", merged] + paths)
+        #expect(try Starling.succeed(["profile", "show", merged]).outputText.hasPrefix("starts: 2; "))
+        for path in paths { try Starling.succeed(["profile", "push", path, image]) }
+        try Starling.succeed(["profile", "push", paths[0], image])
+        #expect(try Starling.succeed(["profile", "show", image]).outputText.hasPrefix("starts: 2; "))
+        let pulled = try Starling.succeed(["profile", "pull", image]).output
+        #expect(try Files.read(merged, limit: 1 << 24).filter { $0 != 10 } == pulled.filter { $0 != 10 })
+        try Starling.succeed(["profile", "push", "--replace", paths[1], image])
+        #expect(try Starling.succeed(["profile", "show", image]).outputText.hasPrefix("starts: 1; "))
+    }
+
+    @Test("what cannot be is told in a line")
+    func refused() throws {
+        let path = directory.path + "/profile.json"
+        for (arguments, words) in [
+            (["profile", "record", "--root", root, fixture.plain], "not lazy"),
+            (["profile", "pull", fixture.plain], "has no start profile"),
+            (["profile", "show", path + ".none"], "profile.json.none"), (["profile", "push", path, fixture.lazy], "not a start profile"),
+        ] {
+            try AtomicFile.write(Array("{}".utf8), to: path)
+            let result = try Starling.run(arguments)
+            #expect(result.status == 1 && result.errorText.contains(words), "\(arguments): \(result.errorText)")
+            #expect(result.errorText.split(separator: "\n").count == 1)
+        }
+        // Of another image.
+        let image = try image("other")
+        _ = try record(image, ["-o", path], ["true"])
+        let result = try Starling.run(["profile", "push", path, fixture.lazy])
+        #expect(result.status == 1 && result.errorText.contains("image with other layers"), "\(result.errorText)")
+    }
+}
