@@ -34,9 +34,10 @@ public struct StartAdvice: Encodable, Equatable, Sendable {
             landmarks
             ? "The image is optimized, but not for these reads. Optimize it for this command:"
             : "Optimize the image: what this command reads comes first in its layers then, and with the opening of the image."
-        let command = record.command.isEmpty ? "" : " -- " + record.command.map(Shell.quoted).joined(separator: " ")
+        let command = record.arguments.isEmpty ? "" : " -- " + record.arguments.map(Shell.quoted).joined(separator: " ")
         return StartAdvice(
-            text: "\(waited). \(why)", command: "starling optimize \(record.image) \(target(record, landmarks ? "-again" : "-opt"))\(command)")
+            text: "\(waited). \(why)",
+            command: "starling optimize \(record.image) \(target(record, landmarks ? "-again" : "-opt"))\(command)")
     }
 
     private static func queue(_ record: StartRecord) -> StartAdvice? {

@@ -66,7 +66,7 @@ struct TraceArguments: ParsableArguments {
         }
         let execution = prepared.config.config
         let words = (execution?.entrypoint ?? []) + (command.isEmpty ? execution?.command ?? [] : command)
-        return StartRecord(image: image, command: words, mode: "\(serving)", layers: layers, events: events)
+        return StartRecord(image: image, command: words, arguments: command, mode: "\(serving)", layers: layers, events: events)
     }
 }
 

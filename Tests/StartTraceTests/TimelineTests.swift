@@ -63,7 +63,7 @@ struct TimelineTests {
         let summary = StartTimeline(record).summary
         #expect(summary.firstOutput == nil && summary.end == 1_000_000)
         #expect(summary.parts.reduce(0) { $0 + $1.time } == 1_000_000)
-        let empty = StartTimeline(StartRecord(image: "x", command: [], mode: "fuse", layers: [], events: TraceEvents()))
+        let empty = StartTimeline(StartRecord(image: "x", command: [], arguments: [], mode: "fuse", layers: [], events: TraceEvents()))
         #expect(empty.summary.parts.isEmpty && empty.requests.isEmpty)
     }
 
