@@ -117,6 +117,9 @@ let package = Package(
                 "CAtomics", "Metrics", "StartTrace",
                 log,
             ]),
+        room(
+            "AdditionalStore",
+            ["Digests", "OCI", "Registry", "LazyFS", "FetchEngine", "ChunkStore", "TreeImage", "HostSystem", "Threads", log]),
         room("Snapshots", ["Digests", "OCI", "HostSystem", "Threads", grdb, log]),
         room("ContainerdAPI", [grpcCore, grpcProtobuf, protobuf], settings: generatedSettings),
         room("Keychains", ["OCI", "Registry", "HostSystem", "Threads", "CYaml", log]),
@@ -140,7 +143,8 @@ let package = Package(
             name: "starling",
             dependencies: [
                 "Digests", "OCI", "EStargz", "Registry", "Conversion", "Inspection", "ContainerRun", "ContainerdClient", "FetchEngine",
-                "ChunkStore", "TreeImage", "LazyFS", "Configuration", "StatusAPI", "HostSystem", "StartTrace", "Threads", "Profiles",
+                "ChunkStore", "TreeImage", "LazyFS", "AdditionalStore", "Configuration", "StatusAPI", "HostSystem", "StartTrace", "Threads",
+                "Profiles",
                 arguments, log,
             ],
             swiftSettings: settings, linkerSettings: linking),
@@ -190,6 +194,7 @@ let package = Package(
                 "TestSupport",
                 log,
             ]),
+        tests("AdditionalStoreTests", ["AdditionalStore", "LazyFS", "OCI", "Digests", "HostSystem", log]),
         tests("SnapshotsTests", ["Snapshots", "Digests", "OCI", "HostSystem", log]),
         tests("ProfilesTests", ["Profiles", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),

@@ -31,6 +31,7 @@ const unsigned long STARLING_MS_NODEV = MS_NODEV;
 const unsigned long STARLING_MS_REMOUNT = MS_REMOUNT;
 
 int starling_unshare_mounts(void) { return unshare(CLONE_NEWNS); }
+int starling_join_user_and_mounts(int pidfd) { return setns(pidfd, CLONE_NEWUSER | CLONE_NEWNS); }
 int starling_unshare_user_and_mounts(void) { return unshare(CLONE_NEWUSER | CLONE_NEWNS); }
 int starling_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *options) {
     return mount(source, target, type, flags, options);

@@ -5,8 +5,11 @@ public enum Paths {
     /// Store and state when `--root` is not given: `/var/lib/starling` for root, else `$XDG_DATA_HOME/starling`
     /// or `~/.local/share/starling` (XDG base directory specification).
     public static func defaultRoot() -> String {
-        defaultRoot(isRoot: geteuid() == 0, dataHome: environment("XDG_DATA_HOME"), home: environment("HOME"))
+        defaultRoot(isRoot: isRoot, dataHome: environment("XDG_DATA_HOME"), home: environment("HOME"))
     }
+
+    /// Root of a user namespace may be an ordinary user, to whom the machine's directories belong as little as ever.
+    private static var isRoot: Bool { geteuid() == 0 && (!UserNamespace.isNested || access("/var/lib", W_OK) == 0) }
 
     /// Where large files wait: `$TMPDIR`, else `/var/tmp`, for /tmp may be memory.
     public static var spoolDirectory: String { environment("TMPDIR") ?? "/var/tmp" }

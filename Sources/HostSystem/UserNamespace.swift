@@ -1,9 +1,26 @@
+internal import CLinux
 internal import Glibc
 
 /// The user namespace of this process.
 public enum UserNamespace {
     /// Whether it is another than the machine's first: privileges over what others have made are missing then.
     public static let isNested = isNested(uidMap: try? Files.read("/proc/self/uid_map", limit: 4096))
+
+    /// Enters the user namespace and the mount namespace of another process of this user. In it the user is whoever the namespace says, usually root,
+    /// and the working directory is the same path.
+    ///
+    /// To be called first thing in `main`: the process must have only one thread.
+    public static func join(_ process: Int32) throws(HostError) {
+        let operation = "enter the namespaces of"
+        let threads = try MountNamespace.threadCount()
+        guard threads == 1 else { throw .severalThreads(operation: operation, count: threads) }
+        let directory = try Paths.resolved(".")
+        let descriptor = starling_pidfd_open(process)
+        guard descriptor >= 0 else { throw .last(operation, "process \(process)") }
+        defer { close(descriptor) }
+        guard starling_join_user_and_mounts(descriptor) == 0 else { throw .last(operation, "process \(process)") }
+        guard chdir(directory) == 0 else { throw .last("go on in", directory) }
+    }
 
     /// The initial namespace maps the whole range onto itself; every other map is shorter or shifted. Without /proc there is nothing to tell: the
     /// initial namespace is the usual case.

@@ -23,13 +23,15 @@ struct FuseDevice: ~Copyable {
     }
 
     /// Mounts at an existing directory and waits for the kernel's greeting.
-    init(mountingAt mountpoint: String) throws(LazyFSError) {
+    ///
+    /// - Parameter readOnly: else the kernel passes on what somebody wants to make or remove.
+    init(mountingAt mountpoint: String, readOnly: Bool = true) throws(LazyFSError) {
         let descriptor = open("/dev/fuse", O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw .mount(mountpoint: mountpoint, code: errno) }
         let owned = OwnedDescriptor(descriptor)
         do throws(HostError) {
             try Mounts.mount(
-                type: "fuse.starling", source: "starling", at: mountpoint, readOnly: true,
+                type: "fuse.starling", source: "starling", at: mountpoint, readOnly: readOnly,
                 options: "fd=\(descriptor),rootmode=40000,user_id=\(getuid()),group_id=\(getgid()),allow_other,default_permissions,"
                     + "max_read=\(FuseDevice.maximumRead)")
         } catch {

@@ -6,8 +6,8 @@ internal import TreeImage
 /// Directory listings, with and without attributes.
 enum FuseDirectories {
     static func list(_ request: FuseRequest, _ node: NodeID, from cookie: UInt64, size: Int, withAttributes: Bool) {
-        // Slots and the state of layers are reached by name; listing them would only invite walks over every layer of the machine.
-        if node == .root || node.special != nil { return request.reply(bytes: UnsafeRawBufferPointer(start: nil, count: 0)) }
+        // Slots, the front and the state of layers are reached by name; listing them would only invite walks over every layer of the machine.
+        if node.slot == 0 || node.special != nil { return request.reply(bytes: UnsafeRawBufferPointer(start: nil, count: 0)) }
         let start = MonotonicClock.nanoseconds()
         request.withTree(of: node) { served in
             let buffer = ThreadBuffer.bytes

@@ -16,7 +16,9 @@ enum FuseOperations {
     static let forever: Double = 365 * 86_400
 
     /// The table of operations for `fuse_session_new`.
-    static func table() -> fuse_lowlevel_ops {
+    ///
+    /// - Parameter hasFront: whether something stands beside the slots, which is told of what somebody wants to make or remove.
+    static func table(hasFront: Bool) -> fuse_lowlevel_ops {
         var table = fuse_lowlevel_ops()
         table.`init` = { _, connection in
             if let connection { FuseOperations.configure(&connection.pointee) }
@@ -45,6 +47,9 @@ enum FuseOperations {
         // Node ids are numbers without state behind them: there is nothing to forget.
         table.forget = { request, _, _ in fuse_reply_none(request) }
         table.forget_multi = { request, _, _ in fuse_reply_none(request) }
+        guard hasFront else { return table }
+        table.create = { request, parent, name, _, _ in FuseFront.create(FuseRequest(request), NodeID(raw: parent), name) }
+        table.rmdir = { request, parent, name in FuseFront.remove(FuseRequest(request), NodeID(raw: parent), name) }
         return table
     }
 
@@ -62,6 +67,7 @@ enum FuseOperations {
 
     private static func lookup(_ request: FuseRequest, _ parent: NodeID, _ name: UnsafePointer<CChar>?) {
         guard let name else { return request.fail(EINVAL) }
+        if parent.isFront { return FuseFront.lookup(request, parent, name) }
         if parent == .root { return lookupSlot(request, name) }
         request.withTree(of: parent) { served in
             let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
@@ -78,7 +84,7 @@ enum FuseOperations {
     private static func lookupSlot(_ request: FuseRequest, _ name: UnsafePointer<CChar>) {
         var end: UnsafeMutablePointer<CChar>?
         let slot = strtol(name, &end, 10)
-        guard slot > 0, slot < SlotTable.capacity, let end else { return request.fail(ENOENT) }
+        guard slot > 0, slot < SlotTable.capacity, let end, isSlotEnding(end) else { return FuseFront.lookup(request, .root, name) }
         request.withTree(of: NodeID(slot: slot, node: 0)) { served in
             if strcmp(end, SlotName.content) == 0 {
                 guard let size = served.contentSize else { return request.fail(ENOENT) }
@@ -91,8 +97,14 @@ enum FuseOperations {
         }
     }
 
+    // Other names may begin with a digit, too.
+    private static func isSlotEnding(_ end: UnsafePointer<CChar>) -> Bool {
+        end.pointee == 0 || strcmp(end, SlotName.content) == 0 || strcmp(end, SlotName.state) == 0
+    }
+
     private static func getattr(_ request: FuseRequest, _ node: NodeID) {
         if node == .root { return request.replyRootAttributes() }
+        if node.isFront { return FuseFront.getattr(request, node) }
         request.withTree(of: node) { served in
             switch node.special {
             case nil:
@@ -108,6 +120,7 @@ enum FuseOperations {
     }
 
     private static func readlink(_ request: FuseRequest, _ node: NodeID) {
+        if node.isFront { return FuseFront.readlink(request, node) }
         request.withTree(of: node) { served in
             guard let target = served.tree.readLink(node.node) else { return request.fail(EINVAL) }
             request.reply(bytes: target)
@@ -119,7 +132,7 @@ enum FuseOperations {
         answer.f_bsize = 4096
         answer.f_frsize = 4096
         answer.f_namemax = 255
-        guard node != .root else { return request.reply(statistics: answer) }
+        guard node.slot != 0 else { return request.reply(statistics: answer) }
         request.withTree(of: node) { served in
             answer.f_blocks = fsblkcnt_t(served.layers.reduce(0) { $0 + $1.stored.chunks.contentSize } / 4096)
             answer.f_files = fsfilcnt_t(served.tree.inodeCount)

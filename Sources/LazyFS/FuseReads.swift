@@ -6,6 +6,7 @@ internal import StartTrace
 /// Reads: at once when the bytes are here, else from the thread that brings them.
 enum FuseReads {
     static func read(_ request: FuseRequest, _ node: NodeID, offset: UInt64, size: Int) {
+        if node.isFront { return FuseFront.read(request, node, offset: offset, size: size) }
         let start = MonotonicClock.nanoseconds()
         request.withTree(of: node) { served in
             do throws(Errno) {

@@ -50,9 +50,13 @@ struct FuseRequest: @unchecked Sendable {
         fuse_reply_statfs(raw, &statistics)
     }
 
-    func reply(entry node: NodeID, _ attributes: NodeAttributes, attributesTimeout: Double = FuseOperations.forever) {
+    func reply(
+        entry node: NodeID, _ attributes: NodeAttributes, attributesTimeout: Double = FuseOperations.forever,
+        entryTimeout: Double = FuseOperations.forever
+    ) {
         var entry = FuseRequest.entry(node, attributes)
         entry.attr_timeout = attributesTimeout
+        entry.entry_timeout = entryTimeout
         fuse_reply_entry(raw, &entry)
     }
 

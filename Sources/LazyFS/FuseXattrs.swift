@@ -5,7 +5,7 @@ internal import TreeImage
 /// Extended attributes: size 0 asks how large the answer would be (getxattr(2)).
 enum FuseXattrs {
     static func get(_ request: FuseRequest, _ node: NodeID, _ name: UnsafePointer<CChar>?, size: Int) {
-        guard let name, node != .root else { return request.fail(ENODATA) }
+        guard let name, node.slot != 0 else { return request.fail(ENODATA) }
         request.withTree(of: node) { served in
             let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
             guard let value = served.tree.xattr(asStored(bytes), of: node.node) else { return request.fail(ENODATA) }
@@ -26,7 +26,7 @@ enum FuseXattrs {
     private static let trustedMark: StaticString = "trusted.overlay.opaque"
 
     static func list(_ request: FuseRequest, _ node: NodeID, size: Int) {
-        guard node != .root else { return size == 0 ? request.reply(xattrSize: 0) : request.reply(bytes: .init(start: nil, count: 0)) }
+        guard node.slot != 0 else { return size == 0 ? request.reply(xattrSize: 0) : request.reply(bytes: .init(start: nil, count: 0)) }
         request.withTree(of: node) { served in
             let buffer = ThreadBuffer.bytes
             var used = 0

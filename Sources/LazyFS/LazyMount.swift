@@ -39,18 +39,18 @@ public final class LazyMount: Sendable {
     ///
     /// - Parameters:
     ///   - keeping: what lets the mount outlive this process; nil for one that does not.
+    ///   - front: what stands in its root beside the layers.
     ///   - traces: whether every request is printed to standard error.
     ///   - recorder: is told of every read.
     ///   - restore: what the slots showed that an earlier process served, as far as it is there; called before the first request is answered.
     public init(
-        mountpoint: String, fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil, traces: Bool = false,
-        recorder: ReadRecorder? = nil,
-        restore: ([Int: SlotContents]) -> [Int: SlotTree] = { _ in [:] }
+        mountpoint: String, fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil, front: (any MountFront)? = nil,
+        traces: Bool = false, recorder: ReadRecorder? = nil, restore: ([Int: SlotContents]) -> [Int: SlotTree] = { _ in [:] }
     ) throws {
         self.mountpoint = mountpoint
         self.keeping = keeping
         self.log = log
-        server = TreeServer(fetcher: fetcher, recorder: recorder)
+        server = TreeServer(fetcher: fetcher, front: front, recorder: recorder)
         if let keeping, let inherited = keeping.inherit(at: mountpoint),
             let (session, assigned) = LazyMount.goOn(inherited, server, mountpoint, keeping, traces, restore, log)
         {
@@ -76,11 +76,12 @@ public final class LazyMount: Sendable {
     ) throws -> FuseSession {
         if Files.exists(Paths.parent(of: mountpoint)), try Mounts.mountPoint(at: mountpoint) != nil { try Mounts.unmount(mountpoint) }
         try Files.makeDirectories(mountpoint, mode: 0o711)
-        let device = try FuseDevice(mountingAt: mountpoint)
+        let device = try FuseDevice(mountingAt: mountpoint, readOnly: server.front == nil)
         keeping?.hold(device, at: mountpoint, name: nil, slots: [:], last: 0)
         do {
             return try FuseSession(
-                device, mountpoint: mountpoint, isTakenOver: false, operations: FuseOperations.table(), server: server, traces: traces)
+                device, mountpoint: mountpoint, isTakenOver: false, operations: FuseOperations.table(hasFront: server.front != nil),
+                server: server, traces: traces)
         } catch {
             keeping?.end()
             try Mounts.unmount(mountpoint)
@@ -109,7 +110,8 @@ public final class LazyMount: Sendable {
             inherited.device, at: mountpoint, name: contents.mount.name, slots: contents.slots, last: contents.last)
         do {
             let session = try FuseSession(
-                inherited.device, mountpoint: mountpoint, isTakenOver: true, operations: FuseOperations.table(), server: server,
+                inherited.device, mountpoint: mountpoint, isTakenOver: true,
+                operations: FuseOperations.table(hasFront: server.front != nil), server: server,
                 traces: traces)
             log.notice("going on with the lazy layers of the last daemon", metadata: ["trees": "\(assigned.unclaimed.count)"])
             return (session, assigned)
@@ -213,7 +215,8 @@ public final class LazyMount: Sendable {
     /// Unmounts and frees everything; harmless when repeated. Reads that wait for the network are waited for, so shut the fetcher down before.
     public func unmount() {
         guard isFirstEnd() else { return }
-        session.end { server.slots.waitUntilUnused() }
+        server.front?.end()
+        session.end { server.waitUntilUnused() }
         keeping?.end()
     }
 
@@ -226,7 +229,8 @@ public final class LazyMount: Sendable {
     /// Frees everything and leaves the mount as it is to another process, with requests that wait; as `unmount` otherwise.
     public func leave() {
         guard isFirstEnd() else { return }
-        session.leave { server.slots.waitUntilUnused() }
+        server.front?.end()
+        session.leave { server.waitUntilUnused() }
         keeping?.leave()
     }
 

@@ -35,18 +35,21 @@ public final class LazyNode: Sendable {
     /// Opens the store below `root` and mounts below `directory`: FUSE at `lazy`, the kernel's trees in `trees`.
     ///
     /// - Parameters:
+    ///   - mountpoint: where FUSE is mounted instead.
     ///   - mode: how containers are to see the layers.
     ///   - prefetch: what is fetched before anybody reads it.
     ///   - fetching: how the engine fetches; whether layers are completed in the background, among others.
     ///   - opening: what is fetched along with TOCs.
     ///   - keeping: what lets the mounts outlive this process; with it, those of an earlier process are gone on with.
+    ///   - front: what stands in the FUSE mount's root beside the layers.
     ///   - traces: whether every request of the kernel is printed to standard error.
     ///   - recorder: is told of every read; complete layers are then served by this process, too, and not by the kernel alone.
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
-        root: String, directory: String, mode: ServingMode = .auto, client: RegistryClient, prefetch: PrefetchPolicy = PrefetchPolicy(),
-        fetching: FetchOptions = FetchOptions(), opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
-        traces: Bool = false, recorder: ReadRecorder? = nil, log: Logger
+        root: String, directory: String, mountpoint: String? = nil, mode: ServingMode = .auto, client: RegistryClient,
+        prefetch: PrefetchPolicy = PrefetchPolicy(), fetching: FetchOptions = FetchOptions(),
+        opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
+        front: (any MountFront)? = nil, traces: Bool = false, recorder: ReadRecorder? = nil, log: Logger
     ) throws {
         ProcessMemory.bound()
         let store = try LayerStore(root: root)
@@ -56,7 +59,8 @@ public final class LazyNode: Sendable {
         fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
             mount = try LazyMount(
-                mountpoint: directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, traces: traces, recorder: recorder
+                mountpoint: mountpoint ?? directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, front: front, traces: traces,
+                recorder: recorder
             ) {
                 store.trees(of: $0, client: client)
             }

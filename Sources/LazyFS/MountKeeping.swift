@@ -140,6 +140,12 @@ public final class MountKeeping: Sendable {
         }
     }
 
+    /// Ends what an earlier process has left at `mountpoint` and nobody serves; the mount point itself stays to be unmounted.
+    public func abandon(at mountpoint: String) {
+        _ = inherit(at: mountpoint)
+        end()
+    }
+
     /// Leaves the mount to the next process.
     func leave() { _ = takeState() }
 

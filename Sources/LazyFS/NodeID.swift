@@ -16,8 +16,11 @@ struct NodeID: Equatable, Sendable {
         raw = UInt64(slot) << NodeID.nodeBits | node
     }
 
-    /// Slot; 0 for the mount's root.
+    /// Slot; 0 for the mount's root and for nodes of the front.
     var slot: Int { Int(raw >> NodeID.nodeBits) }
+    /// Whether it is a node of the front (`MountFront`).
+    @inline(__always)
+    var isFront: Bool { raw >> NodeID.nodeBits == 0 && self != .root }
     /// EROFS node number within the slot's tree.
     var node: UInt64 { raw & (1 << NodeID.nodeBits - 1) }
 

@@ -1,4 +1,5 @@
 internal import FetchEngine
+internal import Glibc
 internal import Synchronization
 
 /// What the FUSE callbacks share: the layers by slot, the engine that fills them, and the way of the answers.
@@ -9,12 +10,23 @@ final class TreeServer: Sendable {
     let fetcher: ChunkFetcher
     /// The flag to add to the answer to the kernel's greeting, while that is given; else 0.
     let greetingFlag = Atomic<UInt32>(0)
+    /// What stands beside the slots.
+    let front: (any MountFront)?
+    /// Requests that the front has not answered yet.
+    let frontRequests = Atomic<Int>(0)
     private let recorder: ReadRecorder?
     private let observer = Mutex<MissObserver?>(nil)
 
-    init(fetcher: ChunkFetcher, recorder: ReadRecorder? = nil) {
+    init(fetcher: ChunkFetcher, front: (any MountFront)? = nil, recorder: ReadRecorder? = nil) {
         self.fetcher = fetcher
+        self.front = front
         self.recorder = recorder
+    }
+
+    /// Waits until no operation is under way, in no slot and nowhere else.
+    func waitUntilUnused() {
+        while frontRequests.load(ordering: .sequentiallyConsistent) > 0 { usleep(500) }
+        slots.waitUntilUnused()
     }
 
     /// What a slot shows.

@@ -1,9 +1,10 @@
 internal import FoundationEssentials
 internal import Glibc
+internal import HostSystem
 
 /// Where credentials come from: docker's configuration file and its credential helpers, then what else the process knows (contracts 3).
 struct CredentialSource: Sendable {
-    /// File named by the user; nil for docker's own places.
+    /// File named by the user; nil for docker's own places, and podman's.
     var authFile: String?
 
     /// Asked when docker's files have nothing: a host, and the repository with its registry that it is asked for.
@@ -39,13 +40,19 @@ struct CredentialSource: Sendable {
         if let authFile { return [authFile] }
         if let file = variable("REGISTRY_AUTH_FILE") { return [file] }
         if let directory = variable("DOCKER_CONFIG") { return [directory + "/config.json"] }
-        return [(variable("HOME") ?? "/root") + "/.docker/config.json"]
+        let home = variable("HOME") ?? "/root"
+        // containers-auth.json(5): what `podman login` writes is gone after a boot.
+        let runtime = variable("XDG_RUNTIME_DIR") ?? (UserNamespace.isNested ? nil : "/run/containers/\(getuid())")
+        let configuration = variable("XDG_CONFIG_HOME") ?? home + "/.config"
+        let podman = [runtime.map { $0.hasPrefix("/run/containers") ? $0 : $0 + "/containers" }, configuration + "/containers"]
+        return [home + "/.docker/config.json"] + podman.compactMap { $0.map { $0 + "/auth.json" } }
     }
 
     private func read(_ path: String) throws(RegistryError) -> DockerConfiguration? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            if errno == ENOENT, authFile == nil { return nil }
+            // In a place that nobody named there may be nothing, or nothing for us.
+            if errno == ENOENT || errno == EACCES, authFile == nil { return nil }
             throw .credentials("cannot read \(path): \(String(cString: strerror(errno)))")
         }
         defer { close(descriptor) }

@@ -1,7 +1,9 @@
+import AdditionalStore
 import ArgumentParser
 import ContainerRun
 import Glibc
 import HostSystem
+import LazyFS
 
 /// Entry of the command line: sets up the process, parses, runs, and turns whatever fails into one line and an exit status.
 @main
@@ -9,12 +11,15 @@ enum Main {
     static func main() async {
         // A reader of our output that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        // Before anything starts a thread: the keeper goes on in a copy of this process.
+        if CommandLine.arguments.dropFirst().first == Store.keeperCommand { keep() }
         var runsContainer = false
         do {
             var command = try Starling.parseAsRoot()
             runsContainer = command is Run
             // Before anything starts a thread: a mount namespace belongs to a thread.
             if runsContainer || command is Optimize || command is Profile.Record { try MountNamespace.enterPrivate() }
+            if geteuid() != 0, command is Store || command is Unmount { try PodmanNamespace.enter() }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -25,6 +30,16 @@ enum Main {
         } catch {
             leave(error, runsContainer: runsContainer)
         }
+    }
+
+    private static func keep() -> Never {
+        do {
+            try DescriptorKeeper.run()
+        } catch {
+            Terminal.say("\(error)")
+            exit(1)
+        }
+        exit(0)
     }
 
     private static func leave(_ error: any Error, runsContainer: Bool) -> Never {
@@ -53,8 +68,8 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Optimize.self, Profile.self, Run.self, Mount.self, Unmount.self, Pull.self, Materialize.self, Status.self,
-            Cache.self, Inspect.self, List.self,
+            Convert.self, Optimize.self, Profile.self, Run.self, Mount.self, Unmount.self, Store.self, Pull.self, Materialize.self,
+            Status.self, Cache.self, Inspect.self, List.self,
             Cat.self, Verify.self,
             Check.self,
             TOCDigest.self,

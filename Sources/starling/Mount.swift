@@ -1,3 +1,4 @@
+import AdditionalStore
 import ArgumentParser
 import ContainerRun
 import FetchEngine
@@ -137,7 +138,7 @@ struct Mount: AsyncParsableCommand {
 /// `starling umount DIR…`.
 struct Unmount: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "umount", abstract: "Unmount images that `starling mount` has mounted.",
+        commandName: "umount", abstract: "Unmount images that `starling mount` has mounted, or end a store.",
         discussion: """
             Examples:
               starling umount /mnt
@@ -154,6 +155,7 @@ struct Unmount: AsyncParsableCommand {
     func run() async throws {
         for directory in directories {
             try await BlockingTask.run { [storage, lazy] in
+                if try StoreHome.stop(directory, root: storage.rootDirectory, keeper: Store.keeper(storage.rootDirectory)) { return }
                 try ImageMount.unmount(directory, root: storage.rootDirectory, detaches: lazy)
             }
         }

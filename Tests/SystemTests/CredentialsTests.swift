@@ -10,23 +10,15 @@ import Testing
 @Suite("credentials that reach starlingd", .serialized)
 struct CredentialsTests {
     private let fixture: SystemFixture
-    private let registry: RegistryServer
+    private let guarded: GuardedRegistry
     private let directory: TemporaryDirectory
 
-    private static let (user, password) = ("starling", "secret")
-    private var reference: String { "\(registry.address)/\(SystemFixture.repository):lazy" }
+    private var reference: String { guarded.reference }
 
     init() throws {
         fixture = try SystemFixture.shared()
-        // bcrypt of "secret".
-        registry = try RegistryServer(passwords: "starling:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n")
+        guarded = try GuardedRegistry(fixture)
         directory = try TemporaryDirectory()
-        try TestSupport.run(
-            "skopeo",
-            [
-                "copy", "--quiet", "--insecure-policy", "--src-tls-verify=false", "--dest-tls-verify=false", "--dest-creds",
-                "\(Self.user):\(Self.password)", "docker://\(fixture.lazy)", "docker://\(reference)",
-            ], deadline: .seconds(120))
     }
 
     @Test(
@@ -62,7 +54,7 @@ struct CredentialsTests {
         #expect(refused?.code == .unknown && refused?.message.contains("401 Unauthorized") == true, "\(String(describing: refused))")
         let request = Runtime_V1_PullImageRequest.with {
             $0.image = image
-            $0.auth = .with { ($0.username, $0.password) = (Self.user, Self.password) }
+            $0.auth = .with { ($0.username, $0.password) = (guarded.user, guarded.password) }
         }
         let pulled = try await images.pullImage(request)
         #expect(pulled.imageRef.hasPrefix("sha256:"))
@@ -84,7 +76,7 @@ struct CredentialsTests {
     @Test("a secret in the cluster is enough")
     func secrets() throws {
         let cluster = try KubernetesServer()
-        try cluster.put("team", "pull", registry: registry.address, user: Self.user, password: Self.password)
+        try cluster.put("team", "pull", registry: guarded.registry.address, user: guarded.user, password: guarded.password)
         let kubeconfig = directory.path + "/kubeconfig"
         try cluster.writeKubeconfig(to: kubeconfig)
         let daemon = try StarlingDaemon(
@@ -97,8 +89,8 @@ struct CredentialsTests {
         let containerd = try ContainerdServer(snapshotter: daemon.socket)
         // The client has the password from its own file; what the daemon knows decides whether the layer is lazy.
         let own = directory.path + "/auth.json"
-        let auth = try TestSupport.run("sh", ["-c", "printf %s '\(Self.user):\(Self.password)' | base64"]).outputText.dropLast()
-        try AtomicFile.write(Array(#"{"auths":{"\#(registry.address)":{"auth":"\#(auth)"}}}"#.utf8), to: own)
+        let auth = try TestSupport.run("sh", ["-c", "printf %s '\(guarded.user):\(guarded.password)' | base64"]).outputText.dropLast()
+        try AtomicFile.write(Array(#"{"auths":{"\#(guarded.registry.address)":{"auth":"\#(auth)"}}}"#.utf8), to: own)
         func pull() throws -> String {
             let arguments = ["pull", "--containerd", containerd.socket, "--plain-http", "--authfile", own, reference]
             return try Starling.succeed(arguments, deadline: .seconds(300)).errorText

@@ -8,17 +8,34 @@ struct ServiceManagerTests {
     @Test("systemd has nothing to say against the unit, which starts before containerd and leaves the keeper alone")
     func unit() throws {
         try requireProgram("systemd-analyze", package: "systemd")
-        let directory = try TemporaryDirectory()
         let text = String(decoding: try Files.read(Places.package + "/packaging/starlingd.service", limit: 1 << 20), as: UTF8.self)
         let line = "ExecStart=/usr/local/bin/starlingd\n"
         #expect(text.contains(line) && text.contains("\nBefore=containerd.service\n") && text.contains("\nKillMode=process\n"))
         #expect(text.contains("\nType=notify\n"))
-        let path = directory.path + "/starlingd.service"
-        let here = text.replacing(line, with: "ExecStart=\(try Places.product("starlingd"))\n")
-            .replacing("Documentation=file:///usr/share/doc/starling/operation.md\n", with: "")
-        try AtomicFile.write(Array(here.utf8), to: path)
-        let result = try Program.run(try requireProgram("systemd-analyze"), ["verify", path], deadline: .seconds(60))
-        let complaints = (result.outputText + result.errorText).split(separator: "\n").filter { $0.contains("starlingd") }
+        try verify(text.replacing(line, with: "ExecStart=\(try Places.product("starlingd"))\n"), "starlingd.service")
+    }
+
+    @Test("nor against those of the layer store, for the machine and for users", arguments: ["system", "user"])
+    func store(manager: String) throws {
+        let name = manager == "user" ? "starling-store-user.service" : "starling-store.service"
+        let text = String(decoding: try Files.read("\(Places.package)/packaging/\(name)", limit: 1 << 20), as: UTF8.self)
+        let program = "ExecStart=/usr/local/bin/starling store --foreground "
+        #expect(text.contains(program) && text.contains("\nKillMode=process\n") && text.contains("\nType=notify\n"))
+        try verify(
+            text.replacing("/usr/local/bin/starling ", with: "\(try Places.product("starling")) "), "starling-store.service",
+            ["--\(manager)"])
+    }
+
+    /// Fails when systemd has something to say against a unit.
+    private func verify(_ text: String, _ name: String, _ options: [String] = []) throws {
+        let directory = try TemporaryDirectory()
+        let documented = text.split(separator: "\n", omittingEmptySubsequences: false).filter { !$0.hasPrefix("Documentation=") }
+        try AtomicFile.write(Array(documented.joined(separator: "\n").utf8), to: "\(directory.path)/\(name)")
+        let result = try Program.run(
+            try requireProgram("systemd-analyze"), ["verify"] + options + ["\(directory.path)/\(name)"],
+            environment: ["XDG_RUNTIME_DIR=\(directory.path)", "HOME=\(directory.path)", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
+            deadline: .seconds(60))
+        let complaints = (result.outputText + result.errorText).split(separator: "\n").filter { $0.contains("starling") }
         #expect(result.status == 0 && complaints.isEmpty, "\(result.outputText)\(result.errorText)")
     }
 

@@ -6,6 +6,8 @@
 
 int starling_unshare_mounts(void);
 int starling_unshare_user_and_mounts(void);
+/// Enters the user namespace and the mount namespace of a process (Linux 5.8); for a process of one thread.
+int starling_join_user_and_mounts(int pidfd);
 int starling_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *options);
 int starling_umount_lazily(const char *target);
 int starling_umount(const char *target);

@@ -1,10 +1,11 @@
 internal import Glibc
-internal import HostSystem
 
-/// Tells systemd how the daemon is (sd_notify(3)): one datagram to `$NOTIFY_SOCKET`, nothing when there is none.
-enum ServiceNotifier {
+/// Tells systemd how a service is (sd_notify(3)): one datagram to `$NOTIFY_SOCKET`, nothing when there is none.
+public enum ServiceNotifier {
+    /// Tells it.
+    ///
     /// - Parameter state: `READY=1`, `STOPPING=1` or another assignment of sd_notify(3).
-    static func notify(_ state: String) {
+    public static func notify(_ state: String) {
         guard let path = Paths.environment("NOTIFY_SOCKET"), path.hasPrefix("/") || path.hasPrefix("@") else { return }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
