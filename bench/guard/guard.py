@@ -67,7 +67,7 @@ class Guard:
             cold, warm = [], []
             for number in range(RUNS):
                 root = "%s/root-%s-%d" % (self.workplace.path, tag, number)
-                options = ["run", "--rm", "--plain-http", "--no-background-fetch", "--root", root, self.name(tag), "/bin/sh", "-c", script]
+                options = ["run", "--rm", "--plain-http", "--no-background-fetch", "--mode", "fuse", "--root", root, self.name(tag), "/bin/sh", "-c", script]
                 cold.append(self.counted("start of the %s image, cold" % tag, *options))
                 warm.append(self.counted("start of the %s image, warm" % tag, *options))
                 shutil.rmtree(root)
@@ -173,10 +173,11 @@ def compare(figures, bounds):
 
 
 # What may be more than was recorded, as a share of it. Busybox and the runtime change with Debian, and libraries choose their code by the processor;
-# on one machine instructions differ by less than 4 % from run to run, busy or not, and system calls by less than 2 %.
+# on one machine instructions differ by less than 1 % from run to run, busy or not (those of reads by 4 %), and system calls by less than 2 %.
 MARGINS = {"requests": 0, "bytes": 0.05, "system calls": 0.1, "instructions": 0.15}
 # Without a landmark it is a race whether a read or the prediction asks first, and in how many pieces: 13 to 27 were seen.
-UNEVEN = {"start of the lazy image, cold: requests": {"recorded": 20, "margin": 0.75}}
+UNEVEN = {"start of the lazy image, cold: requests": {"recorded": 20, "margin": 0.75},
+          "one MiB read through FUSE that is here: instructions": {"recorded": 143_000, "margin": 0.25}}
 
 
 def main():
