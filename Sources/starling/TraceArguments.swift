@@ -66,7 +66,8 @@ struct TraceArguments: ParsableArguments {
         }
         let execution = (prepared.config.config ?? ImageConfig.Execution()).replacing(entrypoint: command.entrypoint)
         let words = execution.arguments(command: command.arguments)
-        return StartRecord(image: image, command: words, mode: "\(prepared.serving)", layers: layers, events: events)
+        return StartRecord(
+            image: image, command: words, arguments: command.arguments, mode: "\(prepared.serving)", layers: layers, events: events)
     }
 }
 
