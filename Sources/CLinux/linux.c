@@ -10,7 +10,9 @@
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -295,3 +297,37 @@ ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd) {
 int starling_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 ssize_t starling_splice(int pipe, int target, size_t size) { return splice(pipe, NULL, target, NULL, size, SPLICE_F_MOVE); }
 int starling_sync_file_system(int fd) { return syncfs(fd); }
+
+int starling_open_terminal(int ends[2]) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0) return -1;
+    char name[64];
+    if (grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0) {
+        int slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (slave >= 0) {
+            ends[0] = master;
+            ends[1] = slave;
+            return 0;
+        }
+    }
+    int saved = errno;
+    close(master);
+    errno = saved;
+    return -1;
+}
+
+int starling_set_terminal_size(int fd, unsigned short rows, unsigned short columns) {
+    struct winsize size;
+    memset(&size, 0, sizeof size);
+    size.ws_row = rows;
+    size.ws_col = columns;
+    return ioctl(fd, TIOCSWINSZ, &size);
+}
+
+int starling_terminal_size(int fd, unsigned short *rows, unsigned short *columns) {
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0) return -1;
+    *rows = size.ws_row;
+    *columns = size.ws_col;
+    return 0;
+}

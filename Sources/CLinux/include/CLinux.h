@@ -108,5 +108,10 @@ ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd);
 int starling_pipe(int ends[2]);
 /// Moves bytes from a pipe to a descriptor without copying them here, as splice(2).
 ssize_t starling_splice(int pipe, int target, size_t size);
+/// A terminal of its own: `ends` are its two sides, close-on-exec; it controls nobody.
+int starling_open_terminal(int ends[2]);
+/// Rows and columns of a terminal.
+int starling_set_terminal_size(int fd, unsigned short rows, unsigned short columns);
+int starling_terminal_size(int fd, unsigned short *rows, unsigned short *columns);
 /// syncfs(2).
 int starling_sync_file_system(int fd);
