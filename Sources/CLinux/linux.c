@@ -69,20 +69,39 @@ static int set_up_namespace(pid_t owner, const char *user_map, const char *group
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int starling_user_namespace(const char *user_map, const char *group_map) {
-    // A namespace begins with a process. It does nothing but system calls: other threads may hold any lock. It ends with our thread at the latest,
-    // for until then it holds copies of all our descriptors.
-    pid_t child = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
-    if (child < 0) return -1;
+// A namespace begins with a process. It does nothing but system calls: other threads may hold any lock. It ends with our thread at the latest,
+// for until then it holds copies of all our descriptors.
+static pid_t begin_namespace(int flag) {
+    pid_t child = (pid_t)syscall(SYS_clone, flag | SIGCHLD, 0, 0, 0, 0);
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;) pause();
     }
-    int result = set_up_namespace(child, user_map, group_map);
+    return child;
+}
+
+static void end_namespace(pid_t child) {
     int saved = errno;
     kill(child, SIGKILL);
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
     errno = saved;
+}
+
+int starling_user_namespace(const char *user_map, const char *group_map) {
+    pid_t child = begin_namespace(CLONE_NEWUSER);
+    if (child < 0) return -1;
+    int result = set_up_namespace(child, user_map, group_map);
+    end_namespace(child);
+    return result;
+}
+
+int starling_network_namespace(void) {
+    pid_t child = begin_namespace(CLONE_NEWNET);
+    if (child < 0) return -1;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/net", child);
+    int result = open(path, O_RDONLY | O_CLOEXEC);
+    end_namespace(child);
     return result;
 }
 

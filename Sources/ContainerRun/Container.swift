@@ -99,7 +99,8 @@ public final class Container: Sendable {
     /// - Returns: the container's exit code; 128 + n when a signal ended it; 125 when the runtime failed, and then it has said why.
     /// - Throws: `ContainerError`, which knows its exit status, or `HostError`.
     public func run(
-        _ image: RootFileSystem, _ settings: ContainerSettings, signals: SignalForwarder?, trace: TraceRecorder? = nil, onStart: () -> Void = {}
+        _ image: RootFileSystem, _ settings: ContainerSettings, signals: SignalForwarder?, trace: TraceRecorder? = nil,
+        onStart: () -> Void = {}
     ) throws -> Int32 {
         if settings.terminal, isatty(1) == 0 || settings.readsInput && isatty(0) == 0 { throw ContainerError.noTerminal }
         try prepare(image, settings, trace, keepsLog: false)
@@ -181,9 +182,8 @@ public final class Container: Sendable {
         mounting?.end()
         let writing = trace?.begin(.container, "write bundle")
         defer { writing?.end() }
-        if var record = earlier {
-            record.keepsLog = keepsLog
-            try directory.write(record)
+        if let earlier {
+            try describeAgain(earlier, keepsLog: keepsLog)
         } else {
             try describe(image, settings, keepsLog: keepsLog)
         }
@@ -197,15 +197,33 @@ public final class Container: Sendable {
             image: image.config, name: identity.image, settings: settings, root: inside, hostname: hostname, containerID: directory.id)
         // What is mounted over the image may bring the program along.
         if settings.mounts.isEmpty { try ContainerProgram(spec).check(in: inside, image: identity.image) }
-        try ContainerSurroundings(root: root, directory: directory.path, image: inside).write(spec)
+        let address = settings.network == .bridge ? try network.connect(settings.ports).address : nil
+        try ContainerSurroundings(root: root, directory: directory.path, image: inside).write(spec, address: address)
         try directory.write(
             ContainerRecord(
                 id: identity.id, name: identity.name, image: identity.image, imageDigest: image.digest, command: spec.arguments,
                 labels: identity.labels, created: .now, removesAtEnd: identity.removesAtEnd, keepsLog: keepsLog,
-                terminal: settings.terminal, readsInput: settings.readsInput,
-                stopSignal: image.config.config?.stopSignal.flatMap(SignalName.number) ?? SIGTERM, runtime: runtime.program,
+                terminal: settings.terminal, readsInput: settings.readsInput, network: settings.network, ports: settings.ports,
+                address: address, stopSignal: image.config.config?.stopSignal.flatMap(SignalName.number) ?? SIGTERM,
+                runtime: runtime.program,
                 arguments: identity.arguments))
     }
+
+    /// What the runtime reads is there from the time before; only a network is made anew each time.
+    private func describeAgain(_ earlier: ContainerRecord, keepsLog: Bool) throws {
+        var record = earlier
+        record.keepsLog = keepsLog
+        if record.network == .bridge {
+            let address = try network.connect(record.ports).address
+            if let old = record.address, old != address {
+                try HostFiles(directory: directory.path + "/etc").replace(address: old, with: address)
+            }
+            record.address = address
+        }
+        try directory.write(record)
+    }
+
+    private var network: BridgeNetwork { BridgeNetwork(directory: directory.path, id: directory.id) }
 
     private func finish(_ result: ContainerProcess.Result) throws -> Int32 {
         progress.withLock { $0.hasStarted = result.hasStarted }

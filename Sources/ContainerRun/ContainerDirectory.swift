@@ -15,6 +15,7 @@ internal import Synchronization
 ///                          etc/            resolv.conf, hosts, hostname
 ///                          volumes/        volumes without a name
 ///                          runtime/        state of runc or crun; pid and runtime.log beside it
+///                          netns           its network namespace, on a bridge; network.json what was set up there (BridgeNetwork)
 ///                          lazy/ trees/    the lazy layers' own mounts (LazyNode)
 ///                          log log.1       output, of containers in the background
 ///                          attach          socket of a container in the background
@@ -66,12 +67,15 @@ final class ContainerDirectory: Sendable {
     }
 
     /// Ends what of the container still runs and unmounts everything; what it has written stays.
-    func settle(_ runtime: ContainerRuntime) throws(HostError) { try ContainerDirectory.settle(path, id: id, runtime) }
+    func settle(_ runtime: ContainerRuntime) throws { try ContainerDirectory.settle(path, id: id, runtime) }
 
-    static func settle(_ path: String, id: String, _ runtime: ContainerRuntime) throws(HostError) {
+    static func settle(_ path: String, id: String, _ runtime: ContainerRuntime) throws {
         try runtime.delete(id: id, bundle: path)
+        try BridgeNetwork(directory: path, id: id).disconnect()
         try Mounts.unmountAll(below: path)
-        for name in ["rootfs", "work", "runtime", "runtime.log", "pid", "attach", "lazy", "trees"] { try Files.remove(path + "/" + name) }
+        for name in ["rootfs", "work", "runtime", "runtime.log", "pid", "attach", "lazy", "trees", "netns"] {
+            try Files.remove(path + "/" + name)
+        }
     }
 
     /// Removes the directory; everything in it must have been settled.
@@ -81,7 +85,9 @@ final class ContainerDirectory: Sendable {
 
     func write(_ record: ContainerRecord) throws { try ContainerDirectory.write(record, to: path + "/container.json") }
 
-    func writeStart(_ record: [UInt8]) throws { try AtomicFile.write(record, to: ContainerDirectory.start(path), mode: 0o600, durably: false) }
+    func writeStart(_ record: [UInt8]) throws {
+        try AtomicFile.write(record, to: ContainerDirectory.start(path), mode: 0o600, durably: false)
+    }
 
     static func start(_ path: String) -> String { path + "/start.json" }
 

@@ -40,6 +40,8 @@ public enum ContainerError: Error, Equatable, CustomStringConvertible {
     case noLog(String)
     /// The runtime could not start the container.
     case notStarted(reason: String, exitStatus: Int32)
+    /// A container's network cannot be set up.
+    case network(String)
     /// The runtime has refused.
     case runtime(String)
     /// No program that could be the first process.
@@ -77,6 +79,7 @@ public enum ContainerError: Error, Equatable, CustomStringConvertible {
         case .doesNotEnd(let name):
             "container \(name) has been killed and does not end; what it waits for may be a disk or a network file system"
         case .noLog(let name): "container \(name) ran in the foreground: its output went there and was not kept; -d keeps it"
+        case .network(let reason): "--network bridge: \(reason)"
         case .notStarted(let reason, _), .runtime(let reason): reason
         case .noInit: "--init needs a small init to put into the container: apt-get install tini"
         case .diffID(let layer, let expected, let actual):

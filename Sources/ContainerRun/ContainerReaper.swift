@@ -34,6 +34,7 @@ struct ContainerReaper {
     private func reap(_ id: String, _ path: String) throws {
         guard let record = try ContainerDirectory.record(path), var state = try ContainerDirectory.state(path) else {
             // Killed before anything was started.
+            try BridgeNetwork(directory: path, id: id).disconnect()
             try Mounts.unmountAll(below: path)
             return try Files.remove(path)
         }

@@ -22,6 +22,12 @@ public struct ContainerRecord: Codable, Equatable, Sendable {
     public var terminal: Bool
     /// Whether it has a standard input, for `attach`.
     public var readsInput: Bool
+    /// Its network.
+    public var network: ContainerNetwork
+    /// Ports of this machine that lead to it.
+    public var ports: [PortMapping]
+    /// Its address on the bridge, the last that it had.
+    public var address: String?
     /// Signal that asks it to end.
     public var stopSignal: Int32
     /// Path of its OCI runtime.
@@ -52,6 +58,10 @@ public struct ContainerSummary: Equatable, Sendable {
     public var record: ContainerRecord
     /// What has become of it.
     public var state: ContainerState
+    /// Its address on the bridge, while it runs there.
+    public var address: String?
+    /// Ports of this machine that lead to it now.
+    public var ports: [PortMapping]
     /// Process id of the container's first process, while it runs.
     public var processID: Int32?
 

@@ -32,6 +32,8 @@ public struct ContainerSettings: Sendable {
     public var security = SecuritySettings()
     /// Its network.
     public var network = ContainerNetwork.host
+    /// Ports of this machine that lead to it, on a bridge.
+    public var ports: [PortMapping] = []
     /// Lines of /etc/hosts.
     public var hosts: [HostEntry] = []
 
@@ -50,9 +52,11 @@ public struct ContainerSettings: Sendable {
 }
 
 /// What network a container is in.
-public enum ContainerNetwork: String, Sendable, CaseIterable {
+public enum ContainerNetwork: String, Codable, Sendable, CaseIterable {
     /// This machine's.
     case host
     /// One of its own, with a loopback and nothing else.
     case none
+    /// One of its own, connected to the others' and to the world.
+    case bridge
 }

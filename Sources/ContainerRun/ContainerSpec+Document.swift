@@ -6,6 +6,8 @@ extension ContainerSpec {
         /// Beside those that every container has, in the runtime's form.
         var mounts: [RuntimeMount] = []
         var devices: [DeviceMapping.Device] = []
+        /// Where the network namespace is that was made for it.
+        var networkNamespace = ""
         /// Nil when every system call is allowed.
         var seccomp: SeccompProfile?
     }
@@ -62,8 +64,7 @@ extension ContainerSpec {
 
     private func linux(on machine: Machine, _ capabilities: [String], _ surroundings: Surroundings) -> JSONValue {
         let security = settings.security
-        let namespaces =
-            ["pid", "ipc", "uts", "mount"] + (machine.hasUnifiedCgroups ? ["cgroup"] : []) + (settings.network == .host ? [] : ["network"])
+        let namespaces = ["pid", "ipc", "uts", "mount"] + (machine.hasUnifiedCgroups ? ["cgroup"] : [])
         let showsAll = security.isPrivileged || security.showsSystemPaths
         var resources = settings.limits.json(limitsSwap: machine.limitsSwap)
         // The runtime adds the devices that every container has.
@@ -73,7 +74,7 @@ extension ContainerSpec {
         var linux: [String: JSONValue] = [
             // One component, so that the runtime removes all that it makes.
             "cgroupsPath": .string("/starling-" + containerID),
-            "namespaces": .array(namespaces.map { .object(["type": .string($0)]) }),
+            "namespaces": .array(namespaces.map { .object(["type": .string($0)]) } + networkNamespace(surroundings)),
             "resources": .object(resources),
             "maskedPaths": .strings(showsAll ? [] : RuntimeDefaults.maskedPaths),
             "readonlyPaths": .strings(showsAll ? [] : RuntimeDefaults.readonlyPaths),
@@ -85,6 +86,14 @@ extension ContainerSpec {
                     capabilities: Set(capabilities), architecture: machine.architecture, kernel: machine.kernel))
         }
         return .object(linux)
+    }
+
+    private func networkNamespace(_ surroundings: Surroundings) -> [JSONValue] {
+        switch settings.network {
+        case .host: []
+        case .none: [.object(["type": .string("network")])]
+        case .bridge: [.object(["type": .string("network"), "path": .string(surroundings.networkNamespace)])]
+        }
     }
 
     private func access(of devices: [DeviceMapping.Device]) -> [String] {

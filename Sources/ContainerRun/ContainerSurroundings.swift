@@ -9,13 +9,15 @@ struct ContainerSurroundings {
     /// The container's root file system.
     let image: RootedDirectory
 
-    func write(_ spec: ContainerSpec) throws {
+    /// - Parameter address: the container's own, on a bridge.
+    func write(_ spec: ContainerSpec, address: String?) throws {
         let machine = try Machine.current()
         let settings = spec.settings
         if let profile = settings.security.appArmorProfile, !machine.hasAppArmor { throw ContainerError.noAppArmor(profile: profile) }
         let files = HostFiles(directory: directory + "/etc")
-        try files.write(hostname: spec.hostname, settings)
+        try files.write(hostname: spec.hostname, settings, address: address)
         var surroundings = ContainerSpec.Surroundings()
+        surroundings.networkNamespace = directory + "/netns"
         let mounts = try MountSources(root: root, directory: directory, image: image).runtimeMounts(settings.mounts)
         let places = Set(mounts.map(\.destination))
         surroundings.mounts = files.mounts(isReadOnly: settings.isReadOnly).filter { !places.contains($0.destination) } + mounts

@@ -33,7 +33,10 @@ public struct Containers: Sendable {
         guard let record = try ContainerDirectory.record(path(id)), let state = try ContainerDirectory.state(path(id)) else { return nil }
         // Not there before the program runs, or when it has just ended.
         let file = state.hasEnded ? nil : try? Files.read(path(id) + "/pid", limit: 32)
-        return ContainerSummary(record: record, state: state, processID: file.flatMap { Int32(String(decoding: $0, as: UTF8.self)) })
+        let connection = state.hasEnded ? nil : try BridgeNetwork.connection(path(id))
+        return ContainerSummary(
+            record: record, state: state, address: connection?.address, ports: connection?.ports ?? [],
+            processID: file.flatMap { Int32(String(decoding: $0, as: UTF8.self)) })
     }
 
     /// The container of a name, an id, or the beginning of one.

@@ -28,7 +28,9 @@ final class StreamLoop: @unchecked Sendable {
     /// Seconds that the container waits for an attached terminal to take its output; then that one has lost it.
     private static let clientPatience = 5
 
-    init(_ ends: StreamEnds, listener: Int32, log: ContainerLog, trace: TraceRecorder?, onResize: @escaping @Sendable () -> Void)
+    init(
+        _ ends: StreamEnds, listener: Int32, log: ContainerLog, trace: TraceRecorder?, onResize: @escaping @Sendable () -> Void
+    )
         throws(HostError)
     {
         wake = try Pipe.make()

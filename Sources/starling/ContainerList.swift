@@ -26,14 +26,15 @@ struct ContainerList: AsyncParsableCommand {
         let containers = try Containers(root: storage.rootDirectory).all().filter { all || $0.isRunning }
         let now = Timestamp.now
         try list.show(containers, id: { whole ? $0.record.id : $0.shortID }, json: \.json) {
-            var table = TextTable(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES"])
+            var table = TextTable(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"])
             for container in containers {
                 let record = container.record
                 let command = record.command.joined(separator: " ")
                 table.add([
                     whole ? record.id : container.shortID, record.image,
                     "\"" + (whole || command.count <= 20 ? command : command.prefix(19) + "…") + "\"",
-                    Age.text(from: record.created, to: now) + " ago", container.status(at: now), record.name ?? "",
+                    Age.text(from: record.created, to: now) + " ago", container.status(at: now),
+                    container.ports.map(\.description).joined(separator: ", "), record.name ?? "",
                 ])
             }
             return table
@@ -58,6 +59,8 @@ extension ContainerSummary {
             "labels": .object(record.labels.mapValues { .string($0) }), "started": .string("\(state.started)"),
             "status": .string(state.hasEnded ? "exited" : "running"),
         ]
+        if let address { members["address"] = .string(address) }
+        if !ports.isEmpty { members["ports"] = .array(ports.map { .string($0.description) }) }
         if let name = record.name { members["name"] = .string(name) }
         if let processID { members["pid"] = .integer(Int64(processID)) }
         if state.hasEnded {

@@ -18,15 +18,15 @@ struct ContainerService {
     func run(_ reference: Reference, _ settings: ContainerSettings) async throws -> Int32 {
         // In the background a start is always recorded: nobody knows before what will be asked.
         let recorder = isBackground ? TraceRecorder(limits: .kept) : try run.tracing.recorder()
+        let command = RunImage.Command(entrypoint: settings.entrypoint, arguments: settings.command)
         let purpose = OpeningArguments.Purpose(
-            directory: container.lazyDirectory, completes: run.backgroundFetch, usesProfile: run.profile,
-            start: RunImage.Command(entrypoint: settings.entrypoint, arguments: settings.command), trace: recorder)
+            directory: container.lazyDirectory, completes: run.backgroundFetch, usesProfile: run.profile, trace: recorder, start: command)
         let status: Int32
         do {
             status = try await run.opening.withImage(reference, for: purpose, signals: signals) { prepared in
                 let image = Container.RootFileSystem(
                     config: prepared.config, digest: prepared.digest.description, lowerDirectories: prepared.lowerDirectories)
-                let start = recorder.map { RecordedStart($0, image: run.image, arguments: settings.command, prepared) }
+                let start = recorder.map { RecordedStart($0, image: reference.description, command, prepared) }
                 return try await BlockingTask.run { [self] in
                     try isBackground ? runInBackground(image, settings, start) : runInForeground(image, settings, start)
                 }

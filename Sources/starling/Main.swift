@@ -54,8 +54,9 @@ enum Main {
         }
         Terminal.say("\(error)")
         if let interrupted = error as? Interruption.Interrupted { exit(128 + interrupted.signal) }
-        // 125: the container was never started (docker's and podman's convention); an error of the container's knows better.
-        exit(runsContainer ? (error as? ContainerError)?.exitStatus ?? 125 : 1)
+        // 125: the container was never started (docker's and podman's convention); that its command cannot be run is told by all.
+        let status = (error as? ContainerError)?.exitStatus ?? 125
+        exit(runsContainer || status != 125 ? status : 1)
     }
 }
 
@@ -73,9 +74,9 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Optimize.self, Profile.self, Run.self, Exec.self, ContainerList.self, Logs.self, Trace.self, Attach.self, Stop.self,
-            Kill.self,
-            Start.self, Wait.self, Remove.self, Images.self, RemoveImage.self, Mount.self, Unmount.self, Store.self, Pull.self, Materialize.self,
-            Status.self, Cache.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
+            Convert.self, Optimize.self, Profile.self, Run.self, Exec.self, ContainerList.self, Logs.self, Trace.self, Attach.self,
+            Stop.self, Kill.self,
+            Start.self, Wait.self, Remove.self, Images.self, RemoveImage.self, Mount.self, Unmount.self, Store.self, Pull.self,
+            Materialize.self, Status.self, Cache.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
         ])
 }

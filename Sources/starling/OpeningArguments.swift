@@ -57,10 +57,10 @@ struct OpeningArguments: ParsableArguments {
         var completes: Bool
         /// Whether the image's profile is asked for, to prefetch by it.
         var usesProfile = false
+        /// Who takes down what takes how long; nil for nobody.
+        var trace: TraceRecorder?
         /// What is about to be started; nil when no program is.
         var start: RunImage.Command?
-        /// Who takes down what happens; nil for nobody.
-        var trace: TraceRecorder?
     }
 
     /// Opens an image for as long as `body` runs. Until it is open, a signal gives it up.
@@ -74,11 +74,11 @@ struct OpeningArguments: ParsableArguments {
         defer { client.shutdown() }
         var fetching = FetchOptions()
         fetching.completesLayers = purpose.completes
-        var layers = LayerOpener.Options()
-        layers.trace = purpose.trace
+        var opening = LayerOpener.Options()
+        opening.trace = purpose.trace
         let node = try LazyNode(
-            root: storage.rootDirectory, directory: purpose.directory, mode: mode, client: client, fetching: fetching,
-            opening: layers, log: logging.logger("starling"))
+            root: storage.rootDirectory, directory: purpose.directory, mode: mode, client: client, fetching: fetching, opening: opening,
+            log: logging.logger("starling"))
         let result: Result
         do {
             let prepared = try await open(reference, purpose, node, client, signals)

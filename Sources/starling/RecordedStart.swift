@@ -10,17 +10,17 @@ import Threads
 final class RecordedStart: Sendable {
     let recorder: TraceRecorder
     private let image: String
-    private let arguments: [String]
+    private let command: RunImage.Command
     private let prepared: RunImage.Prepared
 
     /// When the record of a container in the background is written, after its beginning; and at its end.
     private static let writings: [Duration] = [.seconds(1), .seconds(3), .seconds(10), .seconds(30), .seconds(100)]
 
     /// - Parameters:
-    ///   - image: as the user named it.
-    ///   - arguments: words in place of the image's.
-    init(_ recorder: TraceRecorder, image: String, arguments: [String], _ prepared: RunImage.Prepared) {
-        (self.recorder, self.image, self.arguments, self.prepared) = (recorder, image, arguments, prepared)
+    ///   - image: its full reference.
+    ///   - command: what was said of the program.
+    init(_ recorder: TraceRecorder, image: String, _ command: RunImage.Command, _ prepared: RunImage.Prepared) {
+        (self.recorder, self.image, self.command, self.prepared) = (recorder, image, command, prepared)
     }
 
     /// What is known of it now. Looks at the layers' trees: some milliseconds.
@@ -33,10 +33,10 @@ final class RecordedStart: Sendable {
             layer.name(&events.reads)
             for place in layers.indices where layers[place].digest == facts.digest { layers[place] = facts }
         }
-        let execution = prepared.config.config
-        let words = (execution?.entrypoint ?? []) + (arguments.isEmpty ? execution?.command ?? [] : arguments)
+        let execution = (prepared.config.config ?? ImageConfig.Execution()).replacing(entrypoint: command.entrypoint)
         return StartRecord(
-            image: image, command: words, arguments: arguments, mode: "\(prepared.serving)", layers: layers, events: events)
+            image: image, command: execution.arguments(command: command.arguments), arguments: command.arguments,
+            mode: "\(prepared.serving)", layers: layers, events: events)
     }
 
     /// Keeps the record in the container's directory, anew from time to time, until what it returns is called, which blocks.

@@ -28,7 +28,7 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
     @OptionGroup(title: "Files") var files: ContainerFileArguments
     @OptionGroup(title: "Network") var network: NetworkArguments
     @OptionGroup(title: "Isolation") var isolation: IsolationArguments
-    @OptionGroup(title: "The record of the start") var tracing: TraceArguments
+    @OptionGroup(title: "Recording the start") var tracing: TraceArguments
 
     @Flag(name: .shortAndLong, help: "Return when the program runs, and print the container's id; the container goes on.")
     var detach = false
@@ -111,6 +111,7 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
         settings.processLimits = isolation.processLimits
         settings.security = try isolation.security()
         settings.network = network.network
+        settings.ports = network.ports
         settings.hosts = network.hosts
         return settings
     }

@@ -49,10 +49,10 @@ struct RunImage: Sendable {
         let lazy: [LazyNode.Opened]
         /// All layers as the manifest has them, the lowest first.
         let descriptors: [Descriptor]
-        /// How lazy layers are served here.
-        let serving: Serving
         /// Looks for the image's profile; to be cancelled with the node.
         let profile: Task<Void, Never>?
+        /// How lazy layers are shown.
+        let serving: Serving
 
         /// Says what was fetched.
         func report(_ client: RegistryClient, _ say: (String) -> Void) {
@@ -127,8 +127,7 @@ struct RunImage: Sendable {
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
         let prepared = Prepared(
             config: config, digest: digest, lowerDirectories: directories, lazy: all.lazy, descriptors: manifest.layers,
-            serving: node.serving,
-            profile: (profile ?? lateProfile(of: digest, all.lazy)).map { expect($0, manifest, all.lazy) })
+            profile: (profile ?? lateProfile(of: digest, all.lazy)).map { expect($0, manifest, all.lazy) }, serving: node.serving)
         return (prepared, configBytes)
     }
 

@@ -138,7 +138,8 @@ struct ContainerRunnerTests {
         if let name { try ContainerNames(root: root).take(name, for: id) }
         let record = ContainerRecord(
             id: id, name: name, image: "image", imageDigest: "", command: ["sleep"], labels: [:], created: .now, removesAtEnd: removesAtEnd,
-            keepsLog: false, terminal: false, readsInput: false, stopSignal: SIGTERM, runtime: "/usr/sbin/runc", arguments: [])
+            keepsLog: false, terminal: false, readsInput: false, network: .host, ports: [], stopSignal: SIGTERM, runtime: "/usr/sbin/runc",
+            arguments: [])
         try AtomicFile.write(Documents.encode(record), to: path + "/container.json")
         try AtomicFile.write(Documents.encode(ContainerState(started: .now)), to: path + "/state.json")
         return try #require(Int32(String(decoding: Files.read(path + "/pid", limit: 20), as: UTF8.self)))

@@ -91,3 +91,34 @@ struct OptionTests {
         #expect(Machine.boundingCapabilities("Name:\tx\nCapBnd:\t00000000a80425fb\n") == 0xa804_25fb)
     }
 }
+
+@Suite("Ports and networks")
+struct PortTests {
+    private func port(_ host: UInt16?, _ inside: UInt16, _ transport: String = "tcp", _ address: String? = nil) -> PortMapping {
+        PortMapping(address: address, hostPort: host, containerPort: inside, transport: transport)
+    }
+
+    @Test("published ports are docker's: address, ports, ranges, transports")
+    func ports() throws {
+        #expect(try PortMapping.parse("80") == [port(nil, 80)] && PortMapping.parse(":80") == [port(nil, 80)])
+        #expect(try PortMapping.parse("8080:80/UDP") == [port(8080, 80, "udp")])
+        #expect(try PortMapping.parse("127.0.0.1:8080:80") == [port(8080, 80, "tcp", "127.0.0.1")])
+        #expect(try PortMapping.parse("[::1]:8080:80") == [port(8080, 80, "tcp", "::1")])
+        #expect(try PortMapping.parse("127.0.0.1::80") == [port(nil, 80, "tcp", "127.0.0.1")])
+        #expect(try PortMapping.parse("8000-8001:90-91") == [port(8000, 90), port(8001, 91)])
+        #expect(port(8080, 80).description == "0.0.0.0:8080->80/tcp")
+        for text in ["", "x", "80/what", "0", "70000", "1:2:3:4", "8000-8001:90", "9-8", "a:1:2", "80:"] {
+            #expect(throws: InvalidOption.self, "\(text)") { try PortMapping.parse(text) }
+        }
+    }
+
+    @Test("a container behind the bridge is told no resolver of the machine's own loopback")
+    func resolvers() throws {
+        let both = "search a\nnameserver 127.0.0.53\nnameserver 192.0.2.1\n"
+        #expect(try HostFiles.reachable(Array(both.utf8)) == Array("search a\nnameserver 192.0.2.1\n".utf8))
+        let none = Array("nameserver 192.0.2.1\n".utf8)
+        #expect(try HostFiles.reachable(none) == none)
+        let local = Array("nameserver 127.0.0.53\n".utf8)
+        #expect(try HostFiles.reachable(local, behindResolved: "/no/such/file") == Array("\n".utf8))
+    }
+}
