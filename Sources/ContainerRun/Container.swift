@@ -103,28 +103,37 @@ public final class Container: Sendable {
         onStart: () -> Void = {}
     ) throws -> Int32 {
         if settings.terminal, isatty(1) == 0 || settings.readsInput && isatty(0) == 0 { throw ContainerError.noTerminal }
-        try prepare(image, settings, keepsLog: false, trace)
+        try prepare(image, settings, trace, keepsLog: false)
         onStart()
-        let process = ContainerProcess(directory, runtime, terminal: settings.terminal, trace: trace)
-        try process.start(input: settings.readsInput ? .inherit : .null, output: .inherit, error: .inherit)
-        return try finish(try process.wait(signals))
+        let process = ContainerProcess(directory, runtime, terminal: settings.terminal)
+        let watch = try trace.map { try ProcessWatch($0, seesOutput: !settings.terminal) }
+        try process.start(
+            input: settings.readsInput ? .inherit : .null, output: watch?.output ?? .inherit, error: watch?.error ?? .inherit)
+        try watch?.started(process)
+        let result = try process.wait(signals)
+        watch?.ended(result.status)
+        return try finish(result)
     }
 
     /// Runs the container in the background, to its end: its output goes to its log, and to who attaches to it.
     ///
-    /// - Parameter onRunning: called once, when the program runs; not when it cannot be started.
+    /// - Parameters:
+    ///   - trace: as of the other.
+    ///   - onRunning: called once, when the program runs; not when it cannot be started.
     /// - Returns and throws: as the other.
     public func run(
-        _ image: RootFileSystem, _ settings: ContainerSettings, signals: SignalForwarder, onRunning: () throws -> Void
+        _ image: RootFileSystem, _ settings: ContainerSettings, signals: SignalForwarder, trace: TraceRecorder? = nil,
+        onRunning: () throws -> Void
     ) throws -> Int32 {
-        try prepare(image, settings, keepsLog: true, nil)
+        try prepare(image, settings, trace, keepsLog: true)
         let process = ContainerProcess(directory, runtime, terminal: settings.terminal, isBackground: true)
         let streams = try ContainerStreams(
             terminal: settings.terminal, readsInput: settings.readsInput, log: ContainerLog(path: directory.logFile),
-            socket: directory.socket
+            socket: directory.socket, trace: trace
         ) { process.resized() }
         do {
             defer { streams.started() }
+            trace?.mark(.runtime)
             try process.start(input: streams.input, output: streams.output, error: streams.error)
         } catch {
             streams.finish()
@@ -133,12 +142,19 @@ public final class Container: Sendable {
         let result: ContainerProcess.Result
         do {
             defer { streams.finish() }
-            if try process.waitUntilRunning() { try onRunning() }
+            if try process.waitUntilRunning() {
+                trace?.mark(.program)
+                try onRunning()
+            }
             result = try process.wait(signals)
+            trace?.markExit(result.status)
         }
         if !result.hasStarted { try sayWhy() }
         return try finish(result)
     }
+
+    /// Keeps how it started, in place of what was kept before.
+    public func keepStart(_ record: [UInt8]) throws { try directory.writeStart(record) }
 
     /// Removes what a container that has ended leaves behind, and itself when that is to be; one that was never started leaves nothing.
     public func end() throws {
@@ -158,12 +174,14 @@ public final class Container: Sendable {
 
     /// Mounts the image and writes what the runtime reads. Looks into the root file system and lets go of it: an open descriptor would keep it
     /// mounted.
-    private func prepare(_ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool, _ trace: TraceRecorder?) throws {
+    private func prepare(
+        _ image: RootFileSystem, _ settings: ContainerSettings, _ trace: TraceRecorder?, keepsLog: Bool
+    ) throws {
         let mounting = trace?.begin(.container, "mount root file system")
         try directory.mount(image.lowerDirectories)
         mounting?.end()
-        let preparing = trace?.begin(.container, "write bundle")
-        defer { preparing?.end() }
+        let writing = trace?.begin(.container, "write bundle")
+        defer { writing?.end() }
         if let earlier {
             try describeAgain(earlier, keepsLog: keepsLog)
         } else {

@@ -8,6 +8,7 @@ internal import Synchronization
 ///     ROOT/containers/<id>/lock            held by the process that serves the container; the kernel lets go when it dies
 ///                          container.json  what it is (ContainerRecord); not there before it is about to be started
 ///                          state.json      what has become of it (ContainerState)
+///                          start.json      how it started (StartRecord), of containers in the background
 ///                          config.json     the runtime specification
 ///                          rootfs/         overlay of the layers, mounted in the namespace of that process only
 ///                          upper/ work/    what the container writes
@@ -83,6 +84,12 @@ final class ContainerDirectory: Sendable {
     // MARK: - Its documents
 
     func write(_ record: ContainerRecord) throws { try ContainerDirectory.write(record, to: path + "/container.json") }
+
+    func writeStart(_ record: [UInt8]) throws {
+        try AtomicFile.write(record, to: ContainerDirectory.start(path), mode: 0o600, durably: false)
+    }
+
+    static func start(_ path: String) -> String { path + "/start.json" }
 
     func write(_ state: ContainerState) throws { try ContainerDirectory.write(state, path) }
 

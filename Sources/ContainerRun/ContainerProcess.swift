@@ -1,6 +1,5 @@
 internal import Glibc
 internal import HostSystem
-internal import StartTrace
 internal import Synchronization
 
 /// A container's first process: the runtime as our child, signals passed on.
@@ -9,8 +8,6 @@ final class ContainerProcess: Sendable {
     private let runtime: ContainerRuntime
     private let terminal: Bool
     private let isBackground: Bool
-    private let trace: TraceRecorder?
-    private let watch = Mutex<ProcessWatch?>(nil)
     private let child = Mutex<ChildProcess?>(nil)
     /// The signal whose default action we had to do for the kernel.
     private let endedBy = Mutex<Int32?>(nil)
@@ -22,34 +19,27 @@ final class ContainerProcess: Sendable {
         let hasStarted: Bool
     }
 
-    init(
-        _ directory: ContainerDirectory, _ runtime: ContainerRuntime, terminal: Bool, isBackground: Bool = false,
-        trace: TraceRecorder? = nil
-    ) {
+    init(_ directory: ContainerDirectory, _ runtime: ContainerRuntime, terminal: Bool, isBackground: Bool = false) {
         self.directory = directory
         self.runtime = runtime
         self.terminal = terminal
         self.isBackground = isBackground
-        self.trace = trace
     }
 
     /// Starts it. Once.
-    func start(input: ChildProcess.Stream, output: ChildProcess.Stream, error: ChildProcess.Stream) throws {
+    func start(input: ChildProcess.Stream, output: ChildProcess.Stream, error: ChildProcess.Stream) throws(HostError) {
         // With our terminal the runtime must be in the foreground process group to set it up. Without it gets a group of its own:
         // a Ctrl-C would reach it twice otherwise, from the terminal and from us.
-        var options = ChildProcess.Options(input: input, output: output, error: error, newProcessGroup: !terminal || isBackground)
-        let watch = try trace.map { try ProcessWatch($0, seesOutput: !terminal) }
-        watch?.redirect(&options)
-        let started = try ChildProcess(runtime.program, runtime.runArguments(directory), options)
-        try watch?.started(started) { self.firstProcess(of: started) != nil }
+        let started = try ChildProcess(
+            runtime.program, runtime.runArguments(directory),
+            ChildProcess.Options(input: input, output: output, error: error, newProcessGroup: !terminal || isBackground))
         child.withLock { $0 = started }
-        self.watch.withLock { $0 = watch }
     }
 
-    /// Waits until the program runs, or has run; false when it could not be started.
-    func waitUntilRunning() throws(HostError) -> Bool {
+    /// Waits until the program runs, or has run; false when it could not be started. Looks again and again.
+    func waitUntilRunning(every interval: Duration = .milliseconds(5)) throws(HostError) -> Bool {
         guard let child = child.withLock({ $0 }) else { return false }
-        while !child.hasEnded(within: .milliseconds(5)) { if firstProcess(of: child) != nil { return true } }
+        while !child.hasEnded(within: interval) { if firstProcess(of: child) != nil { return true } }
         return try result(of: child).hasStarted
     }
 
@@ -69,7 +59,6 @@ final class ContainerProcess: Sendable {
 
     private func result(of child: ChildProcess) throws(HostError) -> Result {
         let status = try child.wait()
-        watch.withLock { $0.take() }?.ended(status)
         if let signal = endedBy.withLock({ $0 }), status == 128 + SIGKILL { return Result(status: 128 + signal, hasStarted: true) }
         guard status != 0, let failure = RuntimeFailure(directory) else { return Result(status: status, hasStarted: true) }
         return Result(status: failure.exitStatus, hasStarted: false)

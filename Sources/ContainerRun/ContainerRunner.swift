@@ -1,6 +1,5 @@
 public import HostSystem
 public import OCI
-public import StartTrace
 
 // ContainerRun: a container from an image's configuration and directories that hold its layers.
 //
@@ -57,19 +56,18 @@ public struct ContainerRunner: Sendable {
     ///   - lowerDirectories: the layers, topmost first.
     ///   - settings: what the command line says.
     ///   - signals: made at the program's beginning; each signal is passed on to the container.
-    ///   - trace: who takes down what takes how long, and when the container first writes something; nil for nobody.
     ///   - onStart: called once, right before the runtime starts.
     /// - Returns: the container's exit code; 128 + n when a signal ended it; 125 when the runtime failed, and then it has said why.
     /// - Throws: `ContainerError`, which knows its exit status, or `HostError`.
     public func run(
         _ image: ImageConfig, name: String, lowerDirectories: [String], settings: ContainerSettings, signals: SignalForwarder? = nil,
-        trace: TraceRecorder? = nil, onStart: () -> Void = {}
+        onStart: () -> Void = {}
     ) throws -> Int32 {
         let container = try make(Container.Identity(image: name))
         do {
             let status = try container.run(
                 Container.RootFileSystem(config: image, digest: "", lowerDirectories: lowerDirectories), settings, signals: signals,
-                trace: trace, onStart: onStart)
+                onStart: onStart)
             try container.end()
             return status
         } catch {

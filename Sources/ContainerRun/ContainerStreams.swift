@@ -1,5 +1,6 @@
 internal import Glibc
 internal import HostSystem
+internal import StartTrace
 internal import Threads
 
 /// The standard streams of a container in the background: pipes, or a terminal, whose other ends a thread reads into the log and gives to those
@@ -18,9 +19,12 @@ final class ContainerStreams: Sendable {
 
     /// Opens the streams and begins to serve them, and those who connect to `socket`.
     ///
-    /// - Parameter onResize: called when the terminal has got another size.
+    /// - Parameters:
+    ///   - trace: who takes down when something is written first; nil for nobody.
+    ///   - onResize: called when the terminal has got another size.
     init(
-        terminal: Bool, readsInput: Bool, log: consuming ContainerLog, socket: String, onResize: @escaping @Sendable () -> Void
+        terminal: Bool, readsInput: Bool, log: consuming ContainerLog, socket: String, trace: TraceRecorder?,
+        onResize: @escaping @Sendable () -> Void
     ) throws {
         let listener = try UnixSocket.listen(at: socket, .packets)
         let ends: StreamEnds
@@ -33,7 +37,7 @@ final class ContainerStreams: Sendable {
         input = ends.input.map { .descriptor($0) } ?? .null
         (output, error) = (.descriptor(ends.output), .descriptor(ends.error))
         theirs = Array(Set([ends.input, ends.output, ends.error].compactMap { $0 }))
-        let loop = try StreamLoop(ends, listener: listener, log: log, onResize: onResize)
+        let loop = try StreamLoop(ends, listener: listener, log: log, trace: trace, onResize: onResize)
         self.loop = loop
         thread = try NativeThread.start(name: "streams") { loop.run() }
     }

@@ -53,6 +53,15 @@ public struct Containers: Sendable {
     /// What has become of a container; nil when it is not there any more.
     public func state(of container: ContainerSummary) throws -> ContainerState? { try ContainerDirectory.state(path(container.record.id)) }
 
+    /// How a container started, as it was kept last; nil when nothing was.
+    public func startRecord(of container: ContainerSummary) throws -> [UInt8]? {
+        let file = ContainerDirectory.start(path(container.record.id))
+        return Files.exists(file) ? try Files.read(file, limit: Containers.largestStart) : nil
+    }
+
+    /// Thousands of reads and requests with long names.
+    private static let largestStart = 16 << 20
+
     // MARK: - Ending
 
     /// Sends a signal to the container's first process.

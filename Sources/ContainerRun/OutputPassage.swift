@@ -25,9 +25,7 @@ final class OutputPassage: Sendable {
     /// A pipe that leads to a descriptor, which stays the caller's.
     init(to target: Int32) throws(HostError) {
         self.target = target
-        var ends: [Int32] = [-1, -1]
-        guard starling_pipe(&ends) == 0 else { throw .last("make a pipe for", "the container's output") }
-        (input, childEnd) = (ends[0], ends[1])
+        (input, childEnd) = try Pipe.make()
     }
 
     deinit {

@@ -6,41 +6,35 @@ internal import Threads
 /// something was written first, and the end. Only there when a start is recorded.
 final class ProcessWatch: Sendable {
     private let trace: TraceRecorder
-    private let output: OutputPassage?
-    private let error: OutputPassage?
-
-    private static let interval = Duration.milliseconds(1)
+    private let outputs: OutputPassage?
+    private let errors: OutputPassage?
 
     /// - Parameter seesOutput: whether output passes through us; with a terminal it does not.
     init(_ trace: TraceRecorder, seesOutput: Bool) throws(HostError) {
         self.trace = trace
-        output = seesOutput ? try OutputPassage(to: 1) : nil
-        error = seesOutput ? try OutputPassage(to: 2) : nil
-    }
-
-    /// Before the start: has output pass through us.
-    func redirect(_ options: inout ChildProcess.Options) {
-        if let output { options.output = .descriptor(output.childEnd) }
-        if let error { options.error = .descriptor(error.childEnd) }
+        outputs = seesOutput ? try OutputPassage(to: 1) : nil
+        errors = seesOutput ? try OutputPassage(to: 2) : nil
         trace.mark(.runtime)
     }
 
+    /// What the runtime is to be started with.
+    var output: ChildProcess.Stream { outputs.map { .descriptor($0.childEnd) } ?? .inherit }
+    var error: ChildProcess.Stream { errors.map { .descriptor($0.childEnd) } ?? .inherit }
+
     /// After the start.
-    ///
-    /// - Parameter isProgram: whether the runtime has become the container's program. Asked again and again.
-    func started(_ child: ChildProcess, isProgram: @escaping @Sendable () -> Bool) throws(ThreadError) {
+    func started(_ process: ContainerProcess) throws(ThreadError) {
         let trace = trace
-        for passage in [output, error].compactMap({ $0 }) { try passage.start { trace.mark(.firstOutput) } }
+        for passage in [outputs, errors].compactMap({ $0 }) { try passage.start { trace.mark(.firstOutput) } }
         try NativeThread.start(name: "watch") {
-            while !isProgram() { if child.hasEnded(within: ProcessWatch.interval) { return } }
-            trace.mark(.program)
+            // What keeps the container from running is told by who waits for its end.
+            if (try? process.waitUntilRunning(every: .milliseconds(1))) == true { trace.mark(.program) }
         }.detach()
     }
 
     /// After the end.
     func ended(_ status: Int32) {
         trace.markExit(status)
-        output?.finish()
-        error?.finish()
+        outputs?.finish()
+        errors?.finish()
     }
 }

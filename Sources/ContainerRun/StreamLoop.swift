@@ -1,5 +1,6 @@
 internal import Glibc
 internal import HostSystem
+internal import StartTrace
 
 /// The thread of `ContainerStreams`: one poll(2) over all that it reads.
 ///
@@ -13,6 +14,8 @@ final class StreamLoop: @unchecked Sendable {
     private let wake: (reader: Int32, writer: Int32)
     private let log: ContainerLog
     private let onResize: @Sendable () -> Void
+    /// Told of the first output; nil then, and when nobody wants to know.
+    private var trace: TraceRecorder?
     /// What the container has not taken yet; until it has, no client is read.
     private var typed: [UInt8] = []
     private var isInputOver = false
@@ -25,12 +28,17 @@ final class StreamLoop: @unchecked Sendable {
     /// Seconds that the container waits for an attached terminal to take its output; then that one has lost it.
     private static let clientPatience = 5
 
-    init(_ ends: StreamEnds, listener: Int32, log: ContainerLog, onResize: @escaping @Sendable () -> Void) throws(HostError) {
+    init(
+        _ ends: StreamEnds, listener: Int32, log: ContainerLog, trace: TraceRecorder?, onResize: @escaping @Sendable () -> Void
+    )
+        throws(HostError)
+    {
         wake = try Pipe.make()
         (sources, sink, isTerminal) = (ends.sources, ends.sink, ends.isTerminal)
         self.listener = listener
         self.log = log
         self.onResize = onResize
+        self.trace = trace
         if let sink = ends.sink { _ = fcntl(sink, F_SETFL, fcntl(sink, F_GETFL) | O_NONBLOCK) }
     }
 
@@ -72,6 +80,7 @@ final class StreamLoop: @unchecked Sendable {
             if descriptor != sink { close(descriptor) }
             return
         }
+        trace.take()?.mark(.firstOutput)
         // A full disk takes lines from the log, and nothing from the container.
         try? log.take(buffer[..<count], from: stream)
         let packet = AttachMessage.output(stream, Array(buffer[..<count])).packet

@@ -2,6 +2,7 @@ import ContainerRun
 import Digests
 import HostSystem
 import OCI
+import StartTrace
 import Threads
 
 /// Serves a container from the opening of its image to its end.
@@ -15,21 +16,20 @@ struct ContainerService {
 
     /// Runs the container and returns its exit status.
     func run(_ reference: Reference, _ settings: ContainerSettings) async throws -> Int32 {
-        let trace = try run.tracing.recorder()
+        // In the background a start is always recorded: nobody knows before what will be asked.
+        let recorder = isBackground ? TraceRecorder(limits: .kept) : try run.tracing.recorder()
         let command = RunImage.Command(entrypoint: settings.entrypoint, arguments: settings.command)
         let purpose = OpeningArguments.Purpose(
-            directory: container.lazyDirectory, completes: run.backgroundFetch, usesProfile: run.profile, trace: trace, start: command)
+            directory: container.lazyDirectory, completes: run.backgroundFetch, usesProfile: run.profile, trace: recorder, start: command)
         let status: Int32
         do {
             status = try await run.opening.withImage(reference, for: purpose, signals: signals) { prepared in
                 let image = Container.RootFileSystem(
                     config: prepared.config, digest: prepared.digest.description, lowerDirectories: prepared.lowerDirectories)
-                let status = try await BlockingTask.run { [container, signals, isBackground] in
-                    guard isBackground else { return try container.run(image, settings, signals: signals, trace: trace) }
-                    return try container.run(image, settings, signals: signals) { try Background.ready() }
+                let start = recorder.map { RecordedStart($0, image: reference.description, command, prepared) }
+                return try await BlockingTask.run { [self] in
+                    try isBackground ? runInBackground(image, settings, start) : runInForeground(image, settings, start)
                 }
-                if let trace { try await run.tracing.write(trace, of: prepared, image: reference.description, command) }
-                return status
             }
         } catch {
             // The first failure is the one to tell; what stays is reaped by the next command.
@@ -38,6 +38,24 @@ struct ContainerService {
         }
         try await BlockingTask.run { [container] in try container.end() }
         return status
+    }
+}
+
+extension ContainerService {
+    private func runInForeground(
+        _ image: Container.RootFileSystem, _ settings: ContainerSettings, _ start: RecordedStart?
+    ) throws -> Int32 {
+        let status = try container.run(image, settings, signals: signals, trace: start?.recorder)
+        if let start { run.tracing.write(StartTimeline(start.record)) }
+        return status
+    }
+
+    private func runInBackground(
+        _ image: Container.RootFileSystem, _ settings: ContainerSettings, _ start: RecordedStart?
+    ) throws -> Int32 {
+        let end = try start?.keep(in: container)
+        defer { end?() }
+        return try container.run(image, settings, signals: signals, trace: start?.recorder) { try Background.ready() }
     }
 }
 

@@ -15,8 +15,8 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
             Examples:
               starling run --rm 127.0.0.1:5000/python:3-esgz python3 -c 'print("hello")'
               starling run --rm -it 127.0.0.1:5000/debian:12-esgz bash
-              starling run --rm --trace start.html --why 127.0.0.1:5000/python:3-esgz python3 -c 'print("hello")'
               starling run -d --name web 127.0.0.1:5000/nginx:1-esgz
+              starling run --rm --trace start.html --why 127.0.0.1:5000/python:3-esgz python3 -c 'print("hello")'
               starling run --rm --network none --read-only --tmpfs /tmp -m 256m --cpus 0.5 -v .:/src:ro 127.0.0.1:5000/debian:12-esgz ls /src
             """,
         // -h is the host name.
@@ -48,10 +48,8 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
     var command: [String] = []
 
     func validate() throws {
-        guard !detach || tracing.trace == nil && !tracing.why else {
-            throw ValidationError(
-                "--trace and --why are for containers in the foreground: what one in the background has to say, nobody hears")
-        }
+        guard detach, tracing.isWanted else { return }
+        throw ValidationError("--trace and --why are for the foreground; of a container in the background ask `starling trace CONTAINER`")
     }
 
     func run() async throws {

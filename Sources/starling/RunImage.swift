@@ -74,15 +74,16 @@ struct RunImage: Sendable {
 
     /// Opens configuration and layers; the registry is asked what the image is unless that is known and need not be newer.
     func open() async throws -> Prepared {
+        let resolving = trace?.begin(.resolve, "manifest")
         let images = LocalImages(root: root)
         let known = pull == nil ? nil : images.image(reference, platform)
         if let known, pull != .always {
+            resolving?.end("known from an earlier start")
             return try await prepare(known.manifest(), known.descriptor.digest, config: known.config).image
         }
         guard pull != .never else {
             throw NoImage(description: "\(reference) is not here, and --pull never asks no registry; `starling pull` gets it")
         }
-        let resolving = trace?.begin(.resolve, "manifest")
         let image = try await PlatformImage(source: source, platform: platform)
         resolving?.end("\(image.manifest.layers.count) layers")
         let isSame = known?.descriptor.digest == image.descriptor.digest

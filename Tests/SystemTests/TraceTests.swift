@@ -90,6 +90,28 @@ struct TraceTests {
         #expect(!Files.exists(directory.path + "/root/layers"))
     }
 
+    @Test("of a container in the background the start is kept, while it runs and when it has ended, until it is removed")
+    func background() throws {
+        let place = ["--root", directory.path + "/root"]
+        let script = "import time; print('hello', flush=True); time.sleep(600)"
+        try Starling.succeed(
+            ["run", "-d", "--name", "web", "--mode", ModeUnderTest.name] + place + [fixture.lazy, "python3", "-c", script])
+        try waitUntil("the start is kept") {
+            let told = try Starling.run(["trace"] + place + ["web"])
+            return told.status == 0 && told.outputText.hasPrefix("first output after ")
+        }
+        try Starling.succeed(["trace"] + place + ["web", page])
+        #expect(try data(page)["reads"]?.array?.isEmpty == false)
+        try Starling.succeed(["kill"] + place + ["web"])
+        let ended = try Starling.succeed(["trace"] + place + ["web"])
+        #expect(ended.outputText.contains("starling optimize \(fixture.lazy) "), "\(ended.outputText)")
+        try Starling.succeed(["rm"] + place + ["web"])
+        let gone = try Starling.run(["trace"] + place + ["web"])
+        #expect(gone.status != 0 && gone.errorText.contains("no container"), "\(gone.errorText)")
+        let both = try Starling.run(["run", "-d"] + place + ["--trace", page, fixture.lazy])
+        #expect(both.status == 125 && both.errorText.contains("starling trace CONTAINER"), "\(both.errorText)")
+    }
+
     @Test("a browser shows the page: its script runs to the end, without the network")
     func browser() throws {
         try requireProgram("chromium")
