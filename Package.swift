@@ -103,7 +103,7 @@ let package = Package(
         room("HostSystem", ["EROFS", "CLinux", "Threads"]),
         room("Registry", ["Digests", "OCI", "HostSystem", "Threads", "StartTrace", "CCurl"]),
         room("Profiles", ["Digests", "OCI", "Registry"]),
-        room("ChunkStore", ["Digests", "TreeImage", "HostSystem", "CAtomics"]),
+        room("ChunkStore", ["Digests", "TreeImage", "HostSystem", "CAtomics", "CLinux"]),
         room(
             "FetchEngine",
             [

@@ -350,3 +350,10 @@ int starling_terminal_size(int fd, unsigned short *rows, unsigned short *columns
     *columns = size.ws_col;
     return 0;
 }
+
+static int set_range(int descriptor, short type, long long start, long long count) {
+    struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = count};
+    return fcntl(descriptor, F_OFD_SETLK, &range);
+}
+int starling_lock_range(int descriptor, long long start, long long count) { return set_range(descriptor, F_WRLCK, start, count); }
+int starling_unlock_range(int descriptor, long long start, long long count) { return set_range(descriptor, F_UNLCK, start, count); }

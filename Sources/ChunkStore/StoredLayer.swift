@@ -36,6 +36,8 @@ public final class StoredLayer: Sendable {
     /// Keeps the layer from being pruned.
     private let use: UseLock
     private let overflow: ChunkOverflow
+    /// What this process fetches; places are chunks.
+    private let claims: RangeLock
 
     /// - Parameters:
     ///   - home: the directory that `directory` will be renamed to; nil when that is its name.
@@ -44,6 +46,7 @@ public final class StoredLayer: Sendable {
         self.digest = digest
         self.overflow = overflow
         use = try UseLock(directory + "/" + LayerStore.lockedFile)
+        claims = try RangeLock(directory + "/present")
         let factsPath = directory + "/layer.json"
         facts = try new ?? LayerFacts(bytes: Files.read(factsPath, limit: 1 << 16), path: factsPath)
         guard facts.version == LayerFacts.currentVersion, let treeDigest = facts.treeDigest else {
@@ -74,6 +77,11 @@ public final class StoredLayer: Sendable {
     /// Whether a chunk's bytes are in the content file and were verified. No lock, no allocation.
     @inline(__always)
     public func isPresent(_ index: Int) -> Bool { present.isSet(index) }
+
+    /// Says that this process fetches chunks; false while another one fetches some of them.
+    public func claim(_ chunks: ClosedRange<Int>) -> Bool { claims.take(chunks) }
+    /// They are fetched, or given up.
+    public func unclaim(_ chunks: ClosedRange<Int>) { claims.giveBack(chunks) }
 
     /// Bytes of content that are here, of `chunks.contentBytes`.
     public var bytesPresent: UInt64 { present.bytesPresent }

@@ -28,6 +28,8 @@ extension ChunkFetcher {
     }
 
     private func stream(_ job: FetchJob) {
+        guard job.claim(at: .now), !hasArrived(job) else { return standBack(job) }
+        job.layer.endTurn()
         let (range, source, isAsked) = job.begin()
         guard !range.isEmpty else { return close(job) }
         if !isAsked { job.layer.statistics.count { $0.requests += 1 } }
@@ -86,6 +88,7 @@ extension ChunkFetcher {
 
     private func close(_ job: FetchJob) {
         guard job.partClosed() else { return }
+        job.unclaim()
         state.withLock { $0.queue.finish(job) }
         let outcome = job.outcome()
         if !outcome.wrong.isEmpty { refetch(outcome.wrong, of: job) }
@@ -154,7 +157,7 @@ extension ChunkFetcher {
     }
 
     /// Chunks are here, or will not come by this job: whoever waits for them is told.
-    private func land(_ chunks: ClosedRange<Int>, of job: FetchJob, _ result: Result<Void, any Error>) {
+    func land(_ chunks: ClosedRange<Int>, of job: FetchJob, _ result: Result<Void, any Error>) {
         let waiters = job.layer.flights.withLock { $0.remove(chunks, of: job) }
         for waiter in waiters {
             switch result {

@@ -9,7 +9,7 @@ extension ChunkFetcher {
     /// opening is taken, too.
     public func prefetch(_ layer: LazyLayer, upTo end: UInt64) {
         let prefix = layer.takePrefix()
-        guard end > 0 || prefix != nil else { return }
+        guard end > 0 || prefix != nil else { return layer.endTurn() }
         state.withLock { $0.addGoal(PatientGoals.Goal(layer: layer, priority: .prefetch, end: end, prefix: prefix), at: .now) }
         planSoon()
     }
@@ -98,6 +98,7 @@ extension ChunkFetcher {
 
     // Nothing more to ask for: done, or under way, or it came to nothing and the goal begins anew.
     private func finish(_ goal: PatientGoals.Goal) {
+        if goal.priority == .prefetch { goal.layer.endTurn() }
         if goal.priority == .prefetch || goal.layer.noteIfComplete() {
             return state.withLock { $0.goals.remove(goal.layer, goal.priority) }
         }

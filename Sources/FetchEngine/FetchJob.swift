@@ -40,6 +40,34 @@ final class FetchJob: Sendable {
         var hasBegun = false
         var error: (any Error)?
         var wrong: [ClosedRange<Int>] = []
+        /// Whether other processes keep off its chunks.
+        var hasClaim = false
+        /// Since when another process has some of them.
+        var stoodBack: ContinuousClock.Instant?
+    }
+
+    /// For so long another process is believed to fetch what it says: who is stuck must not hold up all.
+    private static let patience = Duration.seconds(5)
+
+    /// Takes the chunks for this process, before an attempt; false while another one fetches some of them.
+    func claim(at now: ContinuousClock.Instant) -> Bool {
+        let isTaken = layer.stored.claim(extent)
+        return state.withLock { state in
+            state.hasClaim = isTaken
+            guard !isTaken else { return true }
+            let since = state.stoodBack ?? now
+            state.stoodBack = since
+            return since.duration(to: now) > FetchJob.patience
+        }
+    }
+
+    /// The attempt has ended.
+    func unclaim() {
+        let hadClaim = state.withLock { state in
+            defer { state.hasClaim = false }
+            return state.hasClaim
+        }
+        if hadClaim { layer.stored.unclaim(extent) }
     }
 
     init(

@@ -78,7 +78,13 @@ public struct LayerOpener: Sendable {
             return LazyLayer(stored: stored, source: blob, prefix: nil, trace: trace)
         }
         defer { opening?.end() }
-        return try await compile(descriptor, expected, reference, blob)
+        let (turn, hasWaited) = await OpeningTurn.take(descriptor.digest, in: store)
+        if hasWaited, let stored = try stored(descriptor.digest, expected) {
+            return LazyLayer(stored: stored, source: blob, prefix: nil, trace: trace)
+        }
+        let layer = try await compile(descriptor, expected, reference, blob)
+        layer.keep(turn)
+        return layer
     }
 
     /// Compiling takes some hundred bytes a file for a moment, which matters of large layers. What small ones took serves the next.

@@ -21,6 +21,7 @@ public final class LazyLayer: Sendable {
     private let completion = Mutex(Completion())
     /// The blob's front, when it was asked for before the layer was opened; taken once.
     private let prefix: Mutex<PrefixFetch?>
+    private let turn = Mutex<OpeningTurn?>(nil)
 
     /// Chunks on their way, each with those who wait for it. Guarded by `flights`.
     struct Flights {
@@ -89,6 +90,12 @@ public final class LazyLayer: Sendable {
         guard let repetition = stored.chunks.repetition(of: index), !stored.isPresent(repetition) else { return index }
         return repetition
     }
+
+    /// Other processes wait with opening the layer until what came with its opening is claimed.
+    func keep(_ turn: OpeningTurn?) { self.turn.withLock { $0 = turn } }
+
+    /// The others' turn.
+    func endTurn() { turn.withLock { $0 = nil } }
 
     func takePrefix() -> PrefixFetch? { prefix.withLock { $0.take() } }
 

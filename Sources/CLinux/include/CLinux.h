@@ -9,6 +9,9 @@ int starling_unshare_user_and_mounts(void);
 /// Enters the user namespace and the mount namespace of a process (Linux 5.8); for a process of one thread.
 int starling_join_user_and_mounts(int pidfd);
 int starling_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *options);
+/// Locks a part of a file for this open file description (F_OFD_SETLK, fcntl(2)); never waits: -1 with EAGAIN while another has some of it.
+int starling_lock_range(int descriptor, long long start, long long count);
+int starling_unlock_range(int descriptor, long long start, long long count);
 int starling_umount_lazily(const char *target);
 int starling_umount(const char *target);
 /// A file system being configured: a descriptor, from which read(2) gives the kernel's messages, one a call. fsopen(2) with FSOPEN_CLOEXEC.
