@@ -22,14 +22,16 @@ struct Optimize: AsyncParsableCommand, UsesPrivateMounts {
               starling optimize --record-out start.json app:1
               starling optimize --record-in start.json app:1 registry.example.org/app:1-esgz
               starling optimize --static --platform linux/arm64 app:1 registry.example.org/app:1-esgz
-            """)
+            """,
+        // -h is the host name.
+        helpNames: [.long])
 
     @OptionGroup var registry: RegistryArguments
     @OptionGroup var containerd: ContainerdArguments
     @OptionGroup var storage: StoreArguments
     @OptionGroup var logging: LogArguments
     @OptionGroup var platforms: PlatformArguments
-    @OptionGroup(title: "Workload") var workload: WorkloadArguments
+    @OptionGroup var workload: WorkloadArguments
     @OptionGroup(title: "Format") var format: FormatArguments
 
     @Option(help: "Threads that compress. (default: one per processor)")
@@ -132,7 +134,7 @@ struct Optimize: AsyncParsableCommand, UsesPrivateMounts {
         let recording = WorkloadRecording(
             image: from, client: client, containerd: containerd.options(), platforms: platforms, storage: storage, home: home.path,
             log: logging.logger("starling"), display: display)
-        return try await isStatic ? recording.analyse(command) : recording.record(workload, command)
+        return try await isStatic ? recording.analyse(workload, command) : recording.record(workload, command)
     }
 
     private func read(_ paths: [String]) throws -> AccessRecord {

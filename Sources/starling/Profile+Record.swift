@@ -16,14 +16,16 @@ extension Profile {
                 Examples:
                   starling profile record -o start.json registry.example.org/app:1-esgz
                   starling profile record --wait-on-line ready --push registry.example.org/redis:7-esgz
-                """)
+                """,
+            // -h is the host name.
+            helpNames: [.long])
 
         @OptionGroup var registry: RegistryArguments
         @OptionGroup var containerd: ContainerdArguments
         @OptionGroup var storage: StoreArguments
         @OptionGroup var logging: LogArguments
         @OptionGroup var platforms: PlatformArguments
-        @OptionGroup(title: "Workload") var workload: WorkloadArguments
+        @OptionGroup var workload: WorkloadArguments
 
         @Option(name: .shortAndLong, help: ArgumentHelp("Where it is written, not to standard output.", valueName: "file"))
         var output: String?

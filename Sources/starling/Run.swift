@@ -24,23 +24,12 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
 
     @OptionGroup var opening: OpeningArguments
     @OptionGroup(title: "The container") var naming: NamingArguments
-    @OptionGroup(title: "The process") var process: ProcessArguments
-    @OptionGroup(title: "Files") var files: ContainerFileArguments
-    @OptionGroup(title: "Network") var network: NetworkArguments
-    @OptionGroup(title: "Isolation") var isolation: IsolationArguments
+    @OptionGroup var container: ContainerArguments
+
     @OptionGroup(title: "Recording the start") var tracing: TraceArguments
 
     @Flag(name: .shortAndLong, help: "Return when the program runs, and print the container's id; the container goes on.")
     var detach = false
-
-    @Option(help: ArgumentHelp("Program in place of the image's entrypoint; empty for none.", valueName: "program"))
-    var entrypoint: String?
-
-    @Flag(name: .customLong("init"), help: "Put a small init before the program, which reaps processes and passes signals on.")
-    var hasInit = false
-
-    @Option(help: ArgumentHelp("OCI runtime. (default: runc, else crun)", valueName: "program"))
-    var runtime: String?
 
     @Flag(inversion: .prefixedNo, help: "While the container runs, fetch the rest of the image when nothing else is to do.")
     var backgroundFetch = true
@@ -65,12 +54,12 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
 
     func run() async throws {
         let reference = try Reference(parsing: image)
-        let settings = try settings()
+        let settings = try container.settings(command.first == "--" ? Array(command.dropFirst()) : command)
         try naming.checkIDFile()
         guard serve != nil || !detach else { return try continueInBackground() }
         // First of all: a signal during preparation must end the run in order, and later ones belong to the container.
         let signals = try SignalForwarder()
-        let runner = try ContainerRunner(ContainerRunner.Options(root: opening.storage.rootDirectory, runtime: runtime))
+        let runner = try ContainerRunner(ContainerRunner.Options(root: opening.storage.rootDirectory, runtime: self.container.runtime))
         let container = try runner.make(identity(reference))
         if serve == nil { try naming.writeID(container.id) }
         let status = try await ContainerService(run: self, container: container, signals: signals, isBackground: serve != nil)
@@ -95,24 +84,5 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
         guard status == 0 else { throw ExitCode(status) }
         try naming.writeID(id)
         try Terminal.result(id)
-    }
-
-    private func settings() throws -> ContainerSettings {
-        var settings = ContainerSettings(
-            command: command.first == "--" ? Array(command.dropFirst()) : command, environment: try process.environment(),
-            user: process.user, workingDirectory: process.workingDirectory, hostname: network.hostname, terminal: process.terminal)
-        settings.entrypoint = entrypoint.map { $0.isEmpty ? [] : [$0] }
-        settings.readsInput = process.interactive
-        settings.hasInit = hasInit
-        settings.isReadOnly = files.readOnly
-        settings.mounts = files.all
-        settings.devices = isolation.devices
-        settings.limits = isolation.limits
-        settings.processLimits = isolation.processLimits
-        settings.security = try isolation.security()
-        settings.network = network.network
-        settings.ports = network.ports
-        settings.hosts = network.hosts
-        return settings
     }
 }

@@ -1,8 +1,9 @@
 import ArgumentParser
 import ContainerRun
 import LazyFS
+import OCI
 
-/// How a workload is run that shows what an image's start needs. The names are those of the reference's optimizer, and docker's beside them.
+/// How a workload is run that shows what an image's start needs. The options are docker's, and those of the reference's optimizer beside them.
 struct WorkloadArguments: ParsableArguments {
     @Option(help: ArgumentHelp("How long it runs at most, in seconds; 0 for as long as it likes.", valueName: "seconds"))
     var period: Double = 10
@@ -15,25 +16,16 @@ struct WorkloadArguments: ParsableArguments {
     @Flag(name: .customLong("wait-on-signal"), help: "Run until it ends or Ctrl-C is pressed, whatever the period is.")
     var waitOnSignal = false
 
-    @Option(name: [.customShort("e"), .customLong("env")], help: ArgumentHelp("Set a variable (repeatable).", valueName: "name=value"))
-    var environment: [String] = []
+    @Option(name: .customLong("args"), help: ArgumentHelp("Its arguments as a JSON list, in place of the image's.", valueName: "[…]"))
+    var argumentList: String?
 
-    @Option(name: [.customShort("u"), .customLong("user")], help: ArgumentHelp("User in place of the image's.", valueName: "user[:group]"))
-    var user: String?
+    @Option(name: .customLong("cwd"), help: ArgumentHelp("As --workdir.", valueName: "dir"))
+    var currentDirectory: String?
 
-    @Option(
-        name: [.customShort("w"), .customLong("workdir"), .customLong("cwd")],
-        help: ArgumentHelp("Working directory in the container.", valueName: "dir"))
-    var workingDirectory: String?
+    @Flag(name: .customLong("terminal"), help: "As --tty.")
+    var hasTerminal = false
 
-    @Flag(name: [.customShort("t"), .customLong("tty"), .customLong("terminal")], help: "Give it a terminal.")
-    var terminal = false
-
-    @Flag(name: [.customShort("i"), .customLong("interactive")], help: "Accepted: standard input is always passed on.")
-    var interactive = false
-
-    @Option(help: ArgumentHelp("OCI runtime. (default: runc, else crun)", valueName: "program"))
-    var runtime: String?
+    @OptionGroup var container: ContainerArguments
 
     @Option(
         help: ArgumentHelp("How it sees the layers: native (the kernel mounts the tree), fuse, or auto.", valueName: "auto|native|fuse"),
@@ -42,15 +34,29 @@ struct WorkloadArguments: ParsableArguments {
 
     func validate() throws {
         guard period >= 0, period < 1e6 else { throw ValidationError("--period \(period): expected seconds, 0 or more") }
-        guard !terminal || waitOnLine == nil else { throw ValidationError("--wait-on-line reads standard output, which a terminal is not") }
+        guard !container.process.terminal && !hasTerminal || waitOnLine == nil else {
+            throw ValidationError("--wait-on-line reads standard output, which a terminal is not")
+        }
+        _ = try arguments()
+    }
+
+    /// The arguments of --args; nil without it.
+    private func arguments() throws -> [String]? {
+        try argumentList.map { text in
+            guard let list = try? Documents.decode([String].self, from: Array(text.utf8), what: "list") else {
+                throw ValidationError("--args \(text): expected a JSON list of texts, such as [\"--port\", \"80\"]")
+            }
+            return list
+        }
     }
 
     /// The workload with a command in place of the image's, empty for the image's.
-    func workload(_ command: [String]) -> Workload {
-        Workload(
-            settings: ContainerSettings(
-                command: command, environment: ProcessArguments.resolved(environment), user: user, workingDirectory: workingDirectory,
-                terminal: terminal),
+    func workload(_ command: [String]) throws -> Workload {
+        var settings = try container.settings(command.isEmpty ? arguments() ?? [] : command)
+        settings.workingDirectory = settings.workingDirectory ?? currentDirectory
+        settings.terminal = settings.terminal || hasTerminal
+        return Workload(
+            settings: settings,
             period: period > 0 && waitOnLine == nil && !waitOnSignal ? .seconds(period) : nil, readyLine: waitOnLine)
     }
 }

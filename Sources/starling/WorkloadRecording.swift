@@ -62,7 +62,7 @@ struct WorkloadRecording: Sendable {
         let source = try await source()
         display.end()
         let recorder = ReadRecorder()
-        let outcome = try await run(arguments.workload(command), arguments, source, recorder)
+        let outcome = try await run(try arguments.workload(command), arguments, source, recorder)
         if outcome.exitStatus != 0, !outcome.wasEnded {
             Terminal.say("the workload ended with exit status \(outcome.exitStatus); what it read until then comes first")
         }
@@ -76,7 +76,8 @@ struct WorkloadRecording: Sendable {
     }
 
     /// Runs nothing, and takes what the start will read from the image's files.
-    func analyse(_ command: [String]) async throws -> Recorded {
+    func analyse(_ arguments: WorkloadArguments, _ command: [String]) async throws -> Recorded {
+        let settings = try arguments.workload(command).settings
         let source = try await source()
         display.end()
         let accesses = try await Interruption.cancels { [self] in
@@ -84,7 +85,7 @@ struct WorkloadRecording: Sendable {
                 let image = try await PlatformImage(source: images, platform: platform)
                 let bytes = try await images.smallBlob(image.manifest.config)
                 let config = try Documents.decode(ImageConfig.self, from: bytes, what: "configuration of \(self.image)")
-                guard let start = ProgramStart(config.config, command: command) else {
+                guard let start = ProgramStart(config.config?.replacing(entrypoint: settings.entrypoint), command: settings.command) else {
                     throw ContainerError.noCommand(image: "\(self.image)")
                 }
                 let analysis = try StartAnalysis(images, directory: home + "/store", log: log)
@@ -131,7 +132,7 @@ struct WorkloadRecording: Sendable {
     ) async throws -> Workload.Outcome {
         // First of all: a signal during preparation must end the run in order, and later ones belong to the container.
         let signals = try SignalForwarder()
-        let runner = try ContainerRunner(ContainerRunner.Options(root: storage.rootDirectory, runtime: arguments.runtime))
+        let runner = try ContainerRunner(ContainerRunner.Options(root: storage.rootDirectory, runtime: arguments.container.runtime))
         var fetching = FetchOptions()
         fetching.completesLayers = false
         let node = try LazyNode(

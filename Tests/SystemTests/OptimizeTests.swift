@@ -110,6 +110,23 @@ struct OptimizeTests {
         try expectNothingLeft()
     }
 
+    @Test("the workload is run with docker's options, and with those of the reference's optimizer")
+    func options() throws {
+        let file = directory.path + "/env"
+        try AtomicFile.write(Array("B=file\n".utf8), to: file)
+        let docker = [
+            "-e", "A=option", "--env-file", file, "--tmpfs", "/memory", "--network", "none", "-u", "nobody", "-w", "/usr", "--entrypoint",
+            "/bin/sh",
+        ]
+        let script = ["-c", "echo $A $B; id -un; pwd; grep -c memory /proc/mounts"]
+        let result = try succeed(["--record-out", record] + docker + [fixture.lazy, "--"] + script)
+        #expect(result.outputText == "option file\nnobody\n/usr\n1\n")
+        let list = #"["-c", "pwd"]"#
+        let reference = try succeed(["--record-out", record, "--cwd", "/etc", "--entrypoint", "sh", "--args", list, fixture.lazy])
+        #expect(reference.outputText == "/etc\n")
+        #expect(try optimize(["--record-out", record, "--args", "x", fixture.lazy]).errorText.contains("expected a JSON list"))
+    }
+
     @Test("what cannot be is told in a line, and nothing is written")
     func refused() throws {
         let target = "oci:\(directory.path)/out"
