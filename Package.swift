@@ -88,7 +88,7 @@ let package = Package(
         .target(name: "CAtomics"),
         room("Threads", ["CLinux"]),
         room("Metrics", ["CAtomics"]),
-        room("StartTrace", ["Metrics"], embedding: ["Page/page.css", "Page/page.html", "Page/page.js"]),
+        room("StartTrace", ["Metrics"], embedding: ["page.css", "page.html", "page.js", "waterfall.js", "tables.js"].map { "Page/" + $0 }),
 
         // Pure rooms: bytes in, values out.
         room("Digests", ["CCrypto"]),

@@ -17,9 +17,9 @@ public enum TracePage {
         page += PackageResources.page_html
         page += "<script type=\"application/json\" id=\"trace\">".utf8
         page += inScript([UInt8](try encoder.encode(timeline)))
-        page += "</script>\n<script>\n".utf8
-        page += PackageResources.page_js
-        page += "</script>\n</body>\n</html>\n".utf8
+        page += "</script>\n<script>\n\"use strict\";\n(() => {\n".utf8
+        page += PackageResources.page_js + PackageResources.waterfall_js + PackageResources.tables_js
+        page += "})();\n</script>\n</body>\n</html>\n".utf8
         return page
     }
 
