@@ -15,11 +15,10 @@ from owned import Failed, Workplace, run
 from report import Series, megabytes, milliseconds, ratio, seconds, whole
 from systems import Containerd, Daemonless, StarlingDaemon, pull_as_starling
 
-# What issue 6 asks for: milliseconds over the runtime alone; the part of prefetched bytes that is read; the bytes of all to those of one.
-MOST_OVER, LEAST_READ, MOST_FETCHED = 0.030, 0.90, 1.05
+# What issue 6 asks for: milliseconds over the runtime alone; the part of prefetched bytes that is read; the bytes of all to those of one. And what
+# each further container may add to the page cache, of what the first one does: its upper directory, and pages of tmpfs.
+MOST_OVER, LEAST_READ, MOST_FETCHED, MOST_ADDED = 0.030, 0.90, 1.05, 0.05
 CROWD = 50
-# What a container of the crowd needs of memory for itself that counts as cached, in bytes: its upper directory, and pages of tmpfs.
-OWN_CACHE = 1 << 20
 
 
 def section(bench):
@@ -99,13 +98,16 @@ def waste(bench, name, image, command):
         result = subprocess.run(
             [bench.binaries + "/starling", "run", "--rm", "--plain-http", "--no-background-fetch", "--why", "--trace", trace, "--root",
              workplace.path + "/store", image, *command], capture_output=True, text=True, timeout=120)
+        with open(trace) as file:
+            misses = sum(event.get("cat") in ("miss", "failed", "retried") for event in json.load(file)["traceEvents"])
     found = re.search(r"(\d+) of (\d+) reads waited; came ahead: ([\d.]+) (\w+) read, ([\d.]+) (\w+) not", result.stderr)
     if not found:
         return bench.report.missing("%s: what came ahead" % name, (result.stderr.strip().splitlines() or ["nothing was said"])[-1])
     waited, read, ahead = int(found[1]), size(found[3], found[4]), size(found[5], found[6])
-    bench.report.at_least("%s: of what was prefetched, at least 90 %% is read" % name, ratio(read, read + ahead), LEAST_READ)
-    bench.report.at_most("%s: reads of the recorded workload that waited for what was not prefetched" % name, waited, 0, "%d")
-    bench.report.keep("runtime-waste", image=name, waited=waited, reads=int(found[2]), read=read, waste=ahead)
+    bench.report.at_least("%s: of what was prefetched, at least 90 %% is read" % name, ratio(read, read + ahead), LEAST_READ, "%.3f")
+    bench.report.at_most("%s: reads of the recorded workload that missed (%d found their bytes on their way)" % (name, waited - misses), misses, 0,
+                         "%d")
+    bench.report.keep("runtime-waste", image=name, waited=waited, misses=misses, reads=int(found[2]), read=read, waste=ahead)
 
 
 def size(number, unit):
@@ -123,8 +125,8 @@ def crowd(bench):
         rows.append((title, [seconds(many["seconds"]), whole(many["requests"]), megabytes(many["bytes"]), megabytes(one["bytes"]),
                              megabytes(many["cached"]), megabytes(one["cached"])]))
         bench.report.at_most("%s: bytes of %d to those of one" % (title, CROWD), ratio(many["bytes"], one["bytes"]), MOST_FETCHED)
-        bench.report.at_most("%s: cached file data of %d to that of one, their own apart" % (title, CROWD),
-                             ratio(many["cached"] - CROWD * OWN_CACHE, one["cached"]), MOST_FETCHED)
+        bench.report.at_most("%s: cached file data that each further one adds, to that of the first" % title,
+                             ratio((many["cached"] - one["cached"]) / (CROWD - 1), one["cached"]), MOST_ADDED)
         bench.report.keep("runtime-crowd", system=title, one=one, many=many)
     bench.report.rows(["until all run", "requests", "bytes", "of one", "cached", "of one"], rows)
 
@@ -143,11 +145,12 @@ def cached():
 PROGRAM = ["python3", "-c", 'import sys; print("running", flush=True); sys.stdin.read()']
 
 
-def watch(bench, link, commands):
+def watch(bench, link, commands, prepare=lambda: None):
     """Starts all, waits until each has said that it runs, looks, and ends them."""
     bench.drop_caches()
     bench.warm_programs()
     link.reset()
+    prepare()
     before, start = cached(), time.monotonic()
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
                  for command in commands]
@@ -168,6 +171,5 @@ def without(bench, workplace, link, image, count):
 
 def by_daemon(bench, workplace, link, image, count):
     node = Containerd("starlingd", "recorded", pull_as_starling, lambda: StarlingDaemon(bench.binaries)).node(bench, workplace)
-    run(*pull_as_starling(node, image))
     commands = [node.ctr_command("run", "--rm", "--snapshotter", node.snapshotter, image, "crowd-%d" % number, *PROGRAM) for number in range(count)]
-    return watch(bench, link, commands)
+    return watch(bench, link, commands, lambda: run(*pull_as_starling(node, image)))
