@@ -34,6 +34,8 @@ public struct ContainerRecord: Codable, Equatable, Sendable {
     public var runtime: String
     /// The words of the command line behind `run`, by which it is started again.
     public var arguments: [String]
+    /// Where relative paths among them count from.
+    public var directory: String
 }
 
 /// What has become of a container (`state.json`).

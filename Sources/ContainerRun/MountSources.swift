@@ -36,7 +36,7 @@ struct MountSources {
     }
 
     private func source(_ path: String, _ mount: ContainerMount) throws -> String {
-        let absolute = path.hasPrefix("/") ? path : try Paths.resolved(".") + "/" + path
+        let absolute = try Paths.absolute(path)
         var facts = stat()
         if stat(absolute, &facts) == 0 { return absolute }
         let error = HostError.last("look up", path)

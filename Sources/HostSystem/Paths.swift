@@ -50,6 +50,11 @@ public enum Paths {
         return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
     }
 
+    /// The path from the top, whatever the current directory will be; it need not exist.
+    public static func absolute(_ path: String) throws(HostError) -> String {
+        path.isEmpty || path.hasPrefix("/") ? path : try resolved(".") + "/" + path
+    }
+
     /// The path without symbolic links, `.` and `..`; it must exist.
     public static func resolved(_ path: String) throws(HostError) -> String {
         guard let result = realpath(path, nil) else { throw .last("resolve", path) }

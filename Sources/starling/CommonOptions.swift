@@ -20,6 +20,12 @@ struct RegistryArguments: ParsableArguments {
             valueName: "dir"))
     var hostsDirectory: String?
 
+    /// Whatever becomes of the directory that we were started in: a process in the background leaves it.
+    mutating func validate() throws {
+        authFile = try authFile.map(Paths.absolute)
+        hostsDirectory = try hostsDirectory.map(Paths.absolute)
+    }
+
     /// A client; a named directory that is none is an error, the usual one may be missing.
     ///
     /// - Parameter trace: who takes down every request; nil for nobody.
@@ -41,6 +47,8 @@ struct StoreArguments: ParsableArguments {
     var root: String?
 
     var rootDirectory: String { root ?? Paths.defaultRoot() }
+
+    mutating func validate() throws { root = try root.map(Paths.absolute) }
 }
 
 /// How much is said.

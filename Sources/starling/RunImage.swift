@@ -158,39 +158,6 @@ struct RunImage: Sendable {
         try Documents.decode(ImageConfig.self, from: bytes, what: "configuration of \(reference)")
     }
 
-    /// The layers of an image, from the lowest on: lazy ones that follow each other become one directory.
-    private struct LowerDirectories: Sendable {
-        private enum Part {
-            case lazy([LazyNode.Opened])
-            case unpacked(String)
-        }
-
-        private var parts: [Part] = []
-        private(set) var lazy: [LazyNode.Opened] = []
-
-        mutating func add(_ layer: LazyNode.Opened) {
-            lazy.append(layer)
-            if case .lazy(let run)? = parts.last { parts[parts.count - 1] = .lazy(run + [layer]) } else { parts.append(.lazy([layer])) }
-        }
-
-        mutating func add(unpacked directory: String) { parts.append(.unpacked(directory)) }
-
-        /// Topmost first, as overlayfs wants them.
-        func directories(on node: LazyNode, _ start: ProgramStart?) throws -> [String] {
-            var directories: [String] = []
-            for (index, part) in parts.enumerated() {
-                switch part {
-                case .lazy(let run):
-                    directories = try node.lowerDirectories(of: run, keepsWhiteouts: index > 0) + directories
-                    // While the runtime prepares the container, what it will read first is on its way.
-                    if let start { try node.expect(start, of: run) }
-                case .unpacked(let directory): directories.insert(directory, at: 0)
-                }
-            }
-            return directories
-        }
-    }
-
     private enum Layer: Sendable {
         case lazy(LazyNode.Opened)
         case unpacked(String)

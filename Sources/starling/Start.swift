@@ -1,6 +1,7 @@
 import ArgumentParser
 import ContainerRun
 import Digests
+import Glibc
 import HostSystem
 import OCI
 
@@ -39,6 +40,8 @@ struct Start: AsyncParsableCommand, UsesPrivateMounts {
         let all = try Containers(root: storage.rootDirectory)
         let found = try all.find(name)
         let container = try all.restart(found)
+        // A directory that is gone makes relative paths those of nothing, and the one that needs it says so.
+        _ = chdir(found.record.directory)
         guard var run = try Starling.parseAsRoot(["run"] + found.record.arguments) as? Run else {
             throw ContainerError.noContainer(name)
         }

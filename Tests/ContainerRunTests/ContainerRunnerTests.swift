@@ -139,7 +139,7 @@ struct ContainerRunnerTests {
         let record = ContainerRecord(
             id: id, name: name, image: "image", imageDigest: "", command: ["sleep"], labels: [:], created: .now, removesAtEnd: removesAtEnd,
             keepsLog: false, terminal: false, readsInput: false, network: .host, ports: [], stopSignal: SIGTERM, runtime: "/usr/sbin/runc",
-            arguments: [])
+            arguments: [], directory: "/")
         try AtomicFile.write(Documents.encode(record), to: path + "/container.json")
         try AtomicFile.write(Documents.encode(ContainerState(started: .now)), to: path + "/state.json")
         return try #require(Int32(String(decoding: Files.read(path + "/pid", limit: 20), as: UTF8.self)))

@@ -4,22 +4,15 @@ import Testing
 
 @Suite("docker's options of starling run, with a real registry and runc", .serialized)
 struct RunOptionsTests {
-    private let fixture: SystemFixture
-    private let directory: TemporaryDirectory
-    private let before: MachineState
+    private let stage: ContainerStage
+    private var fixture: SystemFixture { stage.fixture }
+    private var root: String { stage.root }
+    private var directory: TemporaryDirectory { stage.directory }
 
-    init() throws {
-        fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
-        before = try MachineState()
-    }
-
-    private var root: String { directory.path + "/root" }
+    init() throws { stage = try ContainerStage() }
 
     private func run(_ options: [String], _ command: [String], image: String? = nil) throws -> Program.Result {
-        try Program.run(
-            Places.product("starling"), ["run", "--rm", "--root", root] + options + [image ?? fixture.lazy] + command,
-            workingDirectory: directory.path, deadline: .seconds(120))
+        try stage.run("run", ["--rm"] + options + [image ?? fixture.lazy] + command)
     }
 
     private func shell(_ options: [String], _ script: String) throws -> String {
@@ -116,8 +109,7 @@ struct RunOptionsTests {
             #expect(result.status == 125, "\(option) \(value)")
             #expect(result.output.isEmpty && result.errorText.split(separator: "\n").count == 1, "\(option) \(value): \(result.errorText)")
         }
-        #expect(try bundles(in: root).isEmpty)
-        #expect(try MachineState() == before)
+        try stage.expectNothingLeft()
     }
 
     @Test("an image that was here before is started without the registry; always asks it, never refuses what is not known")
