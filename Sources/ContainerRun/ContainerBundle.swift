@@ -47,7 +47,8 @@ final class ContainerBundle: Sendable {
     /// Mounts the layers, topmost first, with this run's changes above them.
     func mount(_ lowerDirectories: [String]) throws(HostError) {
         let overlay = OverlayMount(
-            lowerDirectories: lowerDirectories, upperDirectory: path + "/upper", workDirectory: path + "/work")
+            lowerDirectories: lowerDirectories, upperDirectory: path + "/upper", workDirectory: path + "/work",
+            extraOptions: UserNamespace.isNested ? ["userxattr"] : [])
         try overlay.mount(at: rootfs)
     }
 
@@ -67,7 +68,7 @@ final class ContainerBundle: Sendable {
         let machine = ContainerSpec.Machine(
             files: ["hostname", "hosts", "resolv.conf"].map { (path + "/etc/" + $0, "/etc/" + $0) },
             hasUnifiedCgroups: Files.exists("/sys/fs/cgroup/cgroup.controllers"), maximumOpenFiles: Limits.maximumOpenFiles())
-        try AtomicFile.write(try spec.json(on: machine), to: path + "/config.json", mode: 0o600)
+        try AtomicFile.write(try RootlessSpec.adapted(try spec.json(on: machine)), to: path + "/config.json", mode: 0o600)
     }
 
     /// Ends the container if it still runs, unmounts and removes everything; a second call does nothing.
