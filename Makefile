@@ -6,7 +6,7 @@ export PATH := /opt/swift/usr/bin:$(PATH)
 BUILD_PACKAGES := libfuse3-dev zlib1g-dev libdeflate-dev libzstd-dev libcurl4-openssl-dev libssl-dev libyaml-dev libsqlite3-dev pkg-config
 TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc podman skopeo umoci uidmap mmdebstrap busybox-static erofs-utils zstd python3 \
 	attr bindfs ca-certificates openssl golang-go golang-github-containerd-stargz-snapshotter-dev golang-github-containerd-containerd-dev \
-	python3-prometheus-client strace systemd e2fsprogs chromium
+	python3-prometheus-client strace systemd e2fsprogs nginx chromium
 
 # What is ours to keep in shape.
 SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/Package.swift fuzz/Sources/fuzz

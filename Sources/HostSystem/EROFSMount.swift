@@ -5,7 +5,7 @@ internal import Glibc
 /// An EROFS image in a file, whose files' bytes are in other files, mounted by the kernel itself: no loop device, no server, no copy.
 public struct EROFSMount: Sendable {
     /// How the kernel reads the content files.
-    public enum DataPath: Equatable, Sendable {
+    public enum DataPath: String, Sendable {
         /// Straight into the page cache of the mount.
         case direct
         /// Through the page cache of the content file: everything is cached twice, and cold random reads take several times as long.

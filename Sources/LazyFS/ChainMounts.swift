@@ -69,7 +69,7 @@ final class ChainMounts: Sendable {
         var serving = Serving.fuse(reason: "so configured")
         if mode != .fuse {
             try Files.makeDirectories(directory, mode: 0o711)
-            switch EROFSMount.probe(in: directory) {
+            switch EROFSMount.probe(in: directory, remembering: store.root + "/native") {
             case .works: serving = .native
             case .refused(let reason):
                 guard mode == .auto else { throw LazyFSError.notNative(reason: reason) }

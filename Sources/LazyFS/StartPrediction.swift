@@ -18,6 +18,9 @@ final class StartPrediction: Sendable {
     private let layers: [LazyLayer]
     private let fetcher: ChunkFetcher
     private let work: WorkQueue<@Sendable () -> Void>
+    /// Told once nothing is left to look at: whoever wants to know what is read without anything being run. Shell scripts are looked into then, too, and landmarks
+    /// are no reason to leave something out.
+    private let settled: (@Sendable ([ContentPlace]) -> Void)?
     private let inbox = Mutex(Inbox())
     /// Touched by the thread only.
     private let memory: Mutex<Memory>
@@ -68,6 +71,10 @@ final class StartPrediction: Sendable {
         /// Files to be read, and files whose bytes are to be asked for.
         var pending: [File] = []
         var expected: [(file: File, chunks: ClosedRange<Int>)] = []
+        /// Files whose bytes are on their way.
+        var outstanding = 0
+        /// What something named, and when it will be read.
+        var named: [(place: ContentPlace, order: ReadOrder)] = []
     }
 
     /// Files that are looked at at most, and events that wait: the largest programs start with some thousand files.
@@ -94,18 +101,24 @@ final class StartPrediction: Sendable {
         #endif
     }()
 
-    /// - Parameter work: of the thread that it works on.
-    init(_ tree: LayerTree, layers: [LazyLayer], fetcher: ChunkFetcher, work: WorkQueue<@Sendable () -> Void>) {
+    /// - Parameters:
+    ///   - work: of the thread that it works on.
+    ///   - settled: called when nothing is left to look at, with the files that were named, in the order in which they are read.
+    init(
+        _ tree: LayerTree, layers: [LazyLayer], fetcher: ChunkFetcher, work: WorkQueue<@Sendable () -> Void>,
+        settled: (@Sendable ([ContentPlace]) -> Void)? = nil
+    ) {
         self.tree = tree
         self.layers = layers
         self.fetcher = fetcher
         self.work = work
+        self.settled = settled
         memory = Mutex(Memory(modules: PythonModules(tree)))
     }
 
     /// A program that is about to be started.
     func expect(_ start: ProgramStart) {
-        if !layers.allSatisfy(\.isComplete) { add(.start(start)) }
+        if settled != nil || !layers.allSatisfy(\.isComplete) { add(.start(start)) }
     }
 
     /// A read of a process waits for bytes of a layer, from a place of its content file on.
@@ -138,6 +151,7 @@ final class StartPrediction: Sendable {
                 if !memory.expected.isEmpty { looking?.end("\(memory.expected.count) files asked for") }
                 flush(&memory)
             }
+            if memory.outstanding == 0 { settled?(memory.named.sorted { $0.order < $1.order }.map(\.place)) }
         }
     }
 
@@ -165,6 +179,7 @@ final class StartPrediction: Sendable {
             look(atMissed: place, &memory)
             if let start = memory.processes.start(of: process) { look(at: start, &memory) }
         case .ended(let file, let isHere):
+            memory.outstanding -= 1
             memory.neighbourhoods.ended(file.asked)
             if isHere { memory.pending.append(file) }
         }
@@ -222,6 +237,7 @@ final class StartPrediction: Sendable {
         guard layers.indices.contains(place.layer), memory.seen.count < StartPrediction.mostFiles,
             isNamed ? memory.seen.insert(place).inserted : !memory.seen.contains(place), let size = tree.attributes(of: node)?.size
         else { return }
+        if settled != nil, isNamed { memory.named.append((place, order)) }
         memory.pending.append(File(place: place, size: size, kind: kind, directory: directory, order: order, isNamed: isNamed))
     }
 
@@ -268,9 +284,9 @@ final class StartPrediction: Sendable {
             if !isHere(file, 0..<file.size) { expect(file, 0..<file.size, &memory) }
         case .program:
             switch ELFNeeds.read({ self.bytes(of: file, $0) }) {
-            case .nothing: break
+            case .nothing: followScript(file, &memory)
             // It ends before that, as files shorter than a header do: asking for it would come to the same for ever.
-            case .wants(let range) where range.upperBound > file.size: break
+            case .wants(let range) where range.upperBound > file.size: followScript(file, &memory)
             case .wants(let range):
                 // Most of a library that is loaded is read, and soon.
                 expect(file, file.size <= StartPrediction.largestWhole ? 0..<file.size : range, &memory)
@@ -283,6 +299,29 @@ final class StartPrediction: Sendable {
                 if case .compiled = file.kind { PythonImports.names(compiled: bytes) } else { PythonImports.names(source: bytes) }
             expect(names, tag, file.directory, file.order, &memory)
         }
+    }
+
+    /// What is no program may name one in its first line, and what it says then is that program's language.
+    private func followScript(_ file: File, _ memory: inout Memory) {
+        let first = 0..<min(file.size, UInt64(ScriptHeader.longestLine))
+        guard let beginning = bytes(of: file, first) else { return expect(file, first, &memory) }
+        guard let header = ScriptHeader(beginning) else { return }
+        look(atAnyOf: programs(header.interpreter), .program, file.order.child(0), &memory)
+        let name = header.interpreter.split(separator: "/").last ?? ""
+        if name.hasPrefix("python3"), file.size <= PythonImports.largestFile, let tag = memory.modules.standardTag {
+            guard let bytes = bytes(of: file, 0..<file.size) else { return expect(file, 0..<file.size, &memory) }
+            expect(PythonModules.startNames(tag) + PythonImports.names(source: bytes), tag, file.directory, file.order.child(1), &memory)
+        } else if settled != nil, name.hasSuffix("sh"), file.size <= ShellCommands.largestFile {
+            guard let bytes = bytes(of: file, 0..<file.size) else { return expect(file, 0..<file.size, &memory) }
+            for (number, command) in ShellCommands.names(bytes).enumerated() {
+                look(atAnyOf: programs(command), .program, file.order.child(1 + number), &memory)
+            }
+        }
+    }
+
+    /// Where a program may be.
+    private func programs(_ name: String) -> [String] {
+        name.contains("/") ? [name] : ProgramStart.usualDirectories.map { $0 + "/" + name }
     }
 
     private func expect(_ needs: ELFNeeds, _ file: File, _ memory: inout Memory) {
@@ -314,8 +353,10 @@ final class StartPrediction: Sendable {
     // will be read; what lies behind it was not read when that was found out, and is expected only once something there is read.
     private func expect(_ file: File, _ range: Range<UInt64>, _ memory: inout Memory) {
         guard file.rounds < StartPrediction.mostRounds, let chunks = chunks(of: file, range),
-            case let map = layers[file.place.layer].stored.chunks, map.chunk(chunks.lowerBound).blobOffset >= map.prefetchEnd,
-            map.prefetchEnd == 0 || memory.passedLandmarks.contains(file.place.layer)
+            case let map = layers[file.place.layer].stored.chunks,
+            settled != nil
+                || map.chunk(chunks.lowerBound).blobOffset >= map.prefetchEnd
+                    && (map.prefetchEnd == 0 || memory.passedLandmarks.contains(file.place.layer))
         else { return }
         var file = file
         file.rounds += 1
@@ -327,6 +368,7 @@ final class StartPrediction: Sendable {
     // MARK: Bytes
 
     private func flush(_ memory: inout Memory) {
+        memory.outstanding += memory.expected.count
         let byLayer = Dictionary(grouping: memory.expected) { $0.file.place.layer }
         memory.expected = []
         for (layer, files) in byLayer {

@@ -46,6 +46,13 @@ struct Optimize: AsyncParsableCommand {
     @Flag(help: "Layers that are in the format already are copied as they are, in the order that they have.")
     var reuse = false
 
+    @Flag(
+        name: .customLong("static"),
+        help:
+            "Run nothing: what the start will read is what its files name (libraries, interpreters, Python's imports, commands of scripts)."
+    )
+    var isStatic = false
+
     @Flag(name: .customLong("no-optimize"), help: "Run nothing and change no order: only convert.")
     var noOptimize = false
 
@@ -125,7 +132,7 @@ struct Optimize: AsyncParsableCommand {
         let recording = WorkloadRecording(
             image: from, client: client, containerd: containerd.options(), platforms: platforms, storage: storage, home: home.path,
             log: logging.logger("starling"), display: display)
-        return try await recording.record(workload, command)
+        return try await isStatic ? recording.analyse(command) : recording.record(workload, command)
     }
 
     private func read(_ paths: [String]) throws -> AccessRecord {

@@ -75,6 +75,29 @@ struct WorkloadRecording: Sendable {
             source: source.name, layers: source.layers, manifest: source.named)
     }
 
+    /// Runs nothing, and takes what the start will read from the image's files.
+    func analyse(_ command: [String]) async throws -> Recorded {
+        let source = try await source()
+        display.end()
+        let accesses = try await Interruption.cancels { [self] in
+            try await source.name.withSource(client, containerd) { images in
+                let image = try await PlatformImage(source: images, platform: platform)
+                let bytes = try await images.smallBlob(image.manifest.config)
+                let config = try Documents.decode(ImageConfig.self, from: bytes, what: "configuration of \(self.image)")
+                guard let start = ProgramStart(config.config, command: command) else {
+                    throw ContainerError.noCommand(image: "\(self.image)")
+                }
+                let analysis = try StartAnalysis(images, directory: home + "/store", log: log)
+                return try await analysis.accesses(of: start, layers: image.manifest.layers, manifest: source.named.digest)
+            }
+        }
+        guard !accesses.isEmpty else { throw NothingRead(image: "\(image)") }
+        Terminal.say("found \(accesses.count) files")
+        return Recorded(
+            record: AccessRecord(accesses), ofSource: AccessRecord(accesses.map { $0.of(source.own) }), source: source.name,
+            layers: source.layers, manifest: source.named)
+    }
+
     private struct NothingRead: Error, CustomStringConvertible {
         let image: String
         var description: String { "the workload read nothing of \(image); give it another command after --, or more time with --period" }
@@ -151,4 +174,13 @@ struct WorkloadRecording: Sendable {
 extension Descriptor {
     /// Whether a manifest says of a layer that it can be opened lazily.
     var promisesLazyFormat: Bool { annotations?[Annotation.tocDigest] != nil || annotations?[Annotation.zstdChunkedChecksum] != nil }
+}
+
+extension FileAccess {
+    /// The same of another manifest.
+    fileprivate func of(_ manifest: Digest) -> FileAccess {
+        var access = self
+        access.manifestDigest = manifest
+        return access
+    }
 }

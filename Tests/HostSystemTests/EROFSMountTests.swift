@@ -91,6 +91,22 @@ struct EROFSMountTests {
         #expect(none?.code == ENODEV)
     }
 
+    @Test("what the probe has found is remembered until the machine is booted again, and only what works")
+    func remembered() throws {
+        let memory = directory.path + "/native"
+        let missing = directory.path + "/missing"
+        guard case .refused = EROFSMount.probe(in: missing, remembering: memory) else { throw TestFailure("nothing can be mounted there") }
+        #expect(!Files.exists(memory))
+        #expect(EROFSMount.probe(in: directory.path, remembering: memory) == .works(.direct))
+        // Not tried again.
+        #expect(EROFSMount.probe(in: missing, remembering: memory) == .works(.direct))
+        // Of another boot, or nonsense.
+        for text in ["00000000-0000-0000-0000-000000000000\ndirect", ""] {
+            try AtomicFile.write(Array(text.utf8), to: memory)
+            guard case .refused = EROFSMount.probe(in: missing, remembering: memory) else { throw TestFailure("that was believed") }
+        }
+    }
+
     @Test("the probe answers, and leaves nothing behind")
     func probe() throws {
         #expect(EROFSMount.probe(in: directory.path) == .works(.direct))

@@ -80,6 +80,25 @@ struct OptimizeTests {
         try expectNothingLeft()
     }
 
+    @Test("without running anything: what the program names, as far as it goes, also of another platform", arguments: ["plain", "lazy"])
+    func withoutRunning(tag: String) throws {
+        let source = "\(fixture.registry.address)/\(SystemFixture.repository):\(tag)"
+        let result = try succeed(["--static", "--record-out", record, source, "--", "python3", "-c", "import json"])
+        #expect(result.outputText.isEmpty)
+        let paths = try recorded().map(\.path)
+        for wanted in ["ld-linux", "libc.so.6", "bin/python3", "json/__pycache__/decoder", "__pycache__/re"] {
+            #expect(paths.contains { $0.contains(wanted) }, "\(wanted)")
+        }
+        #expect(paths.count < 100 && Set(paths).count == paths.count)
+        // A script, and what it calls.
+        try succeed(["--static", "--record-out", record, source, "--", "/usr/bin/ldd"])
+        let called = try recorded().map(\.path)
+        #expect(
+            called.contains("usr/bin/ldd") && called.contains { $0.hasSuffix("bin/bash") }
+                && called.contains { $0.hasSuffix("bin/cat") || $0.hasSuffix("libtinfo.so.6.4") })
+        try expectNothingLeft()
+    }
+
     @Test("a service is ended when it says that it is ready, or when its time is over; what it prints is passed on")
     func ends() throws {
         let script = "echo starting; sleep 0.2; echo now ready.; exec sleep 1000"

@@ -1,3 +1,4 @@
+import Digests
 import HostSystem
 import OCI
 import TestSupport
@@ -79,6 +80,43 @@ struct ProfileTests {
         #expect(try Files.read(merged, limit: 1 << 24).filter { $0 != 10 } == pulled.filter { $0 != 10 })
         try Starling.succeed(["profile", "push", "--replace", paths[1], image])
         #expect(try Starling.succeed(["profile", "show", image]).outputText.hasPrefix("starts: 1; "))
+    }
+
+    @Test("starlingd prefetches by the profile, too, unless it is told not to", arguments: [true, false])
+    func daemon(isOn: Bool) throws {
+        let image = try image("daemon")
+        _ = try record(image, ["--push"], ["perl", "-e", "1"])
+        let daemon = try StarlingDaemon(configuration: "no_background_fetch = true\n", own: "profiles = \(isOn)")
+        let containerd = try ContainerdServer(snapshotter: daemon.socket)
+        try Starling.succeed(["pull", "--containerd", containerd.socket, "--plain-http", image], deadline: .seconds(300))
+        let result = try containerd.ctr(["run", "--rm", "--snapshotter", "stargz", image, "t1", "perl", "-e", "print 1"])
+        #expect(result.outputText == "1", "\(daemon.log)")
+        let word = "prefetching by the image's profile"
+        if isOn { try waitUntil("the profile is here") { daemon.log.contains(word) } }
+        #expect(daemon.log.contains(word) == isOn)
+    }
+
+    @Test("a registry that lists referrers itself is asked for them, and gets no tag in its place")
+    func referrersAPI() throws {
+        let image = try image("api")
+        let front = try ReferrersFront(to: fixture.registry.address)
+        let through = "\(front.address)/\(Self.repository):api"
+        let path = directory.path + "/profile.json"
+        _ = try record(image, ["-o", path], ["true"])
+        let digest = try Starling.succeed(["profile", "push", path, through]).outputText.filter { $0 != "\n" }
+        let tags = try run("skopeo", ["list-tags", "--tls-verify=false", "docker://\(fixture.registry.address)/\(Self.repository)"])
+        let manifest = try run(
+            "skopeo", ["inspect", "--raw", "--tls-verify=false", "docker://\(fixture.registry.address)/\(Self.repository)@\(digest)"])
+        #expect(!tags.outputText.contains(try subject(of: manifest.output)), "\(tags.outputText)")
+        #expect(try Starling.run(["profile", "show", through]).errorText.contains("has no start profile"))
+        try front.list(digest: digest, size: manifest.output.count)
+        #expect(try Starling.succeed(["profile", "show", through]).outputText.hasPrefix("starts: 1; "))
+    }
+
+    /// The tag that would stand in the place of a list.
+    private func subject(of manifest: [UInt8]) throws -> String {
+        let subject = try #require(try Documents.decode(Manifest.self, from: manifest, what: "manifest").subject)
+        return "sha256-" + subject.digest.hex
     }
 
     @Test("what cannot be is told in a line")
