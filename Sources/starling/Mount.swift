@@ -15,6 +15,7 @@ struct Mount: AsyncParsableCommand {
         abstract: "Mount the root file system of an image, read-only, before the image is here; without arguments, list what is mounted.",
         discussion: """
             It returns when the image is mounted; a process in the background serves it until `starling umount` or umount(8) ends both.
+            An ordinary user's mount is FUSE's, by fusermount3: only that user sees it, and every layer must be lazy.
 
             Examples:
               starling mount 127.0.0.1:5000/python:3-esgz /mnt
@@ -58,6 +59,9 @@ struct Mount: AsyncParsableCommand {
     func validate() throws {
         guard (image == nil) == (directory == nil) else { throw ValidationError("an image needs a directory to be mounted at") }
         guard image == nil || !json else { throw ValidationError("--json is for the list, which takes no image") }
+        guard !isOrdinaryUser || mode != .native else {
+            throw ValidationError("--mode native: the kernel mounts no trees for ordinary users")
+        }
     }
 
     func run() async throws {
@@ -83,12 +87,15 @@ struct Mount: AsyncParsableCommand {
         var fetching = FetchOptions()
         fetching.completesLayers = backgroundFetch
         let node = try LazyNode(
-            root: storage.rootDirectory, directory: mount.home, mode: mode, client: client, fetching: fetching,
+            root: storage.rootDirectory, directory: mount.home,
+            place: isOrdinaryUser ? MountPlace(path: mount.target, source: mount.source) : nil, mode: isOrdinaryUser ? .fuse : mode,
+            client: client, fetching: fetching,
             log: logging.logger("starling"))
         do {
-            let preparation = Task { [storage, logging, platform] in
+            let preparation = Task { [storage, logging, platform, isOrdinaryUser] in
                 try await RunImage(
-                    source: RegistrySource(client: client, reference: reference), reference: reference, platform: platform, node: node,
+                    source: RegistrySource(client: client, reference: reference), requiresLazy: isOrdinaryUser, reference: reference,
+                    platform: platform, node: node,
                     root: storage.rootDirectory, command: nil, say: { Terminal.say($0) },
                     log: logging.logger("starling")
                 ).open()
@@ -101,8 +108,8 @@ struct Mount: AsyncParsableCommand {
                 if let signal = signals.endRequested { throw ExitCode(128 + signal) }
                 throw error
             }
-            try await BlockingTask.run { [announce] in
-                try mount.mount(prepared.lowerDirectories)
+            try await BlockingTask.run { [announce, isOrdinaryUser] in
+                if isOrdinaryUser { try node.showAlone(prepared.lazy) } else { try mount.mount(prepared.lowerDirectories) }
                 if announce { try Background.ready() }
                 try mount.waitForUnmount { signals.endRequested != nil }
                 // What reads of it still wait for must not keep the layers mounted.
@@ -115,6 +122,9 @@ struct Mount: AsyncParsableCommand {
         }
         try await BlockingTask.run { node.shutdown() }
     }
+
+    /// Who can mount nothing but FUSE, by fusermount3.
+    private var isOrdinaryUser: Bool { geteuid() != 0 }
 
     private func continueInBackground() throws {
         let status = try Background.start("/proc/self/exe", ["mount", "--announce"] + CommandLine.arguments.dropFirst(2))
@@ -151,6 +161,9 @@ struct Unmount: AsyncParsableCommand {
 
     @Argument(help: "Directories where images are mounted.")
     var directories: [String]
+
+    /// Whether it is about a store, and so about the namespaces that it is in.
+    var endsStore: Bool { directories.contains { StoreHome.isNoted(at: $0, root: storage.rootDirectory) } }
 
     func run() async throws {
         for directory in directories {

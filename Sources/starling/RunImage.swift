@@ -15,6 +15,8 @@ struct RunImage: Sendable {
     let source: any ImageSource
     /// Whether the image is on this machine: then its layers are read there, and its registry is not asked.
     var isLocal = false
+    /// Whether a layer that cannot be lazy is an error.
+    var requiresLazy = false
     let reference: Reference
     let platform: Platform
     let node: LazyNode
@@ -157,6 +159,9 @@ struct RunImage: Sendable {
             case .registry, .store: throw NoImage(description: "\(reference), \(name) (\(descriptor.digest)): \(error)")
             case .tocDigestMismatch, .badTOC: throw NoImage(description: "\(reference), \(name) (\(descriptor.digest)): \(error)")
             case .notVerifiable, .notLazyFormat:
+                guard !requiresLazy else {
+                    throw NoImage(description: "\(reference), \(name), must be lazy for an ordinary user: \(error)")
+                }
                 say("\(name) is not lazy, pulling all \(descriptor.size) bytes: \(error)")
                 return .plain
             }
