@@ -5,8 +5,8 @@ export PATH := /opt/swift/usr/bin:$(PATH)
 # What the build links against and what tests start; Debian 12 names.
 BUILD_PACKAGES := libfuse3-dev zlib1g-dev libdeflate-dev libzstd-dev libcurl4-openssl-dev libssl-dev libyaml-dev libsqlite3-dev pkg-config
 TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc podman skopeo umoci uidmap mmdebstrap busybox-static erofs-utils zstd python3 \
-	attr bindfs ca-certificates openssl golang-go golang-github-containerd-stargz-snapshotter-dev golang-github-containerd-containerd-dev \
-	python3-prometheus-client strace systemd e2fsprogs nginx chromium
+	attr bindfs tini containernetworking-plugins iptables golang-github-containers-common ca-certificates openssl golang-go golang-github-containerd-stargz-snapshotter-dev golang-github-containerd-containerd-dev \
+	python3-prometheus-client strace systemd e2fsprogs nginx chromium valgrind gcc libc6-dev binutils
 
 # What is ours to keep in shape.
 SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/Package.swift fuzz/Sources/fuzz
@@ -14,7 +14,7 @@ SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/
 # One scratch path per set of flags: changing flags in one rebuilds everything.
 RELEASE := -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: build release test fuzz lint format demo bench-convert bench-lazy bench-rpc bench-toc clean help
+.PHONY: build release test guard fuzz lint format demo bench-convert bench-lazy bench-rpc bench-toc clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -31,6 +31,9 @@ release: ## release build with the Swift libraries inside, into .build-release/r
 test: ## install what tests need, build, run every test (as root: many mount file systems)
 	@bench/apt-install.sh $(TEST_PACKAGES)
 	@bench/test.sh
+
+guard: ## requests, bytes, system calls and instructions of fixed scenarios against recorded bounds (as root); ARGS as in bench/guard/run.sh
+	@bench/guard/run.sh $(ARGS)
 
 fuzz: ## fuzz every wall where bytes of strangers come in, FUZZ_SECONDS (30) each; docs/robustness.md
 	@bench/apt-install.sh $(BUILD_PACKAGES)

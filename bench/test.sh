@@ -56,6 +56,9 @@ run_tests 3600
 # What a container sees is seen again with FUSE in the place of the kernel's own mounts.
 STARLING_TEST_MODE=fuse run_tests 1800 --filter '^SystemTests\.(RunTests|MountTests|StoreTests|ContainerdTests|RestartTests)'
 
+# What it costs, counted: no clock is read.
+bench/guard/run.sh --bin .build/debug || status=$?
+
 passed=$(grep -E '^✔ Test ' "$log" | grep -cv '^✔ Test run' || true)
 failed=$(grep -E '^✘ Test ' "$log" | grep -v '^✘ Test run' || true)
 echo

@@ -10,7 +10,9 @@
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -67,20 +69,39 @@ static int set_up_namespace(pid_t owner, const char *user_map, const char *group
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int starling_user_namespace(const char *user_map, const char *group_map) {
-    // A namespace begins with a process. It does nothing but system calls: other threads may hold any lock. It ends with our thread at the latest,
-    // for until then it holds copies of all our descriptors.
-    pid_t child = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
-    if (child < 0) return -1;
+// A namespace begins with a process. It does nothing but system calls: other threads may hold any lock. It ends with our thread at the latest,
+// for until then it holds copies of all our descriptors.
+static pid_t begin_namespace(int flag) {
+    pid_t child = (pid_t)syscall(SYS_clone, flag | SIGCHLD, 0, 0, 0, 0);
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;) pause();
     }
-    int result = set_up_namespace(child, user_map, group_map);
+    return child;
+}
+
+static void end_namespace(pid_t child) {
     int saved = errno;
     kill(child, SIGKILL);
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
     errno = saved;
+}
+
+int starling_user_namespace(const char *user_map, const char *group_map) {
+    pid_t child = begin_namespace(CLONE_NEWUSER);
+    if (child < 0) return -1;
+    int result = set_up_namespace(child, user_map, group_map);
+    end_namespace(child);
+    return result;
+}
+
+int starling_network_namespace(void) {
+    pid_t child = begin_namespace(CLONE_NEWNET);
+    if (child < 0) return -1;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/net", child);
+    int result = open(path, O_RDONLY | O_CLOEXEC);
+    end_namespace(child);
     return result;
 }
 
@@ -295,3 +316,37 @@ ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd) {
 int starling_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 ssize_t starling_splice(int pipe, int target, size_t size) { return splice(pipe, NULL, target, NULL, size, SPLICE_F_MOVE); }
 int starling_sync_file_system(int fd) { return syncfs(fd); }
+
+int starling_open_terminal(int ends[2]) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0) return -1;
+    char name[64];
+    if (grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0) {
+        int slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (slave >= 0) {
+            ends[0] = master;
+            ends[1] = slave;
+            return 0;
+        }
+    }
+    int saved = errno;
+    close(master);
+    errno = saved;
+    return -1;
+}
+
+int starling_set_terminal_size(int fd, unsigned short rows, unsigned short columns) {
+    struct winsize size;
+    memset(&size, 0, sizeof size);
+    size.ws_row = rows;
+    size.ws_col = columns;
+    return ioctl(fd, TIOCSWINSZ, &size);
+}
+
+int starling_terminal_size(int fd, unsigned short *rows, unsigned short *columns) {
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0) return -1;
+    *rows = size.ws_row;
+    *columns = size.ws_col;
+    return 0;
+}

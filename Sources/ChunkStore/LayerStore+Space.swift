@@ -66,6 +66,13 @@ extension LayerStore {
         return result
     }
 
+    /// Removes these layers unless somebody has them open; then the chains that have lost one. Returns those that were here.
+    public func remove(_ digests: [Digest]) throws -> [Digest] {
+        let removed = try digests.filter { try Files.exists(directory(of: $0)) && remove($0) }
+        try pruneChains()
+        return removed
+    }
+
     /// Removes a layer unless somebody has it open; says whether it did.
     private func remove(_ digest: Digest) throws -> Bool {
         let directory = directory(of: digest)

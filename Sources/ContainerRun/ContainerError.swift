@@ -16,6 +16,36 @@ public enum ContainerError: Error, Equatable, CustomStringConvertible {
     case commandNotExecutable(String, image: String, reason: String)
     /// A terminal was asked for without having one.
     case noTerminal
+    /// A device that is to be passed on is not there, or is none.
+    case noDevice(String)
+    /// A file or directory that is to be mounted is not there.
+    case noMountSource(String, destination: String)
+    /// A profile of AppArmor was asked for on a machine without it.
+    case noAppArmor(profile: String)
+    /// What an image has in the place of a new volume cannot be copied.
+    case volume(String, reason: String)
+    /// Another container has the name.
+    case nameTaken(String, by: String)
+    /// No container is called so.
+    case noContainer(String)
+    /// More than one container's id begins so.
+    case ambiguous(String)
+    /// Something that only a container that has ended can take.
+    case isRunning(String)
+    /// Something that only a running container can take.
+    case notRunning(String)
+    /// The container does not end.
+    case doesNotEnd(String)
+    /// The output of a container in the foreground was its caller's.
+    case noLog(String)
+    /// The runtime could not start the container.
+    case notStarted(reason: String, exitStatus: Int32)
+    /// A container's network cannot be set up.
+    case network(String)
+    /// The runtime has refused.
+    case runtime(String)
+    /// No program that could be the first process.
+    case noInit
     /// A layer's uncompressed bytes are not what the image's configuration promises.
     case diffID(layer: Digest, expected: Digest, actual: Digest)
     /// A layer is damaged.
@@ -34,6 +64,24 @@ public enum ContainerError: Error, Equatable, CustomStringConvertible {
         case .commandNotFound(let command, let image): "\"\(command)\" not found in \(image)"
         case .commandNotExecutable(let command, let image, let reason): "cannot execute \"\(command)\" in \(image): \(reason)"
         case .noTerminal: "-t needs a terminal on standard input and output; leave it out in scripts and pipes"
+        case .noDevice(let path): "--device \(path): no such device"
+        case .noMountSource(let source, let destination):
+            "cannot mount \(source) at \(destination): it is not there (-v makes a missing directory, --mount does not)"
+        case .noAppArmor(let profile):
+            "--security-opt apparmor=\(profile): this kernel has no AppArmor, or it is off; leave the option out, or say apparmor=unconfined"
+        case .volume(let place, let reason): "cannot copy the image's \(place) into a new volume: \(reason)"
+        case .nameTaken(let name, let id):
+            "the name \"\(name)\" is taken by container \(id.prefix(ContainerID.shortLength)); remove that (`starling rm`), or choose another"
+        case .noContainer(let text): "no container \"\(text)\"; `starling ps -a` lists all"
+        case .ambiguous(let text): "more than one container's id begins with \(text); give more of it"
+        case .isRunning(let name): "container \(name) is running; stop it, or remove it with -f"
+        case .notRunning(let name): "container \(name) is not running"
+        case .doesNotEnd(let name):
+            "container \(name) has been killed and does not end; what it waits for may be a disk or a network file system"
+        case .noLog(let name): "container \(name) ran in the foreground: its output went there and was not kept; -d keeps it"
+        case .network(let reason): "--network bridge: \(reason)"
+        case .notStarted(let reason, _), .runtime(let reason): reason
+        case .noInit: "--init needs a small init to put into the container: apt-get install tini"
         case .diffID(let layer, let expected, let actual):
             "layer \(layer): its uncompressed bytes have digest \(actual), the image's configuration says \(expected)"
         case .layer(let layer, let reason): "layer \(layer): \(reason)"
@@ -46,6 +94,7 @@ public enum ContainerError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .commandNotFound: 127
         case .commandNotExecutable: 126
+        case .notStarted(_, let status): status
         default: 125
         }
     }

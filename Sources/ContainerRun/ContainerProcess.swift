@@ -3,40 +3,76 @@ internal import HostSystem
 internal import StartTrace
 internal import Synchronization
 
-/// A container in the foreground: the runtime as our child, our standard streams, our signals passed on.
+/// A container's first process: the runtime as our child, signals passed on.
 final class ContainerProcess: Sendable {
-    private let bundle: ContainerBundle
+    private let directory: ContainerDirectory
     private let runtime: ContainerRuntime
     private let terminal: Bool
+    private let isBackground: Bool
     private let trace: TraceRecorder?
+    private let watch = Mutex<ProcessWatch?>(nil)
+    private let child = Mutex<ChildProcess?>(nil)
     /// The signal whose default action we had to do for the kernel.
     private let endedBy = Mutex<Int32?>(nil)
 
-    init(bundle: ContainerBundle, runtime: ContainerRuntime, terminal: Bool, trace: TraceRecorder? = nil) {
-        self.bundle = bundle
+    /// How it ended.
+    struct Result {
+        let status: Int32
+        /// Whether the program ran at all.
+        let hasStarted: Bool
+    }
+
+    init(
+        _ directory: ContainerDirectory, _ runtime: ContainerRuntime, terminal: Bool, isBackground: Bool = false,
+        trace: TraceRecorder? = nil
+    ) {
+        self.directory = directory
         self.runtime = runtime
         self.terminal = terminal
+        self.isBackground = isBackground
         self.trace = trace
     }
 
-    /// Runs the container to its end and returns its exit status.
-    func run(_ signals: SignalForwarder?) throws -> Int32 {
-        // With a terminal the runtime must be in the foreground process group to set it up. Without one it gets a group of its own:
+    /// Starts it. Once.
+    func start(input: ChildProcess.Stream, output: ChildProcess.Stream, error: ChildProcess.Stream) throws {
+        // With our terminal the runtime must be in the foreground process group to set it up. Without it gets a group of its own:
         // a Ctrl-C would reach it twice otherwise, from the terminal and from us.
+        var options = ChildProcess.Options(input: input, output: output, error: error, newProcessGroup: !terminal || isBackground)
         let watch = try trace.map { try ProcessWatch($0, seesOutput: !terminal) }
-        var options = ChildProcess.Options(newProcessGroup: !terminal)
         watch?.redirect(&options)
-        let child = try ChildProcess(runtime.program, runtime.runArguments(bundle), options)
-        try watch?.started(child) { self.firstProcess(of: child) != nil }
+        let started = try ChildProcess(runtime.program, runtime.runArguments(directory), options)
+        try watch?.started(started) { self.firstProcess(of: started) != nil }
+        child.withLock { $0 = started }
+        self.watch.withLock { $0 = watch }
+    }
+
+    /// Waits until the program runs, or has run; false when it could not be started.
+    func waitUntilRunning() throws(HostError) -> Bool {
+        guard let child = child.withLock({ $0 }) else { return false }
+        while !child.hasEnded(within: .milliseconds(5)) { if firstProcess(of: child) != nil { return true } }
+        return try result(of: child).hasStarted
+    }
+
+    /// Waits for the end.
+    func wait(_ signals: SignalForwarder?) throws(HostError) -> Result {
+        guard let child = child.withLock({ $0 }) else { return Result(status: 125, hasStarted: false) }
         signals?.deliver { [weak child] signal in
             if let child { self.pass(signal, to: child) }
         }
-        let status = try child.wait()
-        watch?.ended(status)
+        let result = try result(of: child)
         signals?.deliver { _ in }
-        if let signal = endedBy.withLock({ $0 }), status == 128 + SIGKILL { return 128 + signal }
-        guard status != 0, let failure = RuntimeFailure(log: (try? Files.read(bundle.logFile, limit: 1 << 20)) ?? []) else { return status }
-        return failure.exitStatus
+        return result
+    }
+
+    /// Its terminal has got another size; the runtime passes that on to the container's own.
+    func resized() { child.withLock { $0 }?.kill(SIGWINCH) }
+
+    private func result(of child: ChildProcess) throws(HostError) -> Result {
+        let status = try child.wait()
+        watch.withLock { $0.take() }?.ended(status)
+        if let signal = endedBy.withLock({ $0 }), status == 128 + SIGKILL { return Result(status: 128 + signal, hasStarted: true) }
+        guard status != 0, let failure = RuntimeFailure(directory) else { return Result(status: status, hasStarted: true) }
+        return Result(status: failure.exitStatus, hasStarted: false)
     }
 
     /// The runtime passes signals to the container's first process. The kernel keeps from that process what it has no handler for,
@@ -58,45 +94,6 @@ final class ContainerProcess: Sendable {
 
     /// The container's first process, once it is the program and the runtime no more.
     private func firstProcess(of child: ChildProcess) -> FirstProcess? {
-        FirstProcess(pidFile: bundle.pidFile, parent: child.processID).flatMap { $0.isRuntime ? nil : $0 }
-    }
-}
-
-/// A container's first process, as /proc shows it.
-struct FirstProcess {
-    let processID: Int32
-    private let status: String
-
-    /// The process of a pid file; nil when it is not, or no longer, a child of the runtime.
-    init?(pidFile: String, parent: Int32) {
-        guard let bytes = try? Files.read(pidFile, limit: 32), let id = Int32(String(decoding: bytes, as: UTF8.self)),
-            let status = try? Files.read("/proc/\(id)/status", limit: 64 << 10)
-        else { return nil }
-        self.init(processID: id, status: String(decoding: status, as: UTF8.self))
-        guard field("PPid") == String(parent) else { return nil }
-    }
-
-    init(processID: Int32, status: String) {
-        self.processID = processID
-        self.status = status
-    }
-
-    /// Whether the signal has its default action there, which the kernel does not do for the first process of a namespace.
-    ///
-    /// A blocked signal is waited for by other means, an ignored one is not wanted (proc_pid_status(5)).
-    func discards(_ signal: Int32) -> Bool {
-        ["SigCgt", "SigIgn", "SigBlk"].allSatisfy { name in
-            guard let mask = field(name).flatMap({ UInt64($0, radix: 16) }) else { return false }
-            return mask >> UInt64(signal - 1) & 1 == 0
-        }
-    }
-
-    /// Whether the runtime has not become the program yet, by the names that runc and crun have until then.
-    var isRuntime: Bool { field("Name").map { $0.hasPrefix("runc:[") || $0 == "crun" } ?? true }
-
-    private func field(_ name: String) -> String? {
-        status.split(separator: "\n").first { $0.hasPrefix(name + ":") }.map {
-            $0.dropFirst(name.utf8.count + 1).drop(while: \.isWhitespace).description
-        }
+        FirstProcess(pidFile: directory.pidFile, parent: child.processID).flatMap { $0.isRuntime ? nil : $0 }
     }
 }

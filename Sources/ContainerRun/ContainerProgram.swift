@@ -6,14 +6,18 @@ struct ContainerProgram {
     private let program: String
     private let candidates: [String]
 
-    init(_ program: String, spec: ContainerSpec) {
+    /// The program of a new container.
+    init(_ spec: ContainerSpec) {
+        self.init(spec.arguments[0], workingDirectory: spec.workingDirectory, path: spec.variable("PATH"))
+    }
+
+    init(_ program: String, workingDirectory: String, path: String?) {
         self.program = program
         if program.contains("/") {
             // A relative path with a slash counts from the working directory.
-            candidates = [program.hasPrefix("/") ? program : spec.workingDirectory + "/" + program]
+            candidates = [program.hasPrefix("/") ? program : workingDirectory + "/" + program]
         } else {
-            let path = spec.variable("PATH") ?? ContainerSpec.defaultPath
-            candidates = path.split(separator: ":").map { $0 + "/" + program }
+            candidates = (path ?? ContainerSpec.defaultPath).split(separator: ":").map { $0 + "/" + program }
         }
     }
 

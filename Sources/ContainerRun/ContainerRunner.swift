@@ -1,4 +1,3 @@
-internal import Glibc
 public import HostSystem
 public import OCI
 public import StartTrace
@@ -6,19 +5,20 @@ public import StartTrace
 // ContainerRun: a container from an image's configuration and directories that hold its layers.
 //
 //   image config ──▶ ContainerSpec (config.json)  ─┐
-//   layer directories ──▶ overlay at bundle/rootfs ─┼─▶ runc or crun, stdio and signals passed on ──▶ exit status
+//   layer directories ──▶ overlay at rootfs ────────┼─▶ runc or crun ──▶ exit status
 //   host's resolv.conf, hosts, hostname (copies)  ─┘
 //
-// How the layers got there is not asked: lazily mounted ones and ones that LayerUnpacker wrote look the same. What a run leaves is its
-// exit status and nothing else: the bundle's owner removes it, and if the owner was killed, the next run's BundleReaper does.
-// Everything is mounted in the caller's private mount namespace (MountNamespace.enterPrivate, first thing in main), so that no end,
-// not even SIGKILL, leaves a mount on the host. The room never talks to a registry.
+// How the layers got there is not asked: lazily mounted ones and ones that LayerUnpacker wrote look the same. A container is a directory
+// (ContainerDirectory), which one process serves: in the foreground the command itself, in the background one that outlives it. That process owns
+// the mounts, in its private mount namespace (MountNamespace.enterPrivate, first thing in main), so that no end, not even SIGKILL, leaves a mount
+// on the host; what it leaves else, the next command's reaper ends and records. Other commands (Containers) read the directory, and talk to the
+// runtime. The room never talks to a registry.
 
-/// Runs containers in the foreground.
+/// Makes containers and runs them.
 public struct ContainerRunner: Sendable {
     /// How containers are run here.
     public struct Options: Sendable {
-        /// Directory of store and state; bundles are in its `run`.
+        /// Directory of store and state; containers are in its `containers`.
         public var root: String
         /// Path or name of the OCI runtime; runc, else crun, when nil.
         public var runtime: String?
@@ -33,16 +33,23 @@ public struct ContainerRunner: Sendable {
     private let options: Options
     private let runtime: ContainerRuntime
 
-    /// Finds the runtime and removes what killed runs have left under the root.
+    /// Finds the runtime and ends what killed processes have left under the root.
     ///
     /// - Throws: `HostError` when there is no runtime or the root cannot be written.
     public init(_ options: Options) throws {
         self.options = options
         runtime = try ContainerRuntime(options.runtime)
-        try BundleReaper(root: options.root, runtime: runtime).reap()
+        try ContainerReaper(root: options.root).reap()
     }
 
-    /// Runs a container from its start to its end.
+    /// Makes a container, whose image may be opened then.
+    ///
+    /// - Throws: `ContainerError.nameTaken`, or `HostError`.
+    public func make(_ identity: Container.Identity) throws -> Container {
+        try Container(identity, root: options.root, runtime: runtime)
+    }
+
+    /// Runs a container from its start to its end in the foreground, and forgets it.
     ///
     /// - Parameters:
     ///   - image: its configuration.
@@ -58,40 +65,17 @@ public struct ContainerRunner: Sendable {
         _ image: ImageConfig, name: String, lowerDirectories: [String], settings: ContainerSettings, signals: SignalForwarder? = nil,
         trace: TraceRecorder? = nil, onStart: () -> Void = {}
     ) throws -> Int32 {
-        if settings.terminal, isatty(0) == 0 || isatty(1) == 0 { throw ContainerError.noTerminal }
-        let bundle = try ContainerBundle(root: options.root, runtime: runtime)
+        let container = try make(Container.Identity(image: name))
         do {
-            let mounting = trace?.begin(.container, "mount root file system")
-            try bundle.mount(lowerDirectories)
-            mounting?.end()
-            let preparing = trace?.begin(.container, "write bundle")
-            try prepare(bundle, image, name, settings)
-            preparing?.end()
-            onStart()
-            let status = try ContainerProcess(bundle: bundle, runtime: runtime, terminal: settings.terminal, trace: trace).run(signals)
-            try bundle.remove()
+            let status = try container.run(
+                Container.RootFileSystem(config: image, digest: "", lowerDirectories: lowerDirectories), settings, signals: signals,
+                trace: trace, onStart: onStart)
+            try container.end()
             return status
         } catch {
-            // The first failure is the one to tell; what cannot be removed now, the next run's reaper removes.
-            try? bundle.remove()
+            // The first failure is the one to tell; what cannot be removed now, the next reaper removes.
+            try? container.end()
             throw error
         }
-    }
-
-    /// Writes what the runtime reads. Looks into the root file system and lets go of it: an open descriptor would keep it mounted.
-    private func prepare(_ bundle: ContainerBundle, _ image: ImageConfig, _ name: String, _ settings: ContainerSettings) throws {
-        let root = try RootedDirectory(bundle.rootfs)
-        let spec = try ContainerSpec(
-            image: image, name: name, settings: settings, root: root, hostname: settings.hostname ?? ContainerRunner.hostname(),
-            containerID: bundle.id)
-        try ContainerProgram(spec.arguments[0], spec: spec).check(in: root, image: name)
-        try bundle.writeHostFiles(hostname: spec.hostname)
-        try bundle.write(spec)
-    }
-
-    private static func hostname() -> String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -13,11 +13,35 @@ struct ContainerRuntime: Sendable {
         program = if let name { try Paths.executable(name) } else { try Paths.executable("runc", "crun") }
     }
 
-    /// Arguments that run a bundle in the foreground. The runtime's own state is in the bundle, so that it goes with it.
-    func runArguments(_ bundle: ContainerBundle) -> [String] {
-        stateArguments(bundle.path) + [
-            "--log", bundle.logFile, "--log-format", "json", "run", "--bundle", bundle.path, "--pid-file", bundle.pidFile, bundle.id,
+    /// The runtime of a container; when it is not here any more, another one, which can end the container as well.
+    init(of record: ContainerRecord) throws(HostError) {
+        do throws(HostError) { try self.init(record.runtime) } catch { try self.init(nil) }
+    }
+
+    /// Arguments that run a container in the foreground. The runtime's own state is in the container's directory, so that it goes with it.
+    func runArguments(_ directory: ContainerDirectory) -> [String] {
+        stateArguments(directory.path) + [
+            "--log", directory.runtimeLog, "--log-format", "json", "run", "--bundle", directory.path, "--pid-file", directory.pidFile,
+            directory.id,
         ]
+    }
+
+    /// Arguments that run another process in a container, as the file says.
+    func execArguments(id: String, bundle: String, process: String, log: String, detaches: Bool) -> [String] {
+        stateArguments(bundle) + ["--log", log, "--log-format", "json", "exec", "--process", process] + (detaches ? ["--detach"] : []) + [
+            id
+        ]
+    }
+
+    /// Sends a signal to a container's first process.
+    ///
+    /// - Throws: `ContainerError.runtime` when the runtime says no.
+    func kill(id: String, bundle path: String, signal: Int32) throws {
+        let result = try Program.run(
+            program, stateArguments(path) + ["kill", id, String(signal)], deadline: ContainerRuntime.deleteDeadline)
+        guard result.status == 0 else {
+            throw ContainerError.runtime(result.errorText.split(separator: "\n").last.map(String.init) ?? "\(program) failed")
+        }
     }
 
     /// Kills and forgets whatever is left of a bundle's container; no container is no error.

@@ -1,4 +1,5 @@
 internal import HostSystem
+internal import OCI
 
 /// User and groups of a container's process, looked up in the image's own /etc/passwd and /etc/group as docker does.
 struct ContainerUser: Equatable {
@@ -35,6 +36,14 @@ struct ContainerUser: Equatable {
         }
         gid = entry?.gid ?? 0
         supplementaryGroups = entry.map { ContainerUser.groups(listing: $0.name, in: group) } ?? []
+    }
+
+    /// The runtime's form.
+    var json: JSONValue {
+        .object([
+            "uid": .integer(Int64(uid)), "gid": .integer(Int64(gid)),
+            "additionalGids": .array(supplementaryGroups.map { .integer(Int64($0)) }),
+        ])
     }
 
     private struct PasswdEntry {

@@ -20,7 +20,9 @@ public final class ImageMount: Sendable {
     private let directory: LockedDirectory
     private let record: Record
 
-    private static let prefix = "mount-"
+    private static func parent(_ root: String) -> String { root + "/run" }
+
+    static let prefix = "mount-"
     private static let recordName = "/mount.json"
 
     /// What is mounted where.
@@ -42,7 +44,7 @@ public final class ImageMount: Sendable {
         let path = try Self.directory(target)
         try Self.reap(root)
         record = Record(image: image, directory: path, process: getpid())
-        directory = try LockedDirectory(Self.prefix + RandomName.make(), in: ContainerBundle.directory(root: root))
+        directory = try LockedDirectory(Self.prefix + RandomName.make(), in: Self.parent(root))
         do {
             // Before it is mounted: what is recorded and not mounted does no harm.
             try AtomicFile.write(try Documents.encode(record), to: directory.path + Self.recordName)
@@ -98,7 +100,7 @@ public final class ImageMount: Sendable {
 
     /// What is mounted below a root, by living processes.
     public static func records(root: String) throws -> [Record] {
-        let parent = ContainerBundle.directory(root: root)
+        let parent = Self.parent(root)
         guard Files.exists(parent) else { return [] }
         try reap(root)
         return try Files.entries(parent).filter { $0.hasPrefix(prefix) }.sorted().compactMap { try record(parent + "/" + $0) }
@@ -136,7 +138,7 @@ public final class ImageMount: Sendable {
 
     /// Removes what killed processes have left.
     private static func reap(_ root: String) throws {
-        let parent = ContainerBundle.directory(root: root)
+        let parent = Self.parent(root)
         try LockedDirectory.reap(in: parent, where: { $0.hasPrefix(prefix) }) { name throws(HostError) in
             let directory = parent + "/" + name
             // One that cannot be read was never mounted.

@@ -60,6 +60,16 @@ public struct LayerUnpacker: Sendable {
         }
     }
 
+    /// Removes the directory of a layer, which nothing may use; says whether it was there.
+    public func remove(_ diffID: Digest) throws(HostError) -> Bool {
+        guard existing(diffID) != nil else { return false }
+        // Out of sight in one step: a layer is whole or not there.
+        let aside = try LockedDirectory(LayerUnpacker.temporaryPrefix + RandomName.make(), in: directory)
+        try Files.move(path(diffID), to: aside.path + "/tree")
+        try Files.remove(aside.path)
+        return true
+    }
+
     private func path(_ diffID: Digest) -> String { directory + "/" + diffID.hex }
 
     private func write(_ layer: Digest, _ diffID: Digest, from stream: any BlobStream, to tree: String) throws {

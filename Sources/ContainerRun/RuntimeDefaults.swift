@@ -18,30 +18,26 @@ enum RuntimeDefaults {
 
     /// Open files: systemd's default since 240, which docker's service has, or what this process may allow if that is less. A higher
     /// soft limit makes old programs that close every possible descriptor take minutes; programs that need more raise theirs.
-    static func openFiles(maximum: UInt64) -> JSONValue {
-        let hard = min(maximum, 524_288)
-        return .object([
-            "type": .string("RLIMIT_NOFILE"), "soft": .integer(Int64(min(hard, 1024))), "hard": .integer(Int64(hard)),
-        ])
+    static func openFiles(maximum: UInt64) -> ProcessLimit {
+        let hard = Int64(min(maximum, 524_288))
+        return ProcessLimit(type: "RLIMIT_NOFILE", soft: min(hard, 1024), hard: hard)
     }
 
-    static let mounts = [
-        mount("/proc", "proc", "proc", ["nosuid", "noexec", "nodev"]),
-        mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
-        mount("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
-        mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
-        mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", "ro"]),
-        mount("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
-        mount("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
-    ]
-
-    static func bind(_ source: String, _ destination: String) -> JSONValue {
-        mount(destination, "bind", source, ["bind", "ro", "rprivate"])
+    /// The file systems that every container has; privileged ones may write to the machine's.
+    static func mounts(isPrivileged: Bool) -> [RuntimeMount] {
+        let access = isPrivileged ? "rw" : "ro"
+        return [
+            mount("/proc", "proc", "proc", ["nosuid", "noexec", "nodev"]),
+            mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+            mount("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+            mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", access]),
+            mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", access]),
+            mount("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
+            mount("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+        ]
     }
 
-    private static func mount(_ destination: String, _ type: String, _ source: String, _ options: [String]) -> JSONValue {
-        .object([
-            "destination": .string(destination), "type": .string(type), "source": .string(source), "options": .strings(options),
-        ])
+    private static func mount(_ destination: String, _ type: String, _ source: String, _ options: [String]) -> RuntimeMount {
+        RuntimeMount(destination: destination, type: type, source: source, options: options)
     }
 }

@@ -1,3 +1,4 @@
+internal import HostSystem
 internal import OCI
 
 /// What a runtime says in its log when it could not start the container; it has printed the same line on standard error.
@@ -8,6 +9,12 @@ struct RuntimeFailure: Equatable {
     private struct Line: Decodable {
         let level: String?
         let msg: String?
+    }
+
+    /// Reads the log of a container's start; nil when nothing went wrong.
+    init?(_ directory: ContainerDirectory) {
+        // No log is no error.
+        self.init(log: (try? Files.read(directory.runtimeLog, limit: 1 << 20)) ?? [])
     }
 
     /// Reads a log of JSON lines; nil when it holds no error, and then the exit status is the container's.

@@ -4,15 +4,19 @@ internal import Glibc
 public enum AtomicFile {
     /// Writes `bytes` to a temporary file in the same directory, makes them durable and renames the file to `path`.
     ///
-    /// - Parameter mode: permission bits, not cut by the umask.
-    public static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(HostError) {
+    /// - Parameters:
+    ///   - mode: permission bits, not cut by the umask.
+    ///   - durably: false for what means nothing after a power cut; then nobody waits for the disk, and the file may be empty after one.
+    public static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644, durably: Bool = true) throws(HostError) {
         try bytes.withUnsafeBytes { buffer in
-            Result { () throws(HostError) in try write(buffer, to: path, mode: mode) }
+            Result { () throws(HostError) in try write(buffer, to: path, mode: mode, durably: durably) }
         }.get()
     }
 
     /// Writes a buffer the same way.
-    public static func write(_ bytes: UnsafeRawBufferPointer, to path: String, mode: UInt32 = 0o644) throws(HostError) {
+    public static func write(
+        _ bytes: UnsafeRawBufferPointer, to path: String, mode: UInt32 = 0o644, durably: Bool = true
+    ) throws(HostError) {
         let temporary = "\(path).tmp-\(getpid())-\(RandomName.make())"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw .last("write", path) }
@@ -20,14 +24,14 @@ public enum AtomicFile {
             do {
                 defer { close(descriptor) }
                 try FileDescriptors.write(bytes, to: descriptor, path: path)
-                guard fchmod(descriptor, mode) == 0, fsync(descriptor) == 0 else { throw HostError.last("write", path) }
+                guard fchmod(descriptor, mode) == 0, !durably || fsync(descriptor) == 0 else { throw HostError.last("write", path) }
             }
             guard rename(temporary, path) == 0 else { throw HostError.last("write", path) }
         } catch {
             unlink(temporary)
             throw error
         }
-        try syncDirectory(of: path)
+        if durably { try syncDirectory(of: path) }
     }
 
     /// Makes a rename in the directory of `path` durable.
@@ -51,6 +55,13 @@ public enum FileDescriptors {
             guard count > 0 else { throw .last("write", path) }
             done += count
         }
+    }
+
+    /// Writes all of an array.
+    public static func write(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(HostError) {
+        try bytes.withUnsafeBytes { bytes in
+            Result { () throws(HostError) in try write(bytes, to: descriptor, path: path) }
+        }.get()
     }
 
     /// Writes all of `bytes`, however many calls it takes; `path` is for the message.

@@ -28,6 +28,32 @@ public final class LockedDirectory: Sendable {
         }
     }
 
+    /// Takes over a directory that is there and that nobody owns.
+    ///
+    /// - Throws: `.locked` when somebody does.
+    public init(existing path: String) throws(HostError) {
+        self.path = path
+        lock = try FileLock(path + LockedDirectory.lockName, create: false)
+    }
+
+    /// Whether somebody owns a directory now. Asking takes the lock for a moment, when nobody does.
+    public static func isOwned(_ path: String) throws(HostError) -> Bool {
+        do throws(HostError) {
+            _ = try FileLock(path + lockName, create: false)
+            return false
+        } catch {
+            if case .locked = error { return true }
+            guard error.code == ENOENT else { throw error }
+            return false
+        }
+    }
+
+    /// Process id of who owns a directory; nil when nobody does, or it cannot be told.
+    public static func owner(of path: String) throws(HostError) -> Int32? {
+        guard try isOwned(path) else { return nil }
+        return Int32(String(decoding: try Files.read(path + lockName, limit: 32), as: UTF8.self).filter(\.isNumber))
+    }
+
     /// Hands each directory in `parent` that nobody owns any more to `body`, which removes it; `isCandidate` chooses by name.
     public static func reap(
         in parent: String, where isCandidate: (String) -> Bool = { _ in true }, _ body: (_ name: String) throws(HostError) -> Void

@@ -21,21 +21,28 @@ public enum Program {
     /// Bound on what is kept of each stream: 16 MiB; what comes after is read and dropped, so that the program goes on.
     public static let captureLimit = 16 << 20
 
-    /// Runs a program with empty standard input.
+    /// Bytes that a pipe holds (pipe(7)): so much of an input needs nobody who writes while the program runs.
+    static let inputLimit = 64 << 10
+
+    /// Runs a program.
     ///
     /// - Parameters:
+    ///   - input: standard input, at most 64 KiB; empty unless said otherwise.
     ///   - deadline: the program is killed after that time and `.deadline` thrown.
     ///   - isWanted: asked several times a second while it prints; false is as if the time were over.
     public static func run(
-        _ program: String, _ arguments: [String], environment: [String]? = nil, workingDirectory: String? = nil,
+        _ program: String, _ arguments: [String], input: [UInt8] = [], environment: [String]? = nil, workingDirectory: String? = nil,
         deadline: Duration = .seconds(60), isWanted: () -> Bool = { true }
     ) throws(HostError) -> Result {
+        let reader = input.isEmpty ? nil : try filledPipe(input, program)
+        defer { if let reader { close(reader) } }
         var output = try Capture()
         var error = try Capture()
         let child = try ChildProcess(
             program, arguments,
             ChildProcess.Options(
-                environment: environment, workingDirectory: workingDirectory, input: .null, output: .descriptor(output.writer),
+                environment: environment, workingDirectory: workingDirectory, input: reader.map { .descriptor($0) } ?? .null,
+                output: .descriptor(output.writer),
                 error: .descriptor(error.writer)))
         output.closeWriter()
         error.closeWriter()
@@ -52,6 +59,20 @@ public enum Program {
         }
         guard let status = try child.wait(for: max(.zero, end - .now)) else { throw expired(child, deadline) }
         return Result(status: status, output: output.bytes, error: error.bytes)
+    }
+
+    /// The reading end of a pipe that holds all of an input.
+    private static func filledPipe(_ input: [UInt8], _ program: String) throws(HostError) -> Int32 {
+        guard input.count <= inputLimit else { throw .tooLarge(path: "input of \(program)", limit: inputLimit) }
+        let (reader, writer) = try Pipe.make()
+        defer { close(writer) }
+        do throws(HostError) {
+            try FileDescriptors.write(input, to: writer, path: program)
+        } catch {
+            close(reader)
+            throw error
+        }
+        return reader
     }
 
     private static func expired(_ child: ChildProcess, _ deadline: Duration) -> HostError {

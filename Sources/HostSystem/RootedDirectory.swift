@@ -62,6 +62,14 @@ public final class RootedDirectory {
         return try Files.read("/proc/self/fd/\(target)", limit: limit)
     }
 
+    /// Opens a directory, links followed inside, for as long as `body` runs: by the path that it is given, other processes reach the directory, too.
+    public func withDirectory<Result>(_ path: String, _ body: (_ path: String) throws -> Result) throws -> Result {
+        let directory = openInside(Array(path.utf8), STARLING_O_PATH | O_DIRECTORY)
+        guard directory >= 0 else { throw HostError.last("open directory", place(path)) }
+        defer { close(directory) }
+        return try body("/proc/\(getpid())/fd/\(directory)")
+    }
+
     /// Makes a directory and its missing parents, mode 0755, links followed inside.
     public func makeDirectories(_ path: String) throws(HostError) { try makeDirectories(Array(path.utf8)) }
 

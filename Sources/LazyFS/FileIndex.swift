@@ -45,25 +45,12 @@ struct FileIndex {
 
     /// The file whose bytes begin at a place; nil when none does.
     func file(at place: ContentPlace) -> File? {
-        let index = first(from: place)
-        return index < entries.count && entries[index].place == place ? entries[index].file : nil
-    }
-
-    /// Files whose bytes begin in a part of a content file, or before it and may reach into it, with their places, in order.
-    func files(from place: ContentPlace, size: UInt64) -> ArraySlice<(place: ContentPlace, file: File)> {
-        let start = first(from: place)
-        let end = first(from: ContentPlace(layer: place.layer, offset: place.offset + size))
-        let before = start > 0 && entries[start - 1].place.layer == place.layer ? start - 1 : start
-        return entries[before..<max(before, end)].map { ($0.place, $0.file) }[...]
-    }
-
-    private func first(from place: ContentPlace) -> Int {
         var (low, high) = (0, entries.count)
         while low < high {
             let middle = (low + high) / 2
             if entries[middle].place < place { low = middle + 1 } else { high = middle }
         }
-        return low
+        return low < entries.count && entries[low].place == place ? entries[low].file : nil
     }
 }
 

@@ -28,7 +28,7 @@ public struct ProgramStart: Equatable, Sendable {
     ///
     /// - Parameter command: in place of the image's; empty for the image's.
     public init?(_ execution: ImageConfig.Execution?, command: [String] = []) {
-        let arguments = (execution?.entrypoint ?? []) + (command.isEmpty ? execution?.command ?? [] : command)
+        let arguments = execution?.arguments(command: command) ?? command
         guard let program = arguments.first else { return nil }
         let path = execution?.environment?.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count)
         self.init(

@@ -215,7 +215,7 @@ final class StartPrediction: Sendable {
         }
         guard memory.seen.count < StartPrediction.mostFiles, !memory.seen.contains(place) else { return }
         if memory.index == nil { memory.index = FileIndex(tree) }
-        guard let file = memory.index?.file(at: place), let name = tree.name(of: file.node, in: file.directory) else { return }
+        guard let file = memory.index?.file(at: place), let name = name(of: file) else { return }
         let order = StartPrediction.beginning(&memory)
         if let tag = PythonModules.tag(ofCompiled: name) {
             let package = tree.parent(of: file.directory)
@@ -228,6 +228,15 @@ final class StartPrediction: Sendable {
             look(at: file.node, place, .program, file.directory, order.child(0), &memory)
             if let tag = PythonModules.tag(ofVersioned: name) { expect(PythonModules.startNames(tag), tag, nil, order.child(1), &memory) }
         }
+    }
+
+    private func name(of file: FileIndex.File) -> String? {
+        var found: String?
+        _ = tree.forEachEntry(in: file.directory, from: 0) { name, node, _, _ in
+            if node == file.node { found = String(decoding: name, as: UTF8.self) }
+            return found == nil
+        }
+        return found
     }
 
     private func look(

@@ -8,7 +8,7 @@ internal import TreeImage
 /// A lazy layer as the record of a start has it: its counts, and the names of the files that were read.
 public struct TracedLayer {
     private let layer: LazyLayer
-    private let index: FileIndex
+    private let content: ContentFiles
 
     /// Files that are named of one read, and of a layer's waste.
     private static let mostFiles = 8
@@ -17,7 +17,7 @@ public struct TracedLayer {
     /// Looks at the layer's tree: some milliseconds.
     public init(_ opened: LazyNode.Opened) {
         layer = opened.layer
-        index = FileIndex(opened.layer.stored.tree)
+        content = ContentFiles(opened.layer.stored.tree)
     }
 
     /// What is to be said of it now.
@@ -40,32 +40,21 @@ public struct TracedLayer {
         }
     }
 
-    // Between files are zeros, which a read of the kernel's may take along.
     private func files(from offset: UInt64, size: UInt64) -> [TraceRead.FilePart] {
-        let tree = layer.stored.tree
-        let parts = index.files(from: ContentPlace(layer: 0, offset: offset), size: size).lazy.compactMap { entry -> TraceRead.FilePart? in
-            guard let fileSize = tree.attributes(of: entry.file.node)?.size, entry.place.offset + fileSize > offset,
-                let path = tree.path(of: entry.file.node, in: entry.file.directory)
-            else { return nil }
-            let start = max(offset, entry.place.offset)
-            let end = min(offset + size, entry.place.offset + fileSize)
-            return TraceRead.FilePart(path: path, offset: start - entry.place.offset, size: end - start, fileSize: fileSize)
+        content.files(in: offset..<offset + size).prefix(TracedLayer.mostFiles).map { file, bytes in
+            TraceRead.FilePart(
+                path: "/" + file.path, offset: bytes.lowerBound, size: UInt64(bytes.count), fileSize: file.size)
         }
-        return Array(parts.prefix(TracedLayer.mostFiles))
     }
 
     private var wasted: [TraceLayer.WastedFile] {
-        var bytes: [ContentPlace: UInt64] = [:]
-        var files: [ContentPlace: FileIndex.File] = [:]
+        var bytes: [String: UInt64] = [:]
         for number in layer.use.unread {
             let chunk = layer.stored.chunks.chunk(number)
-            guard let entry = index.files(from: ContentPlace(layer: 0, offset: chunk.contentOffset), size: 1).last else { continue }
-            bytes[entry.place, default: 0] += chunk.size
-            files[entry.place] = entry.file
+            guard let file = content.files(in: chunk.contentOffset..<chunk.contentOffset + chunk.size).first?.file else { continue }
+            bytes[file.path, default: 0] += chunk.size
         }
-        return bytes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(TracedLayer.mostWasted).compactMap { place, bytes in
-            guard let file = files[place], let path = layer.stored.tree.path(of: file.node, in: file.directory) else { return nil }
-            return TraceLayer.WastedFile(path: path, bytes: bytes)
-        }
+        return bytes.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(TracedLayer.mostWasted)
+            .map { TraceLayer.WastedFile(path: "/" + $0.key, bytes: $0.value) }
     }
 }

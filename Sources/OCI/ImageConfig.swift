@@ -65,6 +65,18 @@ public struct ImageConfig: Codable, Hashable, Sendable {
 
         /// No defaults at all.
         public init() {}
+
+        /// The same with another entrypoint, and then without the arguments that were meant for its own; nil changes nothing.
+        public func replacing(entrypoint other: [String]?) -> Execution {
+            guard let other else { return self }
+            var result = self
+            result.entrypoint = other
+            result.command = nil
+            return result
+        }
+
+        /// Program and arguments: the entrypoint, and behind it the words of the command line, or where there are none, the image's.
+        public func arguments(command other: [String]) -> [String] { (entrypoint ?? []) + (other.isEmpty ? command ?? [] : other) }
     }
 
     /// `{}`, the value type of Go's sets in JSON.

@@ -1,5 +1,6 @@
 public import Digests
 public import OCI
+internal import StartTrace
 
 // Referrers of a manifest: what names it as its subject (OCI distribution specification 1.1, "Listing Referrers" and "Referrers Tag Schema").
 extension RegistryClient {
@@ -34,7 +35,11 @@ extension RegistryClient {
     static func referrersTag(of manifest: Digest) -> String { "sha256-" + manifest.hex }
 
     private func index(_ request: HTTPRequest, _ reference: Reference, what: String) async throws(RegistryError) -> Index? {
-        try await rounds(endpoints(reference.registry, for: .resolve)) { [self] endpoint, retryAfter throws(RegistryError) -> Index? in
+        var traced = request
+        (traced.kind, traced.subject) = (.referrers, reference.manifestSelector)
+        let request = traced
+        return try await rounds(endpoints(reference.registry, for: .resolve)) {
+            [self] endpoint, retryAfter throws(RegistryError) -> Index? in
             let (head, bytes) = try await collect(endpoint, request, scope: "repository:\(reference.repository):pull")
             // A registry of before 1.1 may say that it does not allow or support what it does not know.
             guard ![400, 404, 405, 501].contains(head.status) else { return nil }

@@ -30,6 +30,7 @@ struct RequestJoin {
     private static func purpose(_ request: TraceRequest, _ range: TraceRange?, _ layer: TraceLayer?) -> StartTimeline.Purpose {
         switch (request.kind, range?.cause) {
         case (.token, _): return .token
+        case (.referrers, _): return .profile
         case (_, .demand): return .demand
         case (_, .prefetch): return .prefetch
         case (_, .prediction): return .prediction

@@ -32,11 +32,12 @@ public struct StartAdvice: Encodable, Equatable, Sendable {
         let landmarks = record.layers.contains { $0.landmark > 0 }
         let why =
             landmarks
-            ? "The image was optimized, for another start than this one. Optimize it for this command:"
+            ? "The image is optimized, but not for these reads. Optimize it for this command:"
             : "Optimize the image: what this command reads comes first in its layers then, and with the opening of the image."
-        let command = record.command.isEmpty ? "" : " -- " + record.command.map(Shell.quoted).joined(separator: " ")
+        let command = record.arguments.isEmpty ? "" : " -- " + record.arguments.map(Shell.quoted).joined(separator: " ")
         return StartAdvice(
-            text: "\(waited). \(why)", command: "starling optimize \(record.image) \(target(record, "-opt"))\(command)")
+            text: "\(waited). \(why)",
+            command: "starling optimize \(record.image) \(target(record, landmarks ? "-again" : "-opt"))\(command)")
     }
 
     private static func queue(_ record: StartRecord) -> StartAdvice? {

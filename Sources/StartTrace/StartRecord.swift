@@ -8,6 +8,8 @@ public struct StartRecord: Codable, Equatable, Sendable {
     public var image: String
     /// The container's command line.
     public var command: [String]
+    /// What of it was said in place of the image's; empty for nothing.
+    public var arguments: [String]
     /// How the container sees lazy layers.
     public var mode: String
     /// Its layers, the lowest first.
@@ -16,8 +18,9 @@ public struct StartRecord: Codable, Equatable, Sendable {
     public var events: TraceEvents
 
     /// A record.
-    public init(image: String, command: [String], mode: String, layers: [TraceLayer], events: TraceEvents) {
-        (self.image, self.command, self.mode, self.layers, self.events) = (image, command, mode, layers, events)
+    public init(image: String, command: [String], arguments: [String], mode: String, layers: [TraceLayer], events: TraceEvents) {
+        (self.image, self.command, self.arguments, self.mode) = (image, command, arguments, mode)
+        (self.layers, self.events) = (layers, events)
     }
 
     /// Writes it as JSON.

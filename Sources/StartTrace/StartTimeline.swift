@@ -47,13 +47,15 @@ public struct StartTimeline: Encodable, Sendable {
         case resolve
         /// A token for other requests.
         case token
+        /// Looking for the image's profile.
+        case profile
         /// A layer's table of contents.
         case opening
         /// Bytes that a read waits for.
         case demand
         /// Bytes before a landmark, or before anything is known of the layer.
         case prefetch
-        /// Bytes that something names which will be read.
+        /// Bytes that will be read as something names them, or the profile says.
         case prediction
         /// Completing a layer.
         case background

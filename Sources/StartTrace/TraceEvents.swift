@@ -83,6 +83,8 @@ public struct TraceRequest: Codable, Equatable, Sendable {
         case blob
         /// A token for other requests.
         case token
+        /// What refers to an image, such as its profile.
+        case referrers
         /// Something else.
         case other
     }

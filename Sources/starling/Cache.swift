@@ -88,18 +88,3 @@ struct CacheVerify: AsyncParsableCommand {
         if results.contains(where: { $0.wrong > 0 }) { throw ExitCode.failure }
     }
 }
-
-/// Sizes as people write them.
-enum ByteCount {
-    /// Reads `10G`, `512M`, `4096`; the units are powers of 1024.
-    static func parse(_ text: String) throws -> UInt64 {
-        let units: [Character: UInt64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
-        let unit = text.last.flatMap { units[$0] }
-        guard let count = UInt64(unit == nil ? text : String(text.dropLast())) else {
-            throw ValidationError("\(text): expected a number of bytes, such as 4096, 512M or 10G")
-        }
-        let (bytes, overflows) = count.multipliedReportingOverflow(by: unit ?? 1)
-        guard !overflows else { throw ValidationError("\(text): too large") }
-        return bytes
-    }
-}

@@ -45,7 +45,8 @@ struct StoreArguments: ParsableArguments {
 
 /// How much is said.
 struct LogArguments: ParsableArguments {
-    @Flag(name: .shortAndLong, help: "Say what is being done.")
+    // No -v: for docker, and so for `run`, that is a volume.
+    @Flag(help: "Say what is being done.")
     var verbose = false
 
     func logger(_ label: String) -> Logger {

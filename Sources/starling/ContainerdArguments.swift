@@ -1,5 +1,6 @@
 import ArgumentParser
 import ContainerdClient
+import HostSystem
 
 /// Options of every command that talks to containerd.
 struct ContainerdArguments: ParsableArguments {
@@ -10,6 +11,11 @@ struct ContainerdArguments: ParsableArguments {
 
     @Option(help: "containerd's namespace. (default: $CONTAINERD_NAMESPACE, default)")
     var namespace: String?
+
+    /// Whether containerd is meant at all, where something else might be.
+    var isNamed: Bool {
+        address != nil || namespace != nil || ["CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE"].contains { Paths.environment($0) != nil }
+    }
 
     func options(snapshotter: String? = nil) -> ContainerdOptions {
         var options = ContainerdOptions(address: address, namespace: namespace)

@@ -13,12 +13,12 @@ enum Main {
         signal(SIGPIPE, SIG_IGN)
         // Before anything starts a thread: the keeper goes on in a copy of this process.
         if CommandLine.arguments.dropFirst().first == Store.keeperCommand { keep() }
-        var runsContainer = false
+        // Also when the arguments are no good: docker's 125 says that nothing was run.
+        let runsContainer = ["run", "exec", "start"].contains(CommandLine.arguments.dropFirst().first)
         do {
             var command = try Starling.parseAsRoot()
-            runsContainer = command is Run
             // Before anything starts a thread: a mount namespace belongs to a thread.
-            if runsContainer || command is Optimize || command is Profile.Record { try MountNamespace.enterPrivate() }
+            if mounts(command) { try MountNamespace.enterPrivate() }
             if geteuid() != 0, command is Store || (command as? Unmount)?.endsStore == true { try PodmanNamespace.enter() }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -42,15 +42,21 @@ enum Main {
         exit(0)
     }
 
+    private static func mounts(_ command: any ParsableCommand) -> Bool { (command as? any UsesPrivateMounts)?.mounts ?? false }
+
     private static func leave(_ error: any Error, runsContainer: Bool) -> Never {
         // Help, versions and mistakes in the arguments are the parser's to print.
-        if Starling.exitCode(for: error) == .validationFailure || Starling.exitCode(for: error) == .success {
-            Starling.exit(withError: error)
+        let isSuccess = Starling.exitCode(for: error) == .success
+        if isSuccess || Starling.exitCode(for: error) == .validationFailure {
+            guard runsContainer, !isSuccess else { Starling.exit(withError: error) }
+            Terminal.say(Starling.message(for: error) + " (`starling \(CommandLine.arguments[1]) --help` explains)")
+            exit(125)
         }
         Terminal.say("\(error)")
         if let interrupted = error as? Interruption.Interrupted { exit(128 + interrupted.signal) }
-        // 125: the container was never started (docker's and podman's convention); an error of the container's knows better.
-        exit((error as? ContainerError)?.exitStatus ?? (runsContainer ? 125 : 1))
+        // 125: the container was never started (docker's and podman's convention); that its command cannot be run is told by all.
+        let status = (error as? ContainerError)?.exitStatus ?? 125
+        exit(runsContainer || status != 125 ? status : 1)
     }
 }
 
@@ -68,10 +74,9 @@ struct Starling: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Optimize.self, Profile.self, Run.self, Mount.self, Unmount.self, Store.self, Pull.self, Materialize.self,
-            Status.self, Cache.self, Inspect.self, List.self,
-            Cat.self, Verify.self,
-            Check.self,
-            TOCDigest.self,
+            Convert.self, Optimize.self, Profile.self, Run.self, Exec.self, ContainerList.self, Logs.self, Attach.self, Stop.self,
+            Kill.self,
+            Start.self, Wait.self, Remove.self, Images.self, RemoveImage.self, Mount.self, Unmount.self, Store.self, Pull.self,
+            Materialize.self, Status.self, Cache.self, Inspect.self, List.self, Cat.self, Verify.self, Check.self, TOCDigest.self,
         ])
 }

@@ -23,22 +23,10 @@ struct Mount: AsyncParsableCommand {
               starling mount --foreground 127.0.0.1:5000/python:3-esgz /mnt
             """)
 
-    @OptionGroup var registry: RegistryArguments
-    @OptionGroup var storage: StoreArguments
-    @OptionGroup var logging: LogArguments
+    @OptionGroup var opening: OpeningArguments
 
     @Flag(help: "Serve from this process, and unmount when it is interrupted.")
     var foreground = false
-
-    @Option(
-        help: ArgumentHelp(
-            "How lazy layers are shown: native (the kernel mounts the tree), fuse, or auto, native where the kernel can.",
-            valueName: "auto|native|fuse"),
-        transform: Run.mode)
-    var mode = ServingMode.auto
-
-    @Option(help: ArgumentHelp("Platform of the image.", valueName: "os/arch"), transform: Mount.platform)
-    var platform = Platform.current
 
     @Flag(inversion: .prefixedNo, help: "Fetch the rest of the image when nothing else is to do.")
     var backgroundFetch = false
@@ -59,7 +47,7 @@ struct Mount: AsyncParsableCommand {
     func validate() throws {
         guard (image == nil) == (directory == nil) else { throw ValidationError("an image needs a directory to be mounted at") }
         guard image == nil || !json else { throw ValidationError("--json is for the list, which takes no image") }
-        guard !isOrdinaryUser || mode != .native else {
+        guard !isOrdinaryUser || opening.mode != .native else {
             throw ValidationError("--mode native: the kernel mounts no trees for ordinary users")
         }
     }
@@ -69,7 +57,7 @@ struct Mount: AsyncParsableCommand {
         guard announce || foreground else { return try continueInBackground() }
         let reference = try Reference(parsing: image)
         let signals = try SignalForwarder([SIGINT, SIGTERM, SIGHUP])
-        let root = storage.rootDirectory
+        let root = opening.storage.rootDirectory
         let mount = try ImageMount(image, at: directory, root: root)
         do {
             try await serve(reference, mount, signals)
@@ -82,48 +70,20 @@ struct Mount: AsyncParsableCommand {
     }
 
     private func serve(_ reference: Reference, _ mount: ImageMount, _ signals: SignalForwarder) async throws {
-        let client = try registry.client()
-        defer { client.shutdown() }
-        var fetching = FetchOptions()
-        fetching.completesLayers = backgroundFetch
-        let node = try LazyNode(
-            root: storage.rootDirectory, directory: mount.home,
-            place: isOrdinaryUser ? MountPlace(path: mount.target, source: mount.source) : nil, mode: isOrdinaryUser ? .fuse : mode,
-            client: client, fetching: fetching,
-            log: logging.logger("starling"))
-        do {
-            let preparation = Task { [storage, logging, platform, isOrdinaryUser] in
-                try await RunImage(
-                    source: RegistrySource(client: client, reference: reference), requiresLazy: isOrdinaryUser, reference: reference,
-                    platform: platform, node: node,
-                    root: storage.rootDirectory, command: nil, say: { Terminal.say($0) },
-                    log: logging.logger("starling")
-                ).open()
-            }
-            signals.deliver { _ in preparation.cancel() }
-            let prepared: RunImage.Prepared
-            do {
-                prepared = try await preparation.value
-            } catch {
-                if let signal = signals.endRequested { throw ExitCode(128 + signal) }
-                throw error
-            }
+        // An ordinary user can mount nothing but FUSE, by fusermount3.
+        let place = isOrdinaryUser ? MountPlace(path: mount.target, source: mount.source) : nil
+        let purpose = OpeningArguments.Purpose(directory: mount.home, completes: backgroundFetch, alone: place)
+        try await opening.withImage(reference, for: purpose, signals: signals) { prepared in
             try await BlockingTask.run { [announce, isOrdinaryUser] in
-                if isOrdinaryUser { try node.showAlone(prepared.lazy) } else { try mount.mount(prepared.lowerDirectories) }
+                if !isOrdinaryUser { try mount.mount(prepared.lowerDirectories) }
                 if announce { try Background.ready() }
                 try mount.waitForUnmount { signals.endRequested != nil }
                 // What reads of it still wait for must not keep the layers mounted.
                 if signals.endRequested != nil { try mount.unmount() }
             }
-            if logging.verbose { prepared.report(client) { Terminal.say($0) } }
-        } catch {
-            try await BlockingTask.run { node.shutdown() }
-            throw error
         }
-        try await BlockingTask.run { node.shutdown() }
     }
 
-    /// Who can mount nothing but FUSE, by fusermount3.
     private var isOrdinaryUser: Bool { geteuid() != 0 }
 
     private func continueInBackground() throws {
@@ -132,16 +92,9 @@ struct Mount: AsyncParsableCommand {
     }
 
     private func list() throws {
-        let records = try ImageMount.records(root: storage.rootDirectory)
+        let records = try ImageMount.records(root: opening.storage.rootDirectory)
         if json { return try Terminal.result(String(decoding: Documents.encode(records), as: UTF8.self)) }
         for record in records { try Terminal.result("\(record.image) on \(record.directory)") }
-    }
-
-    static func platform(_ text: String) throws -> Platform {
-        guard let platform = Platform(parsing: text) else {
-            throw ValidationError("--platform \(text): expected os/architecture[/variant], such as linux/arm64")
-        }
-        return platform
     }
 }
 

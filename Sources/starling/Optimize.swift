@@ -7,7 +7,7 @@ import OCI
 import Registry
 
 /// `starling optimize SOURCE DESTINATION [-- COMMAND…]`.
-struct Optimize: AsyncParsableCommand {
+struct Optimize: AsyncParsableCommand, UsesPrivateMounts {
     static let configuration = CommandConfiguration(
         abstract: "Run an image, see what it reads, and write it with that first: then one range request brings what a start needs.",
         discussion: """

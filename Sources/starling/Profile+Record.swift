@@ -6,7 +6,7 @@ import Profiles
 import Registry
 
 extension Profile {
-    struct Record: AsyncParsableCommand {
+    struct Record: AsyncParsableCommand, UsesPrivateMounts {
         static let configuration = CommandConfiguration(
             abstract: "Run an image and write what its start read.",
             discussion: """

@@ -42,7 +42,7 @@ struct Profile: ParsableCommand {
     struct ImageArgument: ParsableArguments {
         @OptionGroup var registry: RegistryArguments
 
-        @Option(help: ArgumentHelp("Platform of the image.", valueName: "os/arch"), transform: Mount.platform)
+        @Option(help: ArgumentHelp("Platform of the image.", valueName: "os/arch"), transform: OpeningArguments.platform)
         var platform = Platform.current
 
         func withImage<Value: Sendable>(

@@ -4,32 +4,40 @@ import Digests
 import OCI
 import Registry
 
-/// `starling pull --containerd ADDRESS REF`.
-struct Pull: AsyncParsableCommand {
+/// `starling pull REF`.
+struct Pull: AsyncParsableCommand, UsesPrivateMounts {
     static let configuration = CommandConfiguration(
-        abstract: "Pull an image into containerd, lazily where its layers allow it.",
+        abstract: "Pull an image, lazily where its layers allow it: for `starling run`, or into containerd.",
         discussion: """
-            A line for each layer says whether it is lazy, and if not, why. The daemon fetches lazy layers later, with credentials of its own.
+            Into containerd when its address, namespace or snapshotter is given, as an option or in the environment, or a label; else into the store of \
+            `starling run`. A line for each layer says whether it is lazy, and if not, why. containerd's daemon fetches lazy layers later, with \
+            credentials of its own.
 
             Examples:
+              starling pull registry.example.org/app:1-esgz
+              starling pull --complete registry.example.org/app:1-esgz
               starling pull --containerd /run/containerd/containerd.sock registry.example.org/app:1-esgz
               ctr run --rm --snapshotter stargz registry.example.org/app:1-esgz app
               starling pull --namespace k8s.io --lazy require --label owner=team registry.example.org/app:1-esgz
             """)
 
     @OptionGroup var registry: RegistryArguments
+    @OptionGroup var storage: StoreArguments
+    @OptionGroup var logging: LogArguments
     @OptionGroup var containerd: ContainerdArguments
     @OptionGroup var platforms: PlatformArguments
 
-    @Option(help: "Name of the snapshotter in containerd's configuration.")
-    var snapshotter = "stargz"
+    @Option(help: "Name of the snapshotter in containerd's configuration. (default: stargz)")
+    var snapshotter: String?
 
     @Option(
         help: ArgumentHelp(
-            "prefer: layers that cannot be lazy are downloaded and unpacked; require: they fail the pull; never: all are. (default: prefer)",
-            valueName: "prefer|require|never"),
-        transform: Pull.lazy)
-    var lazy = PullWishes.Lazy.prefer
+            "prefer: layers that cannot be lazy are downloaded and unpacked; require: they fail the pull; never: all are.",
+            valueName: "prefer|require|never"))
+    var lazy = LazyPolicy.prefer
+
+    @Flag(help: "Wait until everything is here; not into containerd.")
+    var complete = false
 
     @Option(name: .customLong("label"), help: ArgumentHelp("Label of the image in containerd (repeatable).", valueName: "key=value"))
     var labels: [String] = []
@@ -40,25 +48,39 @@ struct Pull: AsyncParsableCommand {
     @Argument(help: "The image.")
     var image: String
 
-    private static func lazy(_ text: String) throws -> PullWishes.Lazy {
-        guard let choice = PullWishes.Lazy(rawValue: text) else {
-            throw ValidationError("--lazy \(text): expected prefer, require or never")
-        }
-        return choice
-    }
+    private var isForContainerd: Bool { containerd.isNamed || snapshotter != nil || !labels.isEmpty }
+    var mounts: Bool { !isForContainerd }
 
     func validate() throws {
         for label in labels where label.first == "=" || !label.contains("=") {
             throw ValidationError("--label \(label): expected key=value")
         }
+        guard !isForContainerd || !complete else {
+            throw ValidationError("--complete is for the store of `starling run`, not for containerd")
+        }
+        guard isForContainerd || platforms.platforms.count < 2 && !platforms.all else {
+            throw ValidationError("the store of `starling run` takes one platform at a time; several are for containerd")
+        }
     }
 
     func run() async throws {
+        guard isForContainerd else { return try await LocalPull(pull: self).run() }
         let labels = labels.map { $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init) }
         let wishes = PullWishes(
-            platforms: platforms.choice, lazy: lazy, labels: Dictionary(labels.map { ($0[0], $0[1]) }, uniquingKeysWith: { $1 }))
-        try await ImagePull(registry: registry, options: containerd.options(snapshotter: snapshotter), progress: progress, wishes: wishes)
-            .run(image) { try await $0.run() }
+            platforms: platforms.choice, lazy: lazy.ofContainerd,
+            labels: Dictionary(labels.map { ($0[0], $0[1]) }, uniquingKeysWith: { $1 }))
+        let options = containerd.options(snapshotter: snapshotter ?? "stargz")
+        try await ImagePull(registry: registry, options: options, progress: progress, wishes: wishes).run(image) { try await $0.run() }
+    }
+}
+
+extension LazyPolicy {
+    fileprivate var ofContainerd: PullWishes.Lazy {
+        switch self {
+        case .prefer: .prefer
+        case .require: .require
+        case .never: .never
+        }
     }
 }
 

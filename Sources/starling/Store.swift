@@ -35,7 +35,7 @@ struct Store: AsyncParsableCommand {
         help: ArgumentHelp(
             "How lazy layers are shown: native (the kernel mounts the tree), fuse, or auto, native where the kernel can.",
             valueName: "auto|native|fuse"),
-        transform: Run.mode)
+        transform: OpeningArguments.mode)
     var mode = ServingMode.auto
 
     @Flag(inversion: .prefixedNo, help: "Fetch the rest of layers when nothing else is to do.")

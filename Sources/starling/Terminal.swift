@@ -21,11 +21,11 @@ enum Terminal {
         try write(line + "\n", to: 1)
     }
 
+    /// Text of somebody else, as it is, where they wrote it.
+    static func pass(_ text: String, isError: Bool) throws(HostError) { try write(text, to: isError ? 2 : 1) }
+
     private static func write(_ text: String, to descriptor: Int32) throws(HostError) {
         let path = descriptor == 1 ? "standard output" : "standard error"
-        let result = Array(text.utf8).withUnsafeBytes { bytes in
-            Result { () throws(HostError) in try FileDescriptors.write(bytes, to: descriptor, path: path) }
-        }
-        try result.get()
+        try FileDescriptors.write(Array(text.utf8), to: descriptor, path: path)
     }
 }

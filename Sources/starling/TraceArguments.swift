@@ -38,9 +38,9 @@ struct TraceArguments: ParsableArguments {
 
     /// Writes what was recorded; what cannot be written is said, and is no failure of the container.
     func write(
-        _ recorder: TraceRecorder, of prepared: RunImage.Prepared, image: String, _ command: [String], _ serving: Serving
+        _ recorder: TraceRecorder, of prepared: RunImage.Prepared, image: String, _ command: RunImage.Command
     ) async throws {
-        let record = await TraceArguments.record(recorder, prepared, image, command, serving)
+        let record = await TraceArguments.record(recorder, prepared, image, command)
         let timeline = StartTimeline(record)
         if let trace, let form = TraceForm(path: trace) {
             do {
@@ -54,7 +54,7 @@ struct TraceArguments: ParsableArguments {
     }
 
     private static func record(
-        _ recorder: TraceRecorder, _ prepared: RunImage.Prepared, _ image: String, _ command: [String], _ serving: Serving
+        _ recorder: TraceRecorder, _ prepared: RunImage.Prepared, _ image: String, _ command: RunImage.Command
     ) async -> StartRecord {
         var events = recorder.events
         var layers = prepared.descriptors.map { TraceLayer(digest: $0.digest.description, size: UInt64(max(0, $0.size))) }
@@ -64,9 +64,10 @@ struct TraceArguments: ParsableArguments {
             layer.name(&events.reads)
             for place in layers.indices where layers[place].digest == facts.digest { layers[place] = facts }
         }
-        let execution = prepared.config.config
-        let words = (execution?.entrypoint ?? []) + (command.isEmpty ? execution?.command ?? [] : command)
-        return StartRecord(image: image, command: words, mode: "\(serving)", layers: layers, events: events)
+        let execution = (prepared.config.config ?? ImageConfig.Execution()).replacing(entrypoint: command.entrypoint)
+        let words = execution.arguments(command: command.arguments)
+        return StartRecord(
+            image: image, command: words, arguments: command.arguments, mode: "\(prepared.serving)", layers: layers, events: events)
     }
 }
 

@@ -37,7 +37,7 @@ struct WorkloadArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp("How it sees the layers: native (the kernel mounts the tree), fuse, or auto.", valueName: "auto|native|fuse"),
-        transform: Run.mode)
+        transform: OpeningArguments.mode)
     var mode = ServingMode.auto
 
     func validate() throws {
@@ -49,7 +49,7 @@ struct WorkloadArguments: ParsableArguments {
     func workload(_ command: [String]) -> Workload {
         Workload(
             settings: ContainerSettings(
-                command: command, environment: environment.map(Run.variable), user: user, workingDirectory: workingDirectory,
+                command: command, environment: ProcessArguments.resolved(environment), user: user, workingDirectory: workingDirectory,
                 terminal: terminal),
             period: period > 0 && waitOnLine == nil && !waitOnSignal ? .seconds(period) : nil, readyLine: waitOnLine)
     }

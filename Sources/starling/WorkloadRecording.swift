@@ -156,7 +156,8 @@ struct WorkloadRecording: Sendable {
             try await source.name.withSource(client, containerd) { images in
                 try await RunImage(
                     source: images, isLocal: source.isLocal, reference: reference(source), platform: platform, node: node,
-                    root: storage.rootDirectory, command: workload.settings.command, say: { Terminal.say($0) }, log: log
+                    root: storage.rootDirectory, command: RunImage.Command(arguments: workload.settings.command), say: { Terminal.say($0) },
+                    log: log
                 ).open()
             }
         }

@@ -39,7 +39,7 @@ struct ContainerRunnerTests {
     }
 
     private func expectNothingLeft() throws {
-        #expect(try Files.entries(root + "/run").isEmpty)
+        #expect(try Files.entries(root + "/containers").isEmpty)
         #expect(try !Mounts.mountPoints().contains { $0.path.hasPrefix(directory.path) })
         #expect(try TestSupport.run("find", ["/sys/fs/cgroup", "-name", "starling-*"]).outputText.isEmpty)
     }
@@ -54,7 +54,7 @@ struct ContainerRunnerTests {
         "a container finds what docker would give it",
         arguments: [
             #"[ "$(id -u):$(id -g)" = 0:0 ]"#, #"[ "$(hostname)" = nest ] && [ "$HOSTNAME" = nest ]"#, #"[ "$(pwd)" = / ]"#,
-            #"[ "$(cat /etc/hostname)" = nest ] && [ -s /etc/hosts ] && [ -f /etc/resolv.conf ]"#, "! echo x 2>/dev/null > /etc/hosts",
+            #"[ "$(cat /etc/hostname)" = nest ] && [ -s /etc/hosts ] && [ -f /etc/resolv.conf ]"#, "echo x > /etc/hosts",
             "echo x > /etc/marker && touch /new", "[ $$ = 1 ]", "[ -c /dev/null ] && [ -e /dev/pts/ptmx ] && [ -d /dev/shm ]",
             "! mount -t tmpfs tmpfs /tmp 2>/dev/null", "! touch /proc/sys/x 2>/dev/null", "[ ! -s /proc/kcore ]",
             #"[ "$PATH" = /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin ]"#, "grep -q 00000000a80425fb /proc/self/status",
@@ -109,7 +109,8 @@ struct ContainerRunnerTests {
         let root = root
         let killer = Task.detached {
             try waitUntil("the container is ready") {
-                try Files.exists(root + "/run") && Files.entries(root + "/run").contains { Files.exists("\(root)/run/\($0)/upper/ready") }
+                let parent = root + "/containers"
+                return try Files.exists(parent) && Files.entries(parent).contains { Files.exists("\(parent)/\($0)/upper/ready") }
             }
             kill(getpid(), SIGTERM)
         }
@@ -125,25 +126,72 @@ struct ContainerRunnerTests {
         try expectNothingLeft()
     }
 
-    @Test("what a killed run left, container and mounts included, is removed by the next; a living run stays")
+    /// A container as a process leaves it that was killed while the container ran.
+    private func abandon(_ id: String, removesAtEnd: Bool, name: String?) throws -> Int32 {
+        let path = root + "/containers/" + id
+        try Files.makeDirectories(path + "/rootfs")
+        try AtomicFile.write([], to: path + "/lock")
+        try Mounts.bind(lower, at: path + "/rootfs")
+        try TestSupport.run("runc", ["spec", "--bundle", path])
+        try TestSupport.run("sed", ["-i", "s/\"terminal\": true/\"terminal\": false/; s/\"sh\"/\"sleep\", \"60\"/", path + "/config.json"])
+        try TestSupport.run("runc", ["--root", path + "/runtime", "run", "--detach", "--bundle", path, "--pid-file", path + "/pid", id])
+        if let name { try ContainerNames(root: root).take(name, for: id) }
+        let record = ContainerRecord(
+            id: id, name: name, image: "image", imageDigest: "", command: ["sleep"], labels: [:], created: .now, removesAtEnd: removesAtEnd,
+            keepsLog: false, terminal: false, readsInput: false, network: .host, ports: [], stopSignal: SIGTERM, runtime: "/usr/sbin/runc",
+            arguments: [])
+        try AtomicFile.write(Documents.encode(record), to: path + "/container.json")
+        try AtomicFile.write(Documents.encode(ContainerState(started: .now)), to: path + "/state.json")
+        return try #require(Int32(String(decoding: Files.read(path + "/pid", limit: 20), as: UTF8.self)))
+    }
+
+    @Test("what a killed process left is ended: forgotten when it was to be, else kept with what is known of its end; a living one stays")
     func reaping() throws {
         let runtime = try ContainerRuntime("runc")
-        let alive = try ContainerBundle(root: root, runtime: runtime)
-        let dead = root + "/run/dead"
-        try Files.makeDirectories(dead + "/rootfs")
-        try AtomicFile.write([], to: dead + "/lock")
-        try Mounts.bind(lower, at: dead + "/rootfs")
-        let config = try Program.run("runc", ["spec", "--bundle", dead])
-        try #require(config.status == 0)
-        try TestSupport.run("sed", ["-i", "s/\"terminal\": true/\"terminal\": false/; s/\"sh\"/\"sleep\", \"60\"/", dead + "/config.json"])
-        try TestSupport.run(
-            "runc", ["--root", dead + "/runtime", "run", "--detach", "--bundle", dead, "--pid-file", dead + "/pid", "dead"])
-        let process = try #require(Int32(String(decoding: Files.read(dead + "/pid", limit: 20), as: UTF8.self)))
-        try BundleReaper(root: root, runtime: runtime).reap()
-        #expect(try Files.entries(root + "/run") == [alive.id])
-        try waitUntil("the container has ended") { kill(process, 0) != 0 }
+        let alive = try Container(Container.Identity(image: "image"), root: root, runtime: runtime)
+        let (forgotten, kept) = (ContainerID.make(), ContainerID.make())
+        let processes = [
+            try abandon(forgotten, removesAtEnd: true, name: "forgotten"), try abandon(kept, removesAtEnd: false, name: "kept"),
+        ]
+        let unborn = root + "/containers/" + ContainerID.make()
+        try Files.makeDirectories(unborn + "/rootfs")
+        try AtomicFile.write([], to: unborn + "/lock")
+        let other = root + "/run/lazy-1"
+        try Files.makeDirectories(other)
+        try AtomicFile.write([], to: other + "/lock")
+        let all = try Containers(root: root)
+        #expect(try Files.entries(root + "/containers") == [alive.id, kept].sorted())
+        #expect(try Files.entries(root + "/names") == ["kept"] && !Files.exists(other))
+        let found = try all.find("kept")
+        #expect(!found.isRunning && found.state.exitStatus == 137 && found.state.wasLost && found.record.id == kept)
+        for process in processes { try waitUntil("the container has ended") { kill(process, 0) != 0 } }
         #expect(Files.exists(lower + "/etc/marker"), "what was mounted keeps its contents")
-        try alive.remove()
+        try all.remove(found, force: false)
+        try alive.end()
+        try expectNothingLeft()
+    }
+
+    @Test("a container that is not forgotten can be found by name, id and beginning, and a name is one container's")
+    func names() throws {
+        let runner = try ContainerRunner(ContainerRunner.Options(root: root, runtime: "runc"))
+        var identity = Container.Identity(image: "image")
+        (identity.name, identity.removesAtEnd) = ("mine", false)
+        let container = try runner.make(identity)
+        let image = try Documents.decode(ImageConfig.self, from: Array(#"{"config":{}}"#.utf8), what: "test")
+        let files = Container.RootFileSystem(config: image, digest: "", lowerDirectories: [lower])
+        #expect(try container.run(files, ContainerSettings(command: ["sh", "-c", "echo x > /written; exit 3"]), signals: nil) == 3)
+        try container.end()
+        let all = try Containers(root: root)
+        for text in ["mine", container.id, String(container.id.prefix(5))] { #expect(try all.find(text).state.exitStatus == 3) }
+        for text in ["other", "zz", ""] { #expect(throws: ContainerError.noContainer(text)) { try all.find(text) } }
+        #expect(Files.exists(root + "/containers/" + container.id + "/upper/written"))
+        var second = Container.Identity(image: "image")
+        second.name = "mine"
+        #expect(throws: ContainerError.nameTaken("mine", by: container.id)) { try runner.make(second) }
+        #expect(throws: ContainerError.noLog("mine")) { try all.readLog(of: all.find("mine"), Containers.LogWishes()) { _, _, _ in } }
+        try all.remove(all.find("mine"), force: false)
+        try runner.make(second).end()
+        #expect(try Files.entries(root + "/names").isEmpty)
         try expectNothingLeft()
     }
 }

@@ -59,7 +59,8 @@ enum RecordFixture {
         var known = TraceLayer(digest: layer, size: size, format: "estargz")
         (known.reads, known.waits, known.hitBytes, known.wasteBytes) = (20, 1, 300_000, 100_000)
         var record = StartRecord(
-            image: "registry.example/python:3", command: ["python3", "-c", "print('a')"], mode: "native", layers: [known], events: events)
+            image: "registry.example/python:3", command: ["python3", "-c", "print('a')"],
+            arguments: ["python3", "-c", "print('a')"], mode: "native", layers: [known], events: events)
         change(&record)
         return record
     }

@@ -63,7 +63,7 @@ struct TimelineTests {
         let summary = StartTimeline(record).summary
         #expect(summary.firstOutput == nil && summary.end == 1_000_000)
         #expect(summary.parts.reduce(0) { $0 + $1.time } == 1_000_000)
-        let empty = StartTimeline(StartRecord(image: "x", command: [], mode: "fuse", layers: [], events: TraceEvents()))
+        let empty = StartTimeline(StartRecord(image: "x", command: [], arguments: [], mode: "fuse", layers: [], events: TraceEvents()))
         #expect(empty.summary.parts.isEmpty && empty.requests.isEmpty)
     }
 
@@ -85,7 +85,7 @@ struct TimelineTests {
             advice[0].command
                 == #"starling optimize registry.example/python:3 registry.example/python:3-opt -- python3 -c 'print('\''a'\'')'"#)
         let optimized = StartTimeline(RecordFixture.record { $0.layers[0].landmark = 5_000 }).advice
-        #expect(optimized.first?.text.contains("for another start") == true)
+        #expect(optimized.first?.text.contains("not for these reads") == true)
         let plain = StartTimeline(RecordFixture.record { $0.layers[0].format = nil }).advice
         #expect(plain.first?.command == "starling convert registry.example/python:3 registry.example/python:3-esgz")
         let quick = StartTimeline(RecordFixture.record { $0.events.reads = [] }).advice

@@ -55,7 +55,7 @@ struct OptimizeTests {
 
         let started = try Starling.succeed(
             [
-                "run", "-v", "--rm", "--no-background-fetch", "--mode", ModeUnderTest.name, "--root", directory.path + "/other",
+                "run", "--verbose", "--rm", "--no-background-fetch", "--mode", ModeUnderTest.name, "--root", directory.path + "/other",
                 "\(proxy.address)/\(SystemFixture.repository):from-\(tag)", "python3", "-c", #"print("hello")"#,
             ])
         #expect(started.outputText == "hello\n")

@@ -78,6 +78,7 @@ struct RunTests {
 
     @Test("what the container prints and what it reads are passed through byte by byte")
     func streams() throws {
+        // Without -i standard input is not the container's, as with docker; here it is empty anyway.
         let result = try run(["sh", "-c", "head -c 3000000 /dev/zero; echo error >&2; cat"])
         #expect(result.output.count == 3_000_000)
         #expect(result.errorText == "error\n")

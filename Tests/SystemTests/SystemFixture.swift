@@ -67,9 +67,9 @@ enum Starling {
     }
 }
 
-/// What runs have left in a store's directory for bundles; nothing, once they have ended.
+/// What runs have left in a store's directories for what is going on, and of containers; nothing, once they have ended and are removed.
 func bundles(in root: String) throws -> [String] {
-    Files.exists(root + "/run") ? try Files.entries(root + "/run") : []
+    try ["/run", "/containers", "/names"].flatMap { Files.exists(root + $0) ? try Files.entries(root + $0) : [] }
 }
 
 /// What a machine has that must be the same before and after: mounts, control groups, processes of ours.

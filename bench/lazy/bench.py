@@ -18,10 +18,11 @@ import inputs
 import layers
 import local
 import owned
+import runtime
 import session
 import warm
 import whole
-from images import Images
+from images import PROGRAMS, Images
 from network import Registry
 from owned import Failed, Workplace, run
 from peer import Unavailable
@@ -30,7 +31,8 @@ from report import Report, Series, say
 from systems import Containerd, Daemonless, ReferenceDaemon, StarlingDaemon, pull_as_reference, pull_as_starling, pull_plainly
 
 SECTIONS = {"cold": cold.section, "layers": layers.section, "whole": whole.section, "loopback": local.section, "warm": warm.section,
-            "size": footprint.size, "files": footprint.many_files, "idle": footprint.idle}
+            "size": footprint.size, "files": footprint.many_files, "idle": footprint.idle,
+            "runtime": runtime.section}
 
 
 class Bench:
@@ -87,6 +89,11 @@ class Bench:
             return self.images.reference(self, name, optimized=variant.endswith("optimized"))
         layout = os.path.join(self.workplace.path, "layouts", name, variant)
         os.makedirs(os.path.dirname(layout), exist_ok=True)
+        if variant in ("recorded", "whole"):
+            options = ["--whole-files"] if variant == "whole" else []
+            run(self.binaries + "/starling", "optimize", "--progress", "none", "--root", os.path.join(self.workplace.path, "optimizing"), *options,
+                "oci:" + self.images.layout(name), "oci:%s:latest" % layout, "--", *PROGRAMS[name][0], seconds=900)
+            return layout
         options = ["--record-in", self.images.record(self, name)] if variant == "optimized" else []
         run(self.binaries + "/starling", "convert", "--progress", "none", *options, "oci:" + self.images.layout(name),
             "oci:%s:latest" % layout)

@@ -10,6 +10,7 @@
 #   warm      walk, read, fio on a complete image, in each mode, against the same layers unpacked
 #   size      disk after a complete fetch, and bytes that a second image fetches though they were here
 #   files     100,000 files: until they are mounted, and the daemon's memory
+#   runtime   starling run warm against runc alone, fifty containers at once, and starts that starling optimize has recorded
 #   idle      ten layers mounted, and nothing to do
 #
 # Runs as root on Debian 12. The programs come from the directory $STARLING_BIN, or are built into .build-release. containerd and the reference

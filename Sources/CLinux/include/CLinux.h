@@ -23,6 +23,8 @@ int starling_fsmount_readonly(int context);
 int starling_move_mount(int mount, const char *target);
 /// A user namespace in which nobody lives, with these maps (user_namespaces(7)): a descriptor.
 int starling_user_namespace(const char *user_map, const char *group_map);
+/// A descriptor of a new network namespace.
+int starling_network_namespace(void);
 /// What is mounted at `source`, from that directory on and without the mounts below, as a read-only mount that is nowhere yet and shows ids as
 /// a user namespace maps them (mount_setattr(2)): a descriptor.
 int starling_map_mount(const char *source, int user_namespace);
@@ -106,6 +108,11 @@ ssize_t starling_send_packet(int socket, const void *bytes, size_t size, int fd)
 ssize_t starling_receive_packet(int socket, void *bytes, size_t size, int *fd);
 /// pipe2(2) with O_CLOEXEC.
 int starling_pipe(int ends[2]);
+/// A terminal of its own: `ends` are its two sides, close-on-exec; it controls nobody.
+int starling_open_terminal(int ends[2]);
+/// Rows and columns of a terminal.
+int starling_set_terminal_size(int fd, unsigned short rows, unsigned short columns);
+int starling_terminal_size(int fd, unsigned short *rows, unsigned short *columns);
 /// Moves bytes from a pipe to a descriptor without copying them here, as splice(2).
 ssize_t starling_splice(int pipe, int target, size_t size);
 /// syncfs(2).

@@ -6,7 +6,7 @@
 
   // Words for what the data has names for.
   const PARTS = { preparing: "getting ready", resolving: "resolving the image", opening: "opening the layers", bundle: "preparing the container", runtime: "OCI runtime", waiting: "reads waited", program: "program ran" };
-  const PURPOSES = { resolve: "manifest, configuration", token: "token", opening: "layer's TOC", prefetch: "prefetch", prediction: "prediction", demand: "asked for by a read", background: "background", pull: "whole layer" };
+  const PURPOSES = { resolve: "manifest, configuration", token: "token", profile: "looking for a profile", opening: "layer's TOC", prefetch: "prefetch", prediction: "expected", demand: "asked for by a read", background: "background", pull: "whole layer" };
   const CAUSES = { miss: "miss", onItsWay: "on its way already", neighbour: "with another read", queued: "queued", retried: "asked again", failed: "failed" };
   const MARKS = { runtime: "runtime", program: "program", firstOutput: "first output", exit: "exit" };
 
