@@ -61,6 +61,11 @@ public final class StoreHome: Sendable {
         return try? Documents.decode(Record.self, from: bytes, what: path + recordName)
     }
 
+    /// Whether the root's store is said to be mounted at a directory.
+    public static func isNoted(at directory: String, root: String) -> Bool {
+        record(self.directory(root)).map { (try? resolved(directory)) == $0.mountpoint } ?? false
+    }
+
     /// Ends the store that is mounted at a directory: its process, or, when that is dead, what it has left.
     ///
     /// - Returns: false when the root's store is not mounted there.

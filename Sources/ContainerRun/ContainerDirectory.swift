@@ -62,7 +62,9 @@ final class ContainerDirectory: Sendable {
     func mount(_ lowerDirectories: [String]) throws(HostError) {
         // The upper directory becomes the container's /, which every user of it must be able to enter.
         for name in ["rootfs", "upper", "work", "etc", "runtime"] { try Files.makeDirectories(path + "/" + name) }
-        let overlay = OverlayMount(lowerDirectories: lowerDirectories, upperDirectory: upper, workDirectory: path + "/work")
+        let overlay = OverlayMount(
+            lowerDirectories: lowerDirectories, upperDirectory: upper, workDirectory: path + "/work",
+            extraOptions: UserNamespace.isNested ? ["userxattr"] : [])
         try overlay.mount(at: rootfs)
     }
 

@@ -26,6 +26,7 @@ struct ContainerSurroundings {
         }
         surroundings.devices = try settings.security.isPrivileged ? DeviceMapping.all() : settings.devices.flatMap { try $0.devices() }
         surroundings.seccomp = try settings.security.profile()
-        try AtomicFile.write(try spec.json(on: machine, surroundings), to: directory + "/config.json", mode: 0o600, durably: false)
+        let document = try RootlessSpec.adapted(try spec.json(on: machine, surroundings))
+        try AtomicFile.write(document, to: directory + "/config.json", mode: 0o600, durably: false)
     }
 }

@@ -11,6 +11,10 @@ internal import OCI
 ///
 /// Whoever unmounts the directory, umount(8) included, ends the process, which then removes the rest.
 public final class ImageMount: Sendable {
+    /// Absolute path of the directory where it is mounted.
+    public var target: String { record.directory }
+    /// By its name in the mount table a mount is known as this one, whatever else is mounted there before or after.
+    public var source: String { Self.source(home) }
     /// Directory for the layers' own mounts.
     public var home: String { directory.path }
     private let directory: LockedDirectory
@@ -57,10 +61,10 @@ public final class ImageMount: Sendable {
             try Files.makeDirectories(home + "/empty")
             lowers.append(home + "/empty")
         }
-        try OverlayMount(source: Self.source(home), lowerDirectories: lowers).mount(at: record.directory)
+        try OverlayMount(source: source, lowerDirectories: lowers, extraOptions: UserNamespace.isNested ? ["userxattr"] : []).mount(
+            at: record.directory)
     }
 
-    /// By its name a mount is known as this one, whatever else is mounted there before or after.
     private static func source(_ home: String) -> String { "starling-" + (home.split(separator: "/").last ?? "") }
 
     private static func isMounted(_ record: Record, _ home: String) throws(HostError) -> Bool {

@@ -19,7 +19,8 @@ final class LayerTreeWriter {
 
     private static let whiteoutPrefix = Array(".wh.".utf8)
     private static let opaqueMark = Array(".wh..wh..opq".utf8)
-    private static let opaqueAttribute = "trusted.overlay.opaque"
+    // In a user namespace overlayfs keeps its marks where it may write them, as the mount option `userxattr` says.
+    private static let opaqueAttribute = UserNamespace.isNested ? "user.overlay.opaque" : "trusted.overlay.opaque"
     /// The entries of eStargz that are no files of the image: they do not show in a lazily mounted layer either.
     private static let formatNames = Set(["stargz.index.json", ".prefetch.landmark", ".no.prefetch.landmark"].map { Array($0.utf8) })
 
@@ -86,6 +87,8 @@ final class LayerTreeWriter {
             guard let major = UInt32(exactly: entry.deviceMajor), let minor = UInt32(exactly: entry.deviceMinor) else {
                 throw refused(entry, "its device number is not possible")
             }
+            // An ordinary user cannot make devices, and a container of theirs could not open them.
+            if UserNamespace.isNested { return }
             try tree.make(entry.kind == .block ? .block(major: major, minor: minor) : .character(major: major, minor: minor), path)
         }
         try tree.setAttributes(attributes, path)
@@ -105,8 +108,13 @@ final class LayerTreeWriter {
         return RootedDirectory.Attributes(
             uid: uid, gid: gid, permissions: entry.kind == .symlink ? nil : UInt32(truncatingIfNeeded: entry.mode) & 0o7777,
             modified: (entry.modificationTime.seconds, entry.modificationTime.nanoseconds),
-            // An image must not tell overlayfs what to do.
-            xattrs: entry.xattrs.filter { !$0.key.hasPrefix("trusted.overlay.") })
+            xattrs: entry.xattrs.filter { LayerTreeWriter.isWritten($0.key) })
+    }
+
+    /// An image must not tell overlayfs what to do; and an ordinary user may not write what is trusted.
+    private static func isWritten(_ attribute: String) -> Bool {
+        let isMark = attribute.hasPrefix("trusted.overlay.") || attribute.hasPrefix("user.overlay.")
+        return !isMark && !(UserNamespace.isNested && attribute.hasPrefix("trusted."))
     }
 
     /// The path without leading slash, `.` and doubled slashes; `..` is refused, for no honest layer has it.

@@ -33,6 +33,7 @@ public enum Mounts {
     ///
     /// A busy mount is retried for half a second, then detached lazily: it vanishes from the tree now and ends when its last user does.
     public static func unmount(_ target: String) throws(HostError) {
+        if geteuid() != 0 { return try unmountAsUser(target, detaches: true) }
         for attempt in 0...busyRetries {
             if starling_umount(target) == 0 { return }
             switch errno {
@@ -47,6 +48,7 @@ public enum Mounts {
 
     /// The same, but for a mount that is in use: that fails with EBUSY.
     public static func unmountUnused(_ target: String) throws(HostError) {
+        if geteuid() != 0 { return try unmountAsUser(target) }
         guard starling_umount(target) == 0 else { throw .last("unmount", target) }
     }
 

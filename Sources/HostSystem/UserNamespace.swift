@@ -3,8 +3,19 @@ internal import Glibc
 
 /// The user namespace of this process.
 public enum UserNamespace {
-    /// Whether it is another than the machine's first: privileges over what others have made are missing then.
+    /// Whether it is another than the machine's first: privileges over what others have made are missing then. Looked at once, so not to be asked before
+    /// a namespace is entered.
     public static let isNested = isNested(uidMap: try? Files.read("/proc/self/uid_map", limit: 4096))
+
+    /// Whether a group of the namespace is a group of the machine.
+    public static func hasGroup(_ group: UInt32) -> Bool { has(group, map: try? Files.read("/proc/self/gid_map", limit: 1 << 16)) }
+
+    static func has(_ id: UInt32, map: [UInt8]?) -> Bool {
+        String(decoding: map ?? [], as: UTF8.self).split(separator: "\n").contains { line in
+            let fields = line.split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }
+            return fields.count == 3 && fields[0]..<fields[0] + fields[2] ~= UInt64(id)
+        }
+    }
 
     /// Enters the user namespace and the mount namespace of another process of this user. In it the user is whoever the namespace says, usually root,
     /// and the working directory is the same path.

@@ -152,6 +152,14 @@ final class ChainMounts: Sendable {
         }
     }
 
+    /// Makes the mount's root that of a chain.
+    func showAlone(_ layers: [LazyNode.Opened]) throws {
+        let directories = try directories(of: layers, keepsWhiteouts: false)
+        let shown = state.withLock { state in state.chains.values.first { [$0.mounted.directory] == directories } }
+        guard let shown else { throw LazyFSError.notAlone }
+        mount.showAlone(shown.mounted)
+    }
+
     /// Mounts a chain's tree, unless it is mounted in the best way that is possible now.
     private func kernelMount(
         _ layers: [LazyNode.Opened], _ entry: inout Entry, _ inherited: inout Set<String>

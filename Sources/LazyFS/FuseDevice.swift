@@ -24,19 +24,16 @@ struct FuseDevice: ~Copyable {
 
     /// Mounts at an existing directory and waits for the kernel's greeting.
     ///
-    /// - Parameter readOnly: else the kernel passes on what somebody wants to make or remove.
-    init(mountingAt mountpoint: String, readOnly: Bool = true) throws(LazyFSError) {
-        let descriptor = open("/dev/fuse", O_RDWR | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .mount(mountpoint: mountpoint, code: errno) }
-        let owned = OwnedDescriptor(descriptor)
-        do throws(HostError) {
-            try Mounts.mount(
-                type: "fuse.starling", source: "starling", at: mountpoint, readOnly: readOnly,
-                options: "fd=\(descriptor),rootmode=40000,user_id=\(getuid()),group_id=\(getgid()),allow_other,default_permissions,"
-                    + "max_read=\(FuseDevice.maximumRead)")
-        } catch {
-            throw .mount(mountpoint: mountpoint, code: error.code ?? EPERM)
-        }
+    /// - Parameters:
+    ///   - source: what the mount table names as mounted.
+    ///   - readOnly: else the kernel passes on what somebody wants to make or remove.
+    init(mountingAt mountpoint: String, source: String = "starling", readOnly: Bool = true) throws(LazyFSError) {
+        let isPrivileged = geteuid() == 0
+        let owned =
+            isPrivileged
+            ? try FuseDevice.mount(at: mountpoint, source: source, readOnly: readOnly)
+            : try FuseHelper.mount(at: mountpoint, source: source)
+        let descriptor = owned.raw
         var buffer = [UInt8](repeating: 0, count: FuseDevice.bufferSize)
         var count: Int
         repeat { count = read(descriptor, &buffer, buffer.count) } while count < 0 && errno == EINTR
@@ -46,6 +43,21 @@ struct FuseDevice: ~Copyable {
             throw .mount(mountpoint: mountpoint, code: code)
         }
         self.init(owned, greeting: Array(buffer[..<count]))
+    }
+
+    private static func mount(at mountpoint: String, source: String, readOnly: Bool) throws(LazyFSError) -> OwnedDescriptor {
+        let descriptor = open("/dev/fuse", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .mount(mountpoint: mountpoint, code: errno) }
+        let owned = OwnedDescriptor(descriptor)
+        do throws(HostError) {
+            try Mounts.mount(
+                type: "fuse.starling", source: source, at: mountpoint, readOnly: readOnly,
+                options: "fd=\(descriptor),rootmode=40000,user_id=\(getuid()),group_id=\(getgid()),allow_other,default_permissions,"
+                    + "max_read=\(FuseDevice.maximumRead)")
+        } catch {
+            throw .mount(mountpoint: mountpoint, code: error.code ?? EPERM)
+        }
+        return owned
     }
 
     /// The open /dev/fuse.

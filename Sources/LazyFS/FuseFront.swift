@@ -40,19 +40,21 @@ enum FuseFront {
     }
 
     static func create(_ request: FuseRequest, _ parent: NodeID, _ name: UnsafePointer<CChar>?) {
-        guard let name, parent != .root, parent.slot == 0 else { return request.fail(EROFS) }
-        later(request) { front, done in
-            front.create(String(cString: name), in: parent.raw) {
-                request.fail(ENOENT)
-                done()
-            }
-        }
+        tell(request, parent, name) { $0.create($1, in: $2, $3) }
     }
 
     static func remove(_ request: FuseRequest, _ parent: NodeID, _ name: UnsafePointer<CChar>?) {
-        guard let name, parent != .root, parent.slot == 0 else { return request.fail(EROFS) }
+        tell(request, parent, name) { $0.remove($1, from: $2, $3) }
+    }
+
+    /// Tells the front of what somebody wants to do to a name, which then is not there.
+    private static func tell(
+        _ request: FuseRequest, _ parent: NodeID, _ name: UnsafePointer<CChar>?,
+        _ wish: (any MountFront, _ name: String, _ directory: UInt64, _ answer: @escaping @Sendable () -> Void) -> Void
+    ) {
+        guard let name, parent.isFront else { return request.fail(EROFS) }
         later(request) { front, done in
-            front.remove(String(cString: name), from: parent.raw) {
+            wish(front, String(cString: name), parent.raw) {
                 request.fail(ENOENT)
                 done()
             }

@@ -23,24 +23,38 @@ enum FuseOperations {
         table.`init` = { _, connection in
             if let connection { FuseOperations.configure(&connection.pointee) }
         }
-        table.lookup = { request, parent, name in FuseOperations.lookup(FuseRequest(request, .lookup), NodeID(raw: parent), name) }
-        table.getattr = { request, node, _ in FuseOperations.getattr(FuseRequest(request, .getattr), NodeID(raw: node)) }
+        table.lookup = { request, parent, name in
+            let request = FuseRequest(request, .lookup)
+            FuseOperations.lookup(request, request.node(parent), name)
+        }
+        table.getattr = { request, node, _ in
+            let request = FuseRequest(request, .getattr)
+            FuseOperations.getattr(request, request.node(node))
+        }
         table.readlink = { request, node in FuseOperations.readlink(FuseRequest(request, .readlink), NodeID(raw: node)) }
         table.read = { request, node, size, offset, _ in
             FuseReads.read(FuseRequest(request, .read), NodeID(raw: node), offset: UInt64(max(0, offset)), size: size)
         }
         table.readdir = { request, node, size, offset, _ in
-            FuseDirectories.list(
-                FuseRequest(request, .readdir), NodeID(raw: node), from: UInt64(max(0, offset)), size: size, withAttributes: false)
+            let request = FuseRequest(request, .readdir)
+            FuseDirectories.list(request, request.node(node), from: UInt64(max(0, offset)), size: size, withAttributes: false)
         }
         table.readdirplus = { request, node, size, offset, _ in
-            FuseDirectories.list(
-                FuseRequest(request, .readdirplus), NodeID(raw: node), from: UInt64(max(0, offset)), size: size, withAttributes: true)
+            let request = FuseRequest(request, .readdirplus)
+            FuseDirectories.list(request, request.node(node), from: UInt64(max(0, offset)), size: size, withAttributes: true)
         }
-        table.getxattr = { request, node, name, size in FuseXattrs.get(FuseRequest(request, .getxattr), NodeID(raw: node), name, size: size)
+        table.getxattr = { request, node, name, size in
+            let request = FuseRequest(request, .getxattr)
+            FuseXattrs.get(request, request.node(node), name, size: size)
         }
-        table.listxattr = { request, node, size in FuseXattrs.list(FuseRequest(request, .listxattr), NodeID(raw: node), size: size) }
-        table.statfs = { request, node in FuseOperations.statfs(FuseRequest(request, .statfs), NodeID(raw: node)) }
+        table.listxattr = { request, node, size in
+            let request = FuseRequest(request, .listxattr)
+            FuseXattrs.list(request, request.node(node), size: size)
+        }
+        table.statfs = { request, node in
+            let request = FuseRequest(request, .statfs)
+            FuseOperations.statfs(request, request.node(node))
+        }
         // "Not implemented" tells the kernel that no open is needed, ever: reads then go straight to the page cache.
         table.open = { request, _, _ in FuseRequest(request).fail(ENOSYS) }
         table.opendir = { request, _, _ in FuseRequest(request).fail(ENOSYS) }

@@ -1,5 +1,6 @@
 internal import CFuse
 internal import Glibc
+internal import Synchronization
 internal import TreeImage
 
 /// One request of the kernel, and the ways to answer it. May be answered from any thread, once.
@@ -21,6 +22,12 @@ struct FuseRequest: @unchecked Sendable {
     var server: TreeServer {
         guard let context = fuse_req_userdata(raw) else { fatalError("the FUSE session has no server") }
         return Unmanaged<TreeServer>.fromOpaque(context).takeUnretainedValue()
+    }
+
+    /// The node that a number means: the mount's root may stand for that of a tree.
+    @inline(__always)
+    func node(_ raw: UInt64) -> NodeID {
+        raw == NodeID.root.raw ? NodeID(raw: server.shownRoot.load(ordering: .relaxed)) : NodeID(raw: raw)
     }
 
     /// The process that asks; 0 for one that this process cannot see. Not to be asked for after the answer.

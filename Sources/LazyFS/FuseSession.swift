@@ -46,7 +46,8 @@ final class FuseSession: @unchecked Sendable {
             throw .session(mountpoint: mountpoint)
         }
         if isTakenOver { server.gate.close() }
-        let mapsIDs = device.canMapIDs && !UserNamespace.isNested
+        // fusermount3's mounts are without `default_permissions`.
+        let mapsIDs = device.canMapIDs && !UserNamespace.isNested && geteuid() == 0
         server.greetingFlag.store(mapsIDs ? FuseGreeting.allowIDMap : 0, ordering: .relaxed)
         FuseSession.process(device.greeting, made)
         server.greetingFlag.store(0, ordering: .relaxed)
@@ -88,6 +89,9 @@ final class FuseSession: @unchecked Sendable {
     /// Whether threads wait for requests; none does any more once the kernel has ended the mount.
     var isServing: Bool { running.load(ordering: .sequentiallyConsistent) > 0 }
 
+    /// Tells the kernel to forget what it knows of a node's attributes.
+    func forgetAttributes(of node: NodeID) { _ = fuse_lowlevel_notify_inval_inode(session, node.raw, 0, 0) }
+
     /// Tells the kernel to forget a name in a directory.
     func forget(_ name: String, in parent: NodeID) {
         // Fails when the kernel does not know the name, which is what is wanted.
@@ -96,7 +100,10 @@ final class FuseSession: @unchecked Sendable {
 
     /// Unmounts and waits for the threads. When something still uses the mount, its requests fail from now on: nobody may wait for us for ever.
     func end(_ drain: () -> Void) {
-        if starling_umount(mountpoint) != 0, errno == EBUSY {
+        if geteuid() != 0 {
+            // What cannot be unmounted ends with its descriptor.
+            try? Mounts.unmount(mountpoint)
+        } else if starling_umount(mountpoint) != 0, errno == EBUSY {
             _ = starling_umount_by_force(mountpoint)
             _ = starling_umount_lazily(mountpoint)
         }

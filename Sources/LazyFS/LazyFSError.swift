@@ -14,6 +14,10 @@ public enum LazyFSError: Error, Equatable, CustomStringConvertible {
     case keeper(reason: String)
     /// All slots are in use.
     case tooManyLayers(limit: Int)
+    /// A tree that the kernel mounts cannot be the FUSE mount's root.
+    case notAlone
+    /// fusermount3 did not mount.
+    case helper(mountpoint: String, reason: String)
     /// Native mode was asked for and is not possible.
     case notNative(reason: String)
 
@@ -27,6 +31,8 @@ public enum LazyFSError: Error, Equatable, CustomStringConvertible {
         case .takeOver(let mountpoint, let reason): "cannot go on serving \(mountpoint): \(reason)"
         case .ledger(let path, let reason): "\(path): \(reason)"
         case .keeper(let reason): "the keeper of the FUSE mount: \(reason)"
+        case .notAlone: "a tree that the kernel mounts cannot be the FUSE mount's root; mode \"fuse\" has none"
+        case .helper(let mountpoint, let reason): "cannot mount FUSE at \(mountpoint): fusermount3: \(reason)"
         case .notNative(let reason): "native mode is not possible here: \(reason); mode = \"auto\" takes FUSE instead"
         case .tooManyLayers(let limit): "\(limit) layers are mounted already, no more are possible"
         }

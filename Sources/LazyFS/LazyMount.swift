@@ -4,6 +4,7 @@ internal import Glibc
 internal import HostSystem
 public import Logging
 internal import Synchronization
+internal import TreeImage
 
 /// The FUSE mount of one process: every lazy layer is a directory in it, named by its slot number.
 ///
@@ -38,13 +39,15 @@ public final class LazyMount: Sendable {
     /// mount of an earlier process.
     ///
     /// - Parameters:
+    ///   - source: what the mount table names as mounted.
     ///   - keeping: what lets the mount outlive this process; nil for one that does not.
     ///   - front: what stands in its root beside the layers.
     ///   - traces: whether every request is printed to standard error.
     ///   - recorder: is told of every read.
     ///   - restore: what the slots showed that an earlier process served, as far as it is there; called before the first request is answered.
     public init(
-        mountpoint: String, fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil, front: (any MountFront)? = nil,
+        mountpoint: String, source: String = "starling", fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil,
+        front: (any MountFront)? = nil,
         traces: Bool = false, recorder: ReadRecorder? = nil, restore: ([Int: SlotContents]) -> [Int: SlotTree] = { _ in [:] }
     ) throws {
         self.mountpoint = mountpoint
@@ -58,7 +61,7 @@ public final class LazyMount: Sendable {
             isTakenOver = true
             slots = Mutex(assigned)
         } else {
-            session = try LazyMount.begin(server, mountpoint, keeping, traces)
+            session = try LazyMount.begin(server, mountpoint, source, keeping, traces)
             isTakenOver = false
             slots = Mutex(Assigned())
         }
@@ -72,11 +75,11 @@ public final class LazyMount: Sendable {
     }
 
     private static func begin(
-        _ server: TreeServer, _ mountpoint: String, _ keeping: MountKeeping?, _ traces: Bool
+        _ server: TreeServer, _ mountpoint: String, _ source: String, _ keeping: MountKeeping?, _ traces: Bool
     ) throws -> FuseSession {
         if Files.exists(Paths.parent(of: mountpoint)), try Mounts.mountPoint(at: mountpoint) != nil { try Mounts.unmount(mountpoint) }
         try Files.makeDirectories(mountpoint, mode: 0o711)
-        let device = try FuseDevice(mountingAt: mountpoint, readOnly: server.front == nil)
+        let device = try FuseDevice(mountingAt: mountpoint, source: source, readOnly: server.front == nil)
         keeping?.hold(device, at: mountpoint, name: nil, slots: [:], last: 0)
         do {
             return try FuseSession(
@@ -146,6 +149,15 @@ public final class LazyMount: Sendable {
             assigned.last = slot
             return LazyMount.mounted(slot, at: mountpoint)
         }
+    }
+
+    /// From now on the mount's root is that of a tree, and the slots are not reached by name any more.
+    func showAlone(_ mounted: Mounted) {
+        guard let served = server.slots.enter(mounted.slot) else { return }
+        let root = served._withUnsafeGuaranteedRef { NodeID(slot: mounted.slot, node: $0.tree.root) }
+        server.slots.leave(mounted.slot)
+        server.shownRoot.store(root.raw, ordering: .relaxed)
+        session.forgetAttributes(of: .root)
     }
 
     private static func mounted(_ slot: Int, at mountpoint: String) -> Mounted { Mounted(slot: slot, directory: "\(mountpoint)/\(slot)") }

@@ -35,7 +35,7 @@ public final class LazyNode: Sendable {
     /// Opens the store below `root` and mounts below `directory`: FUSE at `lazy`, the kernel's trees in `trees`.
     ///
     /// - Parameters:
-    ///   - mountpoint: where FUSE is mounted instead.
+    ///   - place: where FUSE is mounted instead.
     ///   - mode: how containers are to see the layers.
     ///   - prefetch: what is fetched before anybody reads it.
     ///   - fetching: how the engine fetches; whether layers are completed in the background, among others.
@@ -46,7 +46,7 @@ public final class LazyNode: Sendable {
     ///   - recorder: is told of every read; complete layers are then served by this process, too, and not by the kernel alone.
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
-        root: String, directory: String, mountpoint: String? = nil, mode: ServingMode = .auto, client: RegistryClient,
+        root: String, directory: String, place: MountPlace? = nil, mode: ServingMode = .auto, client: RegistryClient,
         prefetch: PrefetchPolicy = PrefetchPolicy(), fetching: FetchOptions = FetchOptions(),
         opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
         front: (any MountFront)? = nil, traces: Bool = false, recorder: ReadRecorder? = nil, log: Logger
@@ -59,7 +59,8 @@ public final class LazyNode: Sendable {
         fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
             mount = try LazyMount(
-                mountpoint: mountpoint ?? directory + "/lazy", fetcher: fetcher, log: log, keeping: keeping, front: front, traces: traces,
+                mountpoint: place?.path ?? directory + "/lazy", source: place?.source ?? "starling", fetcher: fetcher, log: log,
+                keeping: keeping, front: front, traces: traces,
                 recorder: recorder
             ) {
                 store.trees(of: $0, client: client)
@@ -133,6 +134,12 @@ public final class LazyNode: Sendable {
     public func lowerDirectories(of layers: [Opened], keepsWhiteouts: Bool = false) throws -> [String] {
         try chains.directories(of: layers, keepsWhiteouts: keepsWhiteouts)
     }
+
+    /// Makes the FUSE mount's root that of a chain, for whoever can mount nothing over it. Once, and with `ServingMode.fuse`. Blocks for some milliseconds.
+    ///
+    /// - Parameter layers: lowest first, at least one, each open.
+    /// - Throws: `TreeImageError`, `LazyFSError` or `StoreError`.
+    public func showAlone(_ layers: [Opened]) throws { try chains.showAlone(layers) }
 
     /// A program is about to be started from a chain: it, its loader and its libraries are asked for at once. Blocks for some milliseconds, and
     /// does not wait for them.

@@ -10,6 +10,8 @@ final class TreeServer: Sendable {
     let fetcher: ChunkFetcher
     /// The flag to add to the answer to the kernel's greeting, while that is given; else 0.
     let greetingFlag = Atomic<UInt32>(0)
+    /// What the mount's root shows: itself, or the root of a slot's tree.
+    let shownRoot = Atomic<UInt64>(NodeID.root.raw)
     /// What stands beside the slots.
     let front: (any MountFront)?
     /// Requests that the front has not answered yet.

@@ -19,7 +19,7 @@ enum Main {
             var command = try Starling.parseAsRoot()
             // Before anything starts a thread: a mount namespace belongs to a thread.
             if mounts(command) { try MountNamespace.enterPrivate() }
-            if geteuid() != 0, command is Store || command is Unmount { try PodmanNamespace.enter() }
+            if geteuid() != 0, command is Store || (command as? Unmount)?.endsStore == true { try PodmanNamespace.enter() }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

@@ -15,6 +15,7 @@ struct Mount: AsyncParsableCommand {
         abstract: "Mount the root file system of an image, read-only, before the image is here; without arguments, list what is mounted.",
         discussion: """
             It returns when the image is mounted; a process in the background serves it until `starling umount` or umount(8) ends both.
+            An ordinary user's mount is FUSE's, by fusermount3: only that user sees it, and every layer must be lazy.
 
             Examples:
               starling mount 127.0.0.1:5000/python:3-esgz /mnt
@@ -46,6 +47,9 @@ struct Mount: AsyncParsableCommand {
     func validate() throws {
         guard (image == nil) == (directory == nil) else { throw ValidationError("an image needs a directory to be mounted at") }
         guard image == nil || !json else { throw ValidationError("--json is for the list, which takes no image") }
+        guard !isOrdinaryUser || opening.mode != .native else {
+            throw ValidationError("--mode native: the kernel mounts no trees for ordinary users")
+        }
     }
 
     func run() async throws {
@@ -66,10 +70,12 @@ struct Mount: AsyncParsableCommand {
     }
 
     private func serve(_ reference: Reference, _ mount: ImageMount, _ signals: SignalForwarder) async throws {
-        let purpose = OpeningArguments.Purpose(directory: mount.home, completes: backgroundFetch)
+        // An ordinary user can mount nothing but FUSE, by fusermount3.
+        let place = isOrdinaryUser ? MountPlace(path: mount.target, source: mount.source) : nil
+        let purpose = OpeningArguments.Purpose(directory: mount.home, completes: backgroundFetch, alone: place)
         try await opening.withImage(reference, for: purpose, signals: signals) { prepared in
-            try await BlockingTask.run { [announce] in
-                try mount.mount(prepared.lowerDirectories)
+            try await BlockingTask.run { [announce, isOrdinaryUser] in
+                if !isOrdinaryUser { try mount.mount(prepared.lowerDirectories) }
                 if announce { try Background.ready() }
                 try mount.waitForUnmount { signals.endRequested != nil }
                 // What reads of it still wait for must not keep the layers mounted.
@@ -77,6 +83,8 @@ struct Mount: AsyncParsableCommand {
             }
         }
     }
+
+    private var isOrdinaryUser: Bool { geteuid() != 0 }
 
     private func continueInBackground() throws {
         let status = try Background.start("/proc/self/exe", ["mount", "--announce"] + CommandLine.arguments.dropFirst(2))
@@ -106,6 +114,9 @@ struct Unmount: AsyncParsableCommand {
 
     @Argument(help: "Directories where images are mounted.")
     var directories: [String]
+
+    /// Whether it is about a store, and so about the namespaces that it is in.
+    var endsStore: Bool { directories.contains { StoreHome.isNoted(at: $0, root: storage.rootDirectory) } }
 
     func run() async throws {
         for directory in directories {

@@ -59,6 +59,8 @@ struct OpeningArguments: ParsableArguments {
         var usesProfile = false
         /// Who takes down what takes how long; nil for nobody.
         var trace: TraceRecorder?
+        /// Where FUSE is to show the image's tree and nothing else, for who can mount nothing over it; then every layer must be lazy.
+        var alone: MountPlace?
         /// What is about to be started; nil when no program is.
         var start: RunImage.Command?
     }
@@ -77,12 +79,13 @@ struct OpeningArguments: ParsableArguments {
         var opening = LayerOpener.Options()
         opening.trace = purpose.trace
         let node = try LazyNode(
-            root: storage.rootDirectory, directory: purpose.directory, mode: mode, client: client, fetching: fetching, opening: opening,
-            log: logging.logger("starling"))
+            root: storage.rootDirectory, directory: purpose.directory, place: purpose.alone, mode: purpose.alone == nil ? mode : .fuse, client: client,
+            fetching: fetching, opening: opening, log: logging.logger("starling"))
         let result: Result
         do {
             let prepared = try await open(reference, purpose, node, client, signals)
             defer { prepared.profile?.cancel() }
+            if purpose.alone != nil { try await BlockingTask.run { try node.showAlone(prepared.lazy) } }
             result = try await body(prepared)
             if logging.verbose { prepared.report(client) { Terminal.say($0) } }
         } catch {
@@ -97,7 +100,8 @@ struct OpeningArguments: ParsableArguments {
         _ reference: Reference, _ purpose: Purpose, _ node: LazyNode, _ client: RegistryClient, _ signals: SignalForwarder
     ) async throws -> RunImage.Prepared {
         let image = RunImage(
-            source: RegistrySource(client: client, reference: reference), reference: reference, platform: platform, pull: pull, lazy: lazy,
+            source: RegistrySource(client: client, reference: reference), reference: reference, platform: platform, pull: pull,
+            lazy: purpose.alone == nil ? lazy : .require,
             node: node, root: storage.rootDirectory,
             profiles: purpose.usesProfile ? ImageProfiles(client: client, reference: reference) : nil, command: purpose.start,
             say: { Terminal.say($0) }, log: logging.logger("starling"), trace: purpose.trace)

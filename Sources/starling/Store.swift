@@ -80,7 +80,7 @@ struct Store: AsyncParsableCommand {
         var fetching = FetchOptions()
         fetching.completesLayers = backgroundFetch
         let node = try LazyNode(
-            root: root, directory: home.path, mountpoint: home.mountpoint, mode: mode, client: client, fetching: fetching,
+            root: root, directory: home.path, place: MountPlace(path: home.mountpoint), mode: mode, client: client, fetching: fetching,
             keeping: MountKeeping(directory: home.path, program: keeper, log: log), front: store, log: log)
         await store.serve(on: node)
         log.info("serving", metadata: ["mountpoint": "\(home.mountpoint)", "mode": "\(node.serving)"])

@@ -22,7 +22,8 @@ final class ContainerUser: Sendable {
 
     private static let name = "starling-test"
 
-    init(_ kind: ContainerUserKind) throws {
+    /// - Parameter hasOtherIDs: whether an ordinary user has ids to give out beside their own.
+    init(_ kind: ContainerUserKind, hasOtherIDs: Bool = true) throws {
         try requireRoot()
         self.kind = kind
         directory = try TemporaryDirectory(in: Paths.spoolDirectory)
@@ -35,6 +36,7 @@ final class ContainerUser: Sendable {
         if try Program.run("id", [Self.name]).status != 0 {
             try TestSupport.run("useradd", ["--no-create-home", "--home-dir", home, Self.name])
         }
+        if !hasOtherIDs { try TestSupport.run("sed", ["-i", "/^\(Self.name):/d", "/etc/subuid", "/etc/subgid"]) }
         for path in [home, runtime.path] { try TestSupport.run("chown", ["\(Self.name):", path]) }
         // As udev has it where there is one.
         try TestSupport.run("chmod", ["0666", "/dev/fuse"])
@@ -65,6 +67,11 @@ final class ContainerUser: Sendable {
         guard kind == .ordinary else { return (try requireProgram(program), arguments) }
         let become = ["--reuid", Self.name, "--regid", Self.name, "--init-groups"]
         return (try requireProgram("setpriv"), become + [try requireProgram(program)] + arguments)
+    }
+
+    /// Runs the command line under test to its end, whatever that is.
+    func starling(_ arguments: [String], deadline: Duration = .seconds(120)) throws -> Program.Result {
+        try run(Places.product("starling"), arguments, deadline: deadline)
     }
 
     /// Runs a program to its end, whatever that is.

@@ -6,7 +6,9 @@ internal import Tar
 extension TestImages {
     /// An OCI layout (tag `latest`) in `directory` of three ordinary gzip layers that hide, replace and extend each other in every way that
     /// an image can.
-    public static func layered(in directory: String) throws -> String {
+    ///
+    /// - Parameter hasShell: whether the lowest one has busybox, too.
+    public static func layered(in directory: String, hasShell: Bool = false) throws -> String {
         let layout = ImageLayout(directory + "/layout")
         try layout.make()
         var descriptors: [String] = []
@@ -14,6 +16,7 @@ extension TestImages {
         for (index, script) in layers.enumerated() {
             let root = "\(directory)/layer-\(index)"
             try Files.makeDirectories(root)
+            if hasShell, index == 0 { try busyboxRoot(root) }
             try run("sh", ["-euc", "cd \"$0\"; " + script, root])
             // Children first, so that writing them does not change their directory again.
             try run("find", [root, "-depth", "-exec", "touch", "-h", "-d", "2024-0\(index + 1)-02T03:04:05Z", "{}", "+"])
