@@ -103,7 +103,7 @@ public final class Container: Sendable {
         onStart: () -> Void = {}
     ) throws -> Int32 {
         if settings.terminal, isatty(1) == 0 || settings.readsInput && isatty(0) == 0 { throw ContainerError.noTerminal }
-        try prepare(image, settings, trace, keepsLog: false)
+        try prepare(image, settings, keepsLog: false, trace)
         onStart()
         let process = ContainerProcess(directory, runtime, terminal: settings.terminal)
         let watch = try trace.map { try ProcessWatch($0, seesOutput: !settings.terminal) }
@@ -125,7 +125,7 @@ public final class Container: Sendable {
         _ image: RootFileSystem, _ settings: ContainerSettings, signals: SignalForwarder, trace: TraceRecorder? = nil,
         onRunning: () throws -> Void
     ) throws -> Int32 {
-        try prepare(image, settings, trace, keepsLog: true)
+        try prepare(image, settings, keepsLog: true, trace)
         let process = ContainerProcess(directory, runtime, terminal: settings.terminal, isBackground: true)
         let streams = try ContainerStreams(
             terminal: settings.terminal, readsInput: settings.readsInput, log: ContainerLog(path: directory.logFile),

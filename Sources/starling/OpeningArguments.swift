@@ -79,7 +79,8 @@ struct OpeningArguments: ParsableArguments {
         var opening = LayerOpener.Options()
         opening.trace = purpose.trace
         let node = try LazyNode(
-            root: storage.rootDirectory, directory: purpose.directory, place: purpose.alone, mode: purpose.alone == nil ? mode : .fuse, client: client,
+            root: storage.rootDirectory, directory: purpose.directory, place: purpose.alone, mode: purpose.alone == nil ? mode : .fuse,
+            client: client,
             fetching: fetching, opening: opening, log: logging.logger("starling"))
         let result: Result
         do {
