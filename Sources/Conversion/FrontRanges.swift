@@ -31,8 +31,8 @@ struct FrontRanges: Equatable {
     private static func pages(_ read: [Range<Int64>], _ fileSize: Int64) -> [Range<Int64>] {
         var result: [Range<Int64>] = []
         for range in read.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            guard range.lowerBound < fileSize else { break }
             let start = range.lowerBound / page * page
-            guard start < fileSize else { break }
             let end = range.upperBound >= fileSize ? fileSize : min(fileSize, (range.upperBound + page - 1) / page * page)
             if let last = result.last, start <= last.upperBound {
                 result[result.count - 1] = last.lowerBound..<max(last.upperBound, end)

@@ -73,14 +73,18 @@ struct Mount: AsyncParsableCommand {
         // An ordinary user can mount nothing but FUSE, by fusermount3.
         let place = isOrdinaryUser ? MountPlace(path: mount.target, source: mount.source) : nil
         let purpose = OpeningArguments.Purpose(directory: mount.home, completes: backgroundFetch, alone: place)
-        try await opening.withImage(reference, for: purpose, signals: signals) { prepared in
-            try await BlockingTask.run { [announce, isOrdinaryUser] in
-                if !isOrdinaryUser { try mount.mount(prepared.lowerDirectories) }
-                if announce { try Background.ready() }
-                try mount.waitForUnmount { signals.endRequested != nil }
-                // What reads of it still wait for must not keep the layers mounted.
-                if signals.endRequested != nil { try mount.unmount() }
+        do {
+            try await opening.withImage(reference, for: purpose, signals: signals) { prepared in
+                try await BlockingTask.run { [announce, isOrdinaryUser] in
+                    if !isOrdinaryUser { try mount.mount(prepared.lowerDirectories) }
+                    if announce { try Background.ready() }
+                    try mount.waitForUnmount { signals.endRequested != nil }
+                    // What reads of it still wait for must not keep the layers mounted.
+                    if signals.endRequested != nil { try mount.unmount() }
+                }
             }
+        } catch let error as RunImage.NoImage where isOrdinaryUser {
+            throw RunImage.NoImage(description: "an ordinary user can mount nothing but lazy layers: \(error)")
         }
     }
 

@@ -56,6 +56,9 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
         let reference = try Reference(parsing: image)
         let settings = try container.settings(command.first == "--" ? Array(command.dropFirst()) : command)
         try naming.checkIDFile()
+        if UserNamespace.isNested, settings.limits != ResourceLimits() {
+            throw ValidationError("an ordinary user's containers have no control groups, so no --memory, --cpus and --pids-limit")
+        }
         guard serve != nil || !detach else { return try continueInBackground() }
         // First of all: a signal during preparation must end the run in order, and later ones belong to the container.
         let signals = try SignalForwarder()

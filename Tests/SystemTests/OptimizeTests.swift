@@ -118,7 +118,7 @@ struct OptimizeTests {
             "-e", "A=option", "--env-file", file, "--tmpfs", "/memory", "--network", "none", "-u", "nobody", "-w", "/usr", "--entrypoint",
             "/bin/sh",
         ]
-        let script = ["-c", "echo $A $B; id -un; pwd; grep -c memory /proc/mounts"]
+        let script = ["-c", "echo $A $B; id -un; pwd; grep -c ' /memory ' /proc/mounts"]
         let result = try succeed(["--record-out", record] + docker + [fixture.lazy, "--"] + script)
         #expect(result.outputText == "option file\nnobody\n/usr\n1\n")
         let list = #"["-c", "pwd"]"#

@@ -91,7 +91,7 @@ struct RootlessRunTests {
     func signals(signal: Int32) throws {
         let user = try ContainerUser(.ordinary)
         let program = try user.start(
-            Places.product("starling"), ["run", reference("lazy"), "sh", "-c", "echo begun; exec sleep 1000"])
+            Places.product("starling"), ["run", "--rm", reference("lazy"), "sh", "-c", "echo begun; exec sleep 1000"])
         try waitUntil("it runs", deadline: .seconds(60)) { program.output == "begun\n" }
         program.kill(signal)
         #expect(try program.wait() == 128 + signal, "\(program.error)")
