@@ -85,7 +85,9 @@ public final class CountingProxy: Sendable {
     }
 
     /// Forwards to `port`.
-    public init(to port: UInt16) throws {
+    ///
+    /// - Parameter microseconds: how long each piece of an answer is on its way, at the least.
+    public init(to port: UInt16, delay microseconds: UInt32 = 0) throws {
         let counter = Counter()
         self.counter = counter
         server = try LoopbackServer { client in
@@ -98,6 +100,7 @@ public final class CountingProxy: Sendable {
             guard let up else { return }
             CountingProxy.copy(from: upstream, to: client) { count in
                 counter.isHeld.wait { $0 ? nil : () }
+                if microseconds > 0 { usleep(microseconds) }
                 counter.down.add(count, ordering: .relaxed)
             }
             // The answer has ended; so may the question.
