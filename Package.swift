@@ -134,7 +134,7 @@ let package = Package(
             ["Digests", "Compression", "Tar", "EStargz", "OCI", "TreeImage", "FetchEngine", "HostSystem", "Threads"]),
         room(
             "ContainerRun",
-            ["Digests", "Compression", "Tar", "OCI", "HostSystem", "StartTrace", "Threads", "CLinux"]),
+            ["Digests", "Compression", "Tar", "EStargz", "OCI", "HostSystem", "StartTrace", "Threads", "CLinux"]),
         room("Configuration", ["Registry", "HostSystem", "Metrics", toml]),
         room("MetricsService", ["Metrics", nio, nioPosix, nioHTTP]),
 

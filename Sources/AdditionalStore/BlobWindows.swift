@@ -29,7 +29,7 @@ actor BlobWindows {
         for index in offset / BlobWindows.size...(end - 1) / BlobWindows.size {
             let window = window(index, blob, image)
             // Who has read the one before will want the one after.
-            if isKept(index, -1, blob) { _ = self.window(index + 1, blob, image) }
+            if index > 0, isKept(index - 1, blob) { _ = self.window(index + 1, blob, image) }
             let content = try await value(of: window, Place(digest: blob.digest, index: index))
             let start = index * BlobWindows.size
             bytes += content[Int(max(offset, start) - start)..<Int(min(end, start + UInt64(content.count)) - start)]
@@ -37,9 +37,8 @@ actor BlobWindows {
         return bytes
     }
 
-    private func isKept(_ index: UInt64, _ distance: Int, _ blob: Descriptor) -> Bool {
-        guard distance >= 0 || index > 0 else { return false }
-        let place = Place(digest: blob.digest, index: index.advanced(by: distance))
+    private func isKept(_ index: UInt64, _ blob: Descriptor) -> Bool {
+        let place = Place(digest: blob.digest, index: index)
         return windows.contains { $0.place == place }
     }
 

@@ -28,10 +28,8 @@ struct StoreNumber: Hashable, Sendable {
     init(raw: UInt64) { self.raw = raw }
 
     private init(_ kind: Kind, _ text: String) {
-        var hasher = SHA256Hasher()
-        hasher.update(Array(text.utf8))
         // The highest bit is always set: small numbers mean other things.
-        let hash = hasher.finalize().leadingWord >> (64 - StoreNumber.hashBits) | 1 << (StoreNumber.hashBits - 1)
+        let hash = Digest.sha256(Array(text.utf8)).leadingWord >> (64 - StoreNumber.hashBits) | 1 << (StoreNumber.hashBits - 1)
         raw = hash << StoreNumber.kindBits | kind.rawValue
     }
 

@@ -82,8 +82,6 @@ final class UsedLayers: Sendable {
     private func write(_ record: Record) throws { try AtomicFile.write(try Documents.encode(record), to: path(record.key), mode: 0o600) }
 
     private func path(_ key: LayerKey) -> String {
-        var hasher = SHA256Hasher()
-        hasher.update(Array(key.description.utf8))
-        return directory + "/" + hasher.finalize().hex + UsedLayers.ending
+        directory + "/" + Digest.sha256(Array(key.description.utf8)).hex + UsedLayers.ending
     }
 }

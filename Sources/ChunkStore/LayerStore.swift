@@ -8,7 +8,7 @@ internal import TreeImage
 ///
 /// A layer is a directory (see `StoredLayer`) that appears whole, by a rename, and is never changed but for its content growing. There is one
 /// copy of the bytes, uncompressed, which FUSE reads and the kernel can mount; compressed bytes are not kept. The same chunk in two layers is
-/// fetched once: `copyFromOtherLayer` finds it by digest. The store never talks to a registry and never decides what to fetch.
+/// fetched once: `copyFromOpenLayer` finds it by digest. The store never talks to a registry and never decides what to fetch.
 public final class LayerStore: Sendable {
     /// Directory of the store.
     public let root: String
@@ -64,19 +64,21 @@ public final class LayerStore: Sendable {
         }
     }
 
-    /// Finds a chunk by digest in the other open layers and stores it in `layer`; false when nobody has it.
+    /// Finds a chunk by digest in the open layers, elsewhere in `layer` itself included, and stores it there; false when nobody has it.
     ///
     /// Costs a binary search in each open layer's map, and runs only when the alternative is a request to the registry.
-    public func copyFromOtherLayer(chunk index: Int, to layer: StoredLayer) throws -> Bool {
+    public func copyFromOpenLayer(chunk index: Int, to layer: StoredLayer) throws -> Bool {
         let wanted = layer.chunks.chunk(index)
-        let others = open.withLock { $0.values.compactMap(\.layer) }
-        for other in others {
-            guard let found = other.chunks.first(of: wanted.digest, size: wanted.size, where: { other.isPresent($0) }) else { continue }
-            let source = other.chunks.chunk(found)
+        let candidates = open.withLock { $0.values.compactMap(\.layer) }
+        for candidate in candidates {
+            guard let found = candidate.chunks.first(of: wanted.digest, size: wanted.size, where: { candidate.isPresent($0) }) else {
+                continue
+            }
+            let source = candidate.chunks.chunk(found)
             let count = Int(wanted.size)
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4096)
             defer { buffer.deallocate() }
-            guard try other.content.read(at: source.contentOffset, into: buffer) == count else { continue }
+            guard try candidate.content.read(at: source.contentOffset, into: buffer) == count else { continue }
             try layer.store(UnsafeRawBufferPointer(buffer), chunk: index)
             return true
         }

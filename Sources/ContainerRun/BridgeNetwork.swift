@@ -22,7 +22,7 @@ struct BridgeNetwork {
     private static let name = "starling"
 
     private var namespace: String { directory + "/netns" }
-    private var file: String { directory + "/network.json" }
+    private var file: String { BridgeNetwork.file(directory) }
 
     /// What was set up.
     struct Connection: Codable {
@@ -59,8 +59,7 @@ struct BridgeNetwork {
 
     /// Takes down what was set up; nothing set up is no error.
     func disconnect() throws {
-        guard Files.exists(file) else { return }
-        let connection = try Documents.decode(Connection.self, from: Files.read(file, limit: Documents.maximumSize), what: file)
+        guard let connection = try BridgeNetwork.connection(directory) else { return }
         // Mounted for the process that made it; gone when that was killed, and the plugins know what that means.
         let place = try Files.exists(namespace) && Mounts.mountPoint(at: namespace) != nil ? namespace : ""
         let previous: JSONValue? = connection.result == .null ? nil : connection.result
@@ -80,10 +79,10 @@ struct BridgeNetwork {
 
     /// The connection of a container; nil when it has none.
     static func connection(_ directory: String) throws -> Connection? {
-        let file = directory + "/network.json"
-        guard let bytes = try? Files.read(file, limit: Documents.maximumSize) else { return nil }
-        return try Documents.decode(Connection.self, from: bytes, what: file)
+        try ContainerDirectory.read(Connection.self, file(directory))
     }
+
+    private static func file(_ directory: String) -> String { directory + "/network.json" }
 
     private func write(_ connection: Connection) throws {
         try AtomicFile.write(try Documents.encode(connection), to: file, mode: 0o600, durably: false)

@@ -23,7 +23,8 @@ extension Container {
 
     private func describe(_ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool) throws {
         let inside = try RootedDirectory(directory.rootfs)
-        let hostname = settings.hostname ?? (settings.network == .host ? HostFiles.hostname() : String(directory.id.prefix(12)))
+        let hostname =
+            settings.hostname ?? (settings.network == .host ? HostFiles.hostname() : String(directory.id.prefix(ContainerID.shortLength)))
         let spec = try ContainerSpec(
             image: image.config, name: identity.image, settings: settings, root: inside, hostname: hostname, containerID: directory.id)
         // What is mounted over the image may bring the program along.

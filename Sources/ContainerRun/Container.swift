@@ -184,6 +184,6 @@ public final class Container: Sendable {
     private func sayWhy() throws {
         let lines = try ContainerLogReader(path: directory.logFile).next().map(\.text).joined()
         guard let line = lines.split(separator: "\n").last else { return }
-        throw ContainerError.notStarted(reason: String(line), exitStatus: RuntimeFailure(directory)?.exitStatus ?? 125)
+        throw ContainerError.notStarted(reason: String(line), exitStatus: RuntimeFailure(logFile: directory.runtimeLog)?.exitStatus ?? 125)
     }
 }

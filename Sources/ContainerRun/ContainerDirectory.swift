@@ -29,12 +29,18 @@ final class ContainerDirectory: Sendable {
 
     var rootfs: String { path + "/rootfs" }
     var upper: String { path + "/upper" }
-    var pidFile: String { path + "/pid" }
+    var pidFile: String { ContainerDirectory.pidFile(path) }
     var runtimeLog: String { path + "/runtime.log" }
-    var logFile: String { path + "/log" }
-    var socket: String { path + "/attach" }
+    var logFile: String { ContainerDirectory.logFile(path) }
+    var socket: String { ContainerDirectory.socket(path) }
+
+    static func pidFile(_ path: String) -> String { path + "/pid" }
+    static func logFile(_ path: String) -> String { path + "/log" }
+    static func socket(_ path: String) -> String { path + "/attach" }
 
     static func parent(root: String) -> String { root + "/containers" }
+
+    static func path(of id: String, root: String) -> String { parent(root: root) + "/" + id }
 
     /// Makes the directory of a new container.
     convenience init(id: String, root: String) throws(HostError) {
@@ -46,7 +52,7 @@ final class ContainerDirectory: Sendable {
     ///
     /// - Throws: `.locked` when somebody does.
     convenience init(existing id: String, root: String) throws(HostError) {
-        self.init(try LockedDirectory(existing: ContainerDirectory.parent(root: root) + "/" + id), id)
+        self.init(try LockedDirectory(existing: ContainerDirectory.path(of: id, root: root)), id)
     }
 
     private init(_ home: LockedDirectory, _ id: String) {
@@ -106,7 +112,8 @@ final class ContainerDirectory: Sendable {
 
     static func state(_ path: String) throws -> ContainerState? { try read(ContainerState.self, path + "/state.json") }
 
-    private static func read<Document: Decodable>(_ type: Document.Type, _ path: String) throws -> Document? {
+    /// Nil when there is none.
+    static func read<Document: Decodable>(_ type: Document.Type, _ path: String) throws -> Document? {
         guard Files.exists(path) else { return nil }
         let bytes: [UInt8]
         do throws(HostError) {

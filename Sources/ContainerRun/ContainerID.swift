@@ -1,3 +1,5 @@
+internal import HostSystem
+
 /// What a container is called by the machine: 64 hexadecimal digits, shown as the first twelve.
 public enum ContainerID {
     /// Digits that are shown.
@@ -6,10 +8,7 @@ public enum ContainerID {
 
     /// A new one, of 256 random bits.
     public static func make() -> String {
-        (0..<4).map { _ in
-            let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
+        (0..<4).map { _ in RandomName.make() }.joined()
     }
 
     /// Whether a text is one, whole.

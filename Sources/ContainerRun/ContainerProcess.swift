@@ -60,7 +60,9 @@ final class ContainerProcess: Sendable {
     private func result(of child: ChildProcess) throws(HostError) -> Result {
         let status = try child.wait()
         if let signal = endedBy.withLock({ $0 }), status == 128 + SIGKILL { return Result(status: 128 + signal, hasStarted: true) }
-        guard status != 0, let failure = RuntimeFailure(directory) else { return Result(status: status, hasStarted: true) }
+        guard status != 0, let failure = RuntimeFailure(logFile: directory.runtimeLog) else {
+            return Result(status: status, hasStarted: true)
+        }
         return Result(status: failure.exitStatus, hasStarted: false)
     }
 

@@ -19,8 +19,7 @@ extension Containers {
     public func attach(_ container: ContainerSummary, readsInput: Bool, signals: SignalForwarder) throws -> Detachment {
         guard container.isRunning else { throw ContainerError.notRunning(container.displayName) }
         guard container.record.keepsLog else { throw ContainerError.noLog(container.displayName) }
-        let socket = try UnixSocket.connect(
-            to: ContainerDirectory.parent(root: root) + "/" + container.record.id + "/attach", .packets)
+        let socket = try UnixSocket.connect(to: ContainerDirectory.socket(path(container.record.id)), .packets)
         defer { close(socket) }
         let raw = container.record.terminal && readsInput ? RawTerminal(0) : nil
         defer { withExtendedLifetime(raw) {} }

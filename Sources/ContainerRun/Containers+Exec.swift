@@ -35,7 +35,7 @@ extension Containers {
         if settings.terminal, !settings.detaches, isatty(1) == 0 || settings.readsInput && isatty(0) == 0 {
             throw ContainerError.noTerminal
         }
-        let path = ContainerDirectory.parent(root: root) + "/" + container.record.id
+        let path = path(container.record.id)
         let files = path + "/exec-" + RandomName.make()
         defer {
             // The container, and these with it, may be removed meanwhile.
@@ -56,8 +56,7 @@ extension Containers {
         signals.forward(to: child)
         let status = try child.wait()
         signals.deliver { _ in }
-        // No log is no error.
-        guard status != 0, let failure = RuntimeFailure(log: (try? Files.read(files + ".log", limit: 1 << 20)) ?? []) else { return status }
+        guard status != 0, let failure = RuntimeFailure(logFile: files + ".log") else { return status }
         return failure.exitStatus
     }
 }

@@ -25,7 +25,7 @@ extension Containers {
         _ body: (_ stream: ContainerOutput, _ time: String, _ text: String) throws -> Void
     ) throws {
         guard container.record.keepsLog else { throw ContainerError.noLog(container.displayName) }
-        let reader = try ContainerLogReader(path: ContainerDirectory.parent(root: root) + "/" + container.record.id + "/log")
+        let reader = try ContainerLogReader(path: ContainerDirectory.logFile(path(container.record.id)))
         var first: [ContainerLogReader.Line] = []
         while case let lines = try reader.next(), !lines.isEmpty {
             first += lines

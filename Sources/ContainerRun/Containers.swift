@@ -17,7 +17,7 @@ public struct Containers: Sendable {
         try ContainerReaper(root: root).reap()
     }
 
-    private func path(_ id: String) -> String { ContainerDirectory.parent(root: root) + "/" + id }
+    func path(_ id: String) -> String { ContainerDirectory.path(of: id, root: root) }
 
     /// All that were started and not removed, the newest first.
     public func all() throws -> [ContainerSummary] {
@@ -32,7 +32,7 @@ public struct Containers: Sendable {
     private func summary(_ id: String) throws -> ContainerSummary? {
         guard let record = try ContainerDirectory.record(path(id)), let state = try ContainerDirectory.state(path(id)) else { return nil }
         // Not there before the program runs, or when it has just ended.
-        let file = state.hasEnded ? nil : try? Files.read(path(id) + "/pid", limit: 32)
+        let file = state.hasEnded ? nil : try? Files.read(ContainerDirectory.pidFile(path(id)), limit: 32)
         let connection = state.hasEnded ? nil : try BridgeNetwork.connection(path(id))
         return ContainerSummary(
             record: record, state: state, address: connection?.address, ports: connection?.ports ?? [],

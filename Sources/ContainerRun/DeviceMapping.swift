@@ -31,12 +31,6 @@ public struct DeviceMapping: Equatable, Sendable {
         destination = parts.count > 1 ? parts[1] : parts[0]
     }
 
-    private init(_ path: String) {
-        source = path
-        destination = path
-        access = "rwm"
-    }
-
     /// One device, as the runtime makes it.
     struct Device: Equatable {
         let path: String
@@ -67,10 +61,7 @@ public struct DeviceMapping: Equatable, Sendable {
     /// - Throws: `ContainerError.noDevice`.
     func devices() throws -> [Device] {
         if Files.isDirectory(source) {
-            return try Files.entries(source).flatMap { name -> [Device] in
-                let device = DeviceMapping.device(source + "/" + name, as: destination + "/" + name)
-                return device.map { [$0] } ?? []
-            }
+            return try Files.entries(source).compactMap { DeviceMapping.device(source + "/" + $0, as: destination + "/" + $0) }
         }
         guard let device = DeviceMapping.device(source, as: destination) else { throw ContainerError.noDevice(source) }
         return [device]

@@ -1,4 +1,5 @@
 internal import Digests
+internal import EStargz
 internal import Glibc
 internal import HostSystem
 internal import Tar
@@ -21,8 +22,6 @@ final class LayerTreeWriter {
     private static let opaqueMark = Array(".wh..wh..opq".utf8)
     // In a user namespace overlayfs keeps its marks where it may write them, as the mount option `userxattr` says.
     private static let opaqueAttribute = UserNamespace.isNested ? "user.overlay.opaque" : "trusted.overlay.opaque"
-    /// The entries of eStargz that are no files of the image: they do not show in a lazily mounted layer either.
-    private static let formatNames = Set(["stargz.index.json", ".prefetch.landmark", ".no.prefetch.landmark"].map { Array($0.utf8) })
 
     init(_ path: String, layer: Digest) throws(HostError) {
         tree = try RootedDirectory(path)
@@ -32,7 +31,8 @@ final class LayerTreeWriter {
     func write(_ reader: TarReader) throws {
         while let entry = try reader.next() {
             let path = try normalized(entry.nameBytes, entry)
-            if LayerTreeWriter.formatNames.contains(path) { continue }
+            // The format's own entries are no files of the image: they do not show in a lazily mounted layer either.
+            if TOC.isInternalName(String(decoding: path, as: UTF8.self)) { continue }
             if try !writeMark(entry, path) { try write(entry, path, reader) }
         }
         for (identity, (path, attributes)) in directories where try tree.identity(ofDirectory: path) == identity {

@@ -11,10 +11,10 @@ struct RuntimeFailure: Equatable {
         let msg: String?
     }
 
-    /// Reads the log of a container's start; nil when nothing went wrong.
-    init?(_ directory: ContainerDirectory) {
+    /// Reads a runtime's log; nil when nothing went wrong.
+    init?(logFile path: String) {
         // No log is no error.
-        self.init(log: (try? Files.read(directory.runtimeLog, limit: 1 << 20)) ?? [])
+        self.init(log: (try? Files.read(path, limit: 1 << 20)) ?? [])
     }
 
     /// Reads a log of JSON lines; nil when it holds no error, and then the exit status is the container's.

@@ -14,24 +14,20 @@ struct TOCImage {
     func write(_ layers: [ConvertedLayer]) async throws {
         // As the reference writes it: readers look at the layers only.
         let configBytes = Array("{}".utf8)
-        let config = descriptor(configBytes, MediaType.config)
+        let config = Descriptor(of: configBytes, mediaType: MediaType.config)
         try await destination.putBlob(config, bytes: configBytes)
         var descriptors: [Descriptor] = []
         var seen: Set<Digest> = []
         for layer in layers where seen.insert(layer.result.digest).inserted {
             guard let toc = layer.externalTOC else { continue }
-            var blob = descriptor(toc.blob, MediaType.layerGzip)
+            var blob = Descriptor(of: toc.blob, mediaType: MediaType.layerGzip)
             try await destination.putBlob(blob, bytes: toc.blob)
             blob.annotations = [Annotation.externalTOCLayerDigest: layer.result.digest.description]
             descriptors.append(blob)
         }
         let bytes = try Documents.encode(Manifest(config: config, layers: descriptors))
-        let manifest = descriptor(bytes, MediaType.manifest)
+        let manifest = Descriptor(of: bytes, mediaType: MediaType.manifest)
         try await destination.putDocument(manifest, bytes: bytes)
         try await destination.tag(manifest, bytes: bytes)
-    }
-
-    private func descriptor(_ bytes: [UInt8], _ type: String) -> Descriptor {
-        Descriptor(mediaType: type, digest: Digest.sha256(bytes), size: Int64(bytes.count))
     }
 }

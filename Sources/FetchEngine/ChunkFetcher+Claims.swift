@@ -43,14 +43,7 @@ extension ChunkFetcher {
     private func rest(of job: FetchJob) -> [FetchJob] {
         job.layer.flights.withLock { flights in
             let missing = job.extent.filter { flights.underWay[$0]?.job === job }
-            let runs = missing.reduce(into: [ClosedRange<Int>]()) { runs, chunk in
-                if let last = runs.last, last.upperBound + 1 == chunk {
-                    runs[runs.count - 1] = last.lowerBound...chunk
-                } else {
-                    runs.append(chunk...chunk)
-                }
-            }
-            return runs.map { run in
+            return FetchPlan.joined(missing.map { $0...$0 }).map { run in
                 let next = FetchJob(
                     layer: job.layer, extent: run, cause: job.cause, order: job.order, isSecondTry: job.isSecondTry, canBeCut: job.canBeCut)
                 for chunk in run { flights.underWay[chunk]?.job = next }

@@ -146,7 +146,7 @@ public final class ChunkFetcher: Sendable {
 
     func takeFromOtherLayer(_ index: Int, _ layer: LazyLayer) -> Bool {
         do {
-            return try store.copyFromOtherLayer(chunk: index, to: layer.stored)
+            return try store.copyFromOpenLayer(chunk: index, to: layer.stored)
         } catch {
             log.warning(
                 "copying a chunk from another layer failed; fetching it", metadata: ["layer": "\(layer.digest)", "error": "\(error)"])

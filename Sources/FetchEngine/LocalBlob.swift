@@ -1,6 +1,5 @@
 public import OCI
 public import Registry
-internal import Synchronization
 
 /// A blob on this machine as a source of ranges.
 public struct LocalBlob: RangeSource {

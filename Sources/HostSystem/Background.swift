@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 
 /// A process that goes on when the command that started it has ended: the command ends when the process is ready, and with its exit status when
@@ -13,9 +12,7 @@ public enum Background {
     ///
     /// - Returns: 0 when it is ready; else its exit status, and it has said why.
     public static func start(_ program: String, _ arguments: [String]) throws(HostError) -> Int32 {
-        var ends: [Int32] = [-1, -1]
-        guard starling_pipe(&ends) == 0 else { throw .last("make a pipe", "(background)") }
-        let (reader, writer) = (ends[0], ends[1])
+        let (reader, writer) = try Pipe.make("(background)")
         defer { close(reader) }
         let child: ChildProcess
         do throws(HostError) {

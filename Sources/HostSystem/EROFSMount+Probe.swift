@@ -38,7 +38,7 @@ extension EROFSMount {
         let answer = probe(in: directory)
         if case .works(let path) = answer {
             // Without it the next one tries again.
-            try? AtomicFile.write(boot + Array(path.rawValue.utf8), to: memory)
+            try? AtomicFile.write(boot + Array(path.rawValue.utf8), to: memory, durably: false)
         }
         return answer
     }

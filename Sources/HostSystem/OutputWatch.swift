@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 internal import Synchronization
 internal import Threads
@@ -14,16 +13,14 @@ public final class OutputWatch: Sendable {
 
     /// - Parameter action: called once, from another thread.
     public init(_ text: String, action: @escaping @Sendable () -> Void) throws {
-        var ends: [Int32] = [-1, -1]
-        guard starling_pipe(&ends) == 0 else { throw HostError.last("make a pipe", "(standard output)") }
-        let reader = ends[0]
+        let (reader, writer) = try Pipe.make("(standard output)")
         let original = fcntl(1, F_DUPFD_CLOEXEC, 3)
-        guard original >= 0, dup2(ends[1], 1) == 1 else {
+        guard original >= 0, dup2(writer, 1) == 1 else {
             let error = HostError.last("replace", "(standard output)")
-            for descriptor in ends { close(descriptor) }
+            for descriptor in [reader, writer] { close(descriptor) }
             throw error
         }
-        close(ends[1])
+        close(writer)
         self.original = original
         thread = try NativeThread.start(name: "output") {
             OutputWatch.pass(from: reader, to: original, until: Array(text.utf8), action)

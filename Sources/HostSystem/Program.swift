@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 
 /// Runs a program to its end and keeps what it printed.
@@ -87,11 +86,7 @@ private struct Capture: ~Copyable {
     private(set) var writer: Int32
     private(set) var bytes: [UInt8] = []
 
-    init() throws(HostError) {
-        var ends: [Int32] = [-1, -1]
-        guard starling_pipe(&ends) == 0 else { throw .last("make a pipe", "(pipe)") }
-        (reader, writer) = (ends[0], ends[1])
-    }
+    init() throws(HostError) { (reader, writer) = try Pipe.make() }
 
     deinit {
         if reader >= 0 { close(reader) }

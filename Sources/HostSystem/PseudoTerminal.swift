@@ -42,13 +42,3 @@ public final class RawTerminal: Sendable {
         tcsetattr(descriptor, TCSANOW, &settings)
     }
 }
-
-/// Pipes.
-public enum Pipe {
-    /// Makes one that no child inherits; the caller closes both ends.
-    public static func make() throws(HostError) -> (reader: Int32, writer: Int32) {
-        var ends: [Int32] = [-1, -1]
-        guard starling_pipe(&ends) == 0 else { throw .last("make", "(a pipe)") }
-        return (ends[0], ends[1])
-    }
-}

@@ -19,9 +19,7 @@ public final class SignalForwarder: Sendable {
 
     /// Begins to take `signals`.
     public init(_ signals: [Int32] = SignalForwarder.usual) throws(HostError) {
-        var ends: [Int32] = [-1, -1]
-        guard starling_pipe(&ends) == 0 else { throw .last("make a pipe", "(signals)") }
-        let (reader, writer) = (ends[0], ends[1])
+        let (reader, writer) = try Pipe.make("(signals)")
         // A handler must never wait.
         guard fcntl(writer, F_SETFL, O_NONBLOCK) == 0, starling_signals_to_pipe(signals, Int32(signals.count), writer) == 0 else {
             let error = HostError.last("take", "(signals)")

@@ -54,15 +54,14 @@ extension UserNamespace {
         private static let patience = Duration.seconds(10)
 
         init(_ users: [UInt32], _ groups: [UInt32]) throws(HostError) {
-            var ends: [Int32] = [-1, -1]
-            guard starling_pipe(&ends) == 0 else { throw .last("make a pipe", "(ids)") }
-            defer { close(ends[0]) }
-            start = ends[1]
+            let (reader, writer) = try Pipe.make("(ids)")
+            defer { close(reader) }
+            start = writer
             func command(_ program: String, _ map: [UInt32]) -> String {
                 "\(program) \(getpid()) " + map.map { "\($0)" }.joined(separator: " ")
             }
             let script = "read -r line && \(command("newuidmap", users)) && \(command("newgidmap", groups))"
-            process = try ChildProcess("sh", ["-c", script], ChildProcess.Options(input: .descriptor(ends[0])))
+            process = try ChildProcess("sh", ["-c", script], ChildProcess.Options(input: .descriptor(reader)))
         }
 
         func map() throws(HostError) {

@@ -27,7 +27,7 @@ struct FuseDevice: ~Copyable {
     /// - Parameters:
     ///   - source: what the mount table names as mounted.
     ///   - readOnly: else the kernel passes on what somebody wants to make or remove.
-    init(mountingAt mountpoint: String, source: String = "starling", readOnly: Bool = true) throws(LazyFSError) {
+    init(mountingAt mountpoint: String, source: String, readOnly: Bool) throws(LazyFSError) {
         let isPrivileged = geteuid() == 0
         let owned =
             isPrivileged

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 internal import HostSystem
 internal import Synchronization
@@ -15,10 +14,8 @@ final class KeeperWatch: Sendable {
 
     /// Watches one keeper after the other; `replace` starts the next, nil when it could not.
     init(_ connection: KeeperConnection, replace: @escaping @Sendable () -> KeeperConnection?) throws {
-        var ends: [Int32] = [-1, -1]
-        guard starling_pipe(&ends) == 0 else { throw HostError.last("make a pipe", "(keeper)") }
-        let reader = ends[0]
-        (self.reader, writer) = (reader, ends[1])
+        let (reader, writer) = try Pipe.make("(keeper)")
+        (self.reader, self.writer) = (reader, writer)
         do {
             thread = Mutex(
                 try NativeThread.start(name: "keeper") {
@@ -31,7 +28,7 @@ final class KeeperWatch: Sendable {
                     }
                 })
         } catch {
-            ends.forEach { close($0) }
+            for descriptor in [reader, writer] { close(descriptor) }
             throw error
         }
     }

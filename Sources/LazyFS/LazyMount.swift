@@ -35,22 +35,20 @@ public final class LazyMount: Sendable {
         var lost: Set<Int> = []
     }
 
-    /// Mounts at `mountpoint` (made when missing; a dead mount there is removed) and starts to serve an empty directory, or goes on with the
+    /// Mounts at a place (made when missing; a dead mount there is removed) and starts to serve an empty directory, or goes on with the
     /// mount of an earlier process.
     ///
     /// - Parameters:
-    ///   - source: what the mount table names as mounted.
     ///   - keeping: what lets the mount outlive this process; nil for one that does not.
     ///   - front: what stands in its root beside the layers.
     ///   - traces: whether every request is printed to standard error.
     ///   - recorder: is told of every read.
     ///   - restore: what the slots showed that an earlier process served, as far as it is there; called before the first request is answered.
     public init(
-        mountpoint: String, source: String = "starling", fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil,
-        front: (any MountFront)? = nil,
+        at place: MountPlace, fetcher: ChunkFetcher, log: Logger, keeping: MountKeeping? = nil, front: (any MountFront)? = nil,
         traces: Bool = false, recorder: ReadRecorder? = nil, restore: ([Int: SlotContents]) -> [Int: SlotTree] = { _ in [:] }
     ) throws {
-        self.mountpoint = mountpoint
+        mountpoint = place.path
         self.keeping = keeping
         self.log = log
         server = TreeServer(fetcher: fetcher, front: front, recorder: recorder)
@@ -61,7 +59,7 @@ public final class LazyMount: Sendable {
             isTakenOver = true
             slots = Mutex(assigned)
         } else {
-            session = try LazyMount.begin(server, mountpoint, source, keeping, traces)
+            session = try LazyMount.begin(server, place, keeping, traces)
             isTakenOver = false
             slots = Mutex(Assigned())
         }
@@ -75,11 +73,12 @@ public final class LazyMount: Sendable {
     }
 
     private static func begin(
-        _ server: TreeServer, _ mountpoint: String, _ source: String, _ keeping: MountKeeping?, _ traces: Bool
+        _ server: TreeServer, _ place: MountPlace, _ keeping: MountKeeping?, _ traces: Bool
     ) throws -> FuseSession {
+        let mountpoint = place.path
         if Files.exists(Paths.parent(of: mountpoint)), try Mounts.mountPoint(at: mountpoint) != nil { try Mounts.unmount(mountpoint) }
         try Files.makeDirectories(mountpoint, mode: 0o711)
-        let device = try FuseDevice(mountingAt: mountpoint, source: source, readOnly: server.front == nil)
+        let device = try FuseDevice(mountingAt: mountpoint, source: place.source, readOnly: server.front == nil)
         keeping?.hold(device, at: mountpoint, name: nil, slots: [:], last: 0)
         do {
             return try FuseSession(

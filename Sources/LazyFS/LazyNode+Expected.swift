@@ -1,4 +1,5 @@
 internal import ChunkStore
+public import Digests
 internal import FetchEngine
 public import OCI
 internal import TreeImage
@@ -8,18 +9,20 @@ extension LazyNode {
     /// waits for it. Takes some microseconds a file.
     ///
     /// - Parameters:
-    ///   - accesses: files of the image, the first ones first; those of other layers are passed over.
-    ///   - layers: by their places in the image.
-    public func expect(_ accesses: [FileAccess], of layers: [Int: Opened]) {
-        for (place, opened) in layers {
+    ///   - accesses: files of the image, the first ones first; those of layers that are not open are passed over.
+    ///   - digests: of the image's layers, lowest first.
+    ///   - layers: those of them that are open.
+    public func expect(_ accesses: [FileAccess], _ digests: [Digest], of layers: [Opened]) {
+        for opened in layers {
             let layer = opened.layer
+            guard let place = digests.firstIndex(of: layer.digest) else { continue }
             let wanted = accesses.enumerated().filter { $0.element.layerIndex == place }
             guard !wanted.isEmpty else { continue }
-            replacePrefetch(of: layer) {
-                wanted.flatMap { order, access in
+            replacePrefetch(
+                of: layer,
+                by: wanted.flatMap { order, access in
                     LazyNode.chunks(access, in: layer).map { ExpectedChunks($0, order: ReadOrder.first.child(order)) { _ in } }
-                }
-            }
+                })
         }
     }
 

@@ -1,4 +1,3 @@
-internal import ChunkStore
 public import FetchEngine
 public import OCI
 
@@ -10,16 +9,6 @@ extension LazyNode {
     public func open(
         _ descriptor: Descriptor, in source: any ImageSource, as reference: Reference
     ) async throws(LayerRefusal) -> Opened {
-        let table = try await LayerTable.read(descriptor, of: source)
-        let compiled = try table.compiled()
-        let layer: LazyLayer
-        do {
-            layer = LazyLayer(
-                stored: try store.add(descriptor.digest, compiled, facts: table.facts),
-                source: LocalBlob(try await source.ranges(descriptor)))
-        } catch {
-            throw .store("\(error)")
-        }
-        return try mount(layer, descriptor, of: reference)
+        try mount(await LazyLayer.local(descriptor, in: source, store), descriptor, of: reference)
     }
 }

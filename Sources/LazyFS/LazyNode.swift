@@ -59,9 +59,8 @@ public final class LazyNode: Sendable {
         fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
             mount = try LazyMount(
-                mountpoint: place?.path ?? directory + "/lazy", source: place?.source ?? "starling", fetcher: fetcher, log: log,
-                keeping: keeping, front: front, traces: traces,
-                recorder: recorder
+                at: place ?? MountPlace(path: directory + "/lazy"), fetcher: fetcher, log: log, keeping: keeping, front: front,
+                traces: traces, recorder: recorder
             ) {
                 store.trees(of: $0, client: client)
             }
@@ -152,9 +151,9 @@ public final class LazyNode: Sendable {
     public func expect(_ start: ProgramStart, of layer: Opened) { chains.expect(start, of: layer) }
 
     /// Prefetches these chunks of a layer instead of what its landmark asks for.
-    func replacePrefetch(of layer: LazyLayer, _ chunks: () -> [ExpectedChunks]) {
+    func replacePrefetch(of layer: LazyLayer, by chunks: [ExpectedChunks]) {
         fetcher.forgetPrefetch(layer)
-        fetcher.expect(chunks(), of: layer)
+        fetcher.expect(chunks, of: layer)
     }
 
     /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Reads that wait for the registry fail; blocks until

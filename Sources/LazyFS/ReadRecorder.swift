@@ -47,37 +47,25 @@ public final class ReadRecorder: Sendable {
     public func accesses(layers: [Digest], manifest: Digest?) -> [FileAccess] {
         let (trees, reads) = state.withLock { ($0.trees, $0.reads) }
         let files = trees.mapValues { ContentFiles($0) }
-        var found: [(file: ContentFiles.File, layer: Int, ranges: [Range<UInt64>])] = []
+        var found: [(file: ContentFiles.File, layer: Int, ranges: [FileAccess.Span])] = []
         var places: [ContentPlace: Int] = [:]
         for (layer, bytes) in reads {
             guard let index = layers.firstIndex(of: layer) else { continue }
             for (file, range) in files[layer]?.files(in: bytes) ?? [] {
                 let place = ContentPlace(layer: index, offset: file.offset)
+                let span = FileAccess.Span(offset: Int64(range.lowerBound), size: Int64(range.count))
                 if let known = places[place] {
-                    found[known].ranges.append(range)
+                    found[known].ranges.append(span)
                 } else {
                     places[place] = found.count
-                    found.append((file, index, [range]))
+                    found.append((file, index, [span]))
                 }
             }
         }
         return found.map { file, layer, ranges in
-            let joined = ReadRecorder.joined(ranges)
-            return FileAccess(
-                path: file.path, manifestDigest: manifest, layerIndex: layer,
-                ranges: joined == [0..<file.size]
-                    ? nil : joined.map { FileAccess.Span(offset: Int64($0.lowerBound), size: Int64($0.count)) })
-        }
-    }
-
-    /// Ranges ascending and apart.
-    private static func joined(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
-        ranges.sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { result, range in
-            if let last = result.last, range.lowerBound <= last.upperBound {
-                result[result.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
-            } else {
-                result.append(range)
-            }
+            let joined = FileAccess.Span.union(ranges)
+            let isWhole = joined == [FileAccess.Span(offset: 0, size: Int64(file.size))]
+            return FileAccess(path: file.path, manifestDigest: manifest, layerIndex: layer, ranges: isWhole ? nil : joined)
         }
     }
 }

@@ -33,7 +33,7 @@ public struct StartAnalysis: Sendable {
     /// - Throws: `LayerRefusal`, `StoreError`, `TreeImageError`, `ThreadError`.
     public func accesses(of start: ProgramStart, layers: [Descriptor], manifest: Digest?) async throws -> [FileAccess] {
         var opened: [LazyLayer] = []
-        for layer in layers { opened.append(try await open(layer)) }
+        for layer in layers { opened.append(try await LazyLayer.local(layer, in: source, store)) }
         let chain = try store.chain(of: opened.map(\.stored), keepsWhiteouts: false)
         var options = FetchOptions()
         options.completesLayers = false
@@ -57,12 +57,6 @@ public struct StartAnalysis: Sendable {
                 FileAccess(path: $0.file.path, manifestDigest: manifest, layerIndex: place.layer)
             }
         }
-    }
-
-    private func open(_ descriptor: Descriptor) async throws -> LazyLayer {
-        let table = try await LayerTable.read(descriptor, of: source)
-        let stored = try store.add(descriptor.digest, table.compiled(), facts: table.facts)
-        return LazyLayer(stored: stored, source: LocalBlob(try await source.ranges(descriptor)))
     }
 
     /// Gives the first answer on, and keeps who gives it until then.

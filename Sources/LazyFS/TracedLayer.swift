@@ -35,7 +35,8 @@ public struct TracedLayer {
 
     /// Names the files that reads of the layer have read of.
     public func name(_ reads: inout [TraceRead]) {
-        for place in reads.indices where reads[place].layer == layer.digest.description {
+        let digest = layer.digest.description
+        for place in reads.indices where reads[place].layer == digest {
             reads[place].files = files(from: reads[place].place.offset, size: UInt64(max(0, reads[place].place.size)))
         }
     }

@@ -31,4 +31,9 @@ public struct Descriptor: Codable, Hashable, Sendable {
         self.platform = platform
         self.urls = urls
     }
+
+    /// Describes a document of this type.
+    public init(of bytes: [UInt8], mediaType: String, annotations: [String: String]? = nil) {
+        self.init(mediaType: mediaType, digest: Digest.sha256(bytes), size: Int64(bytes.count), annotations: annotations)
+    }
 }

@@ -28,7 +28,7 @@ final class DockerImageDescriber: Sendable {
     /// - Throws: `LayoutError`, `DocumentError`; `CancellationError`.
     func describe() throws -> DescribedImage {
         let bytes = try members.document(image.config)
-        var config = Descriptor(mediaType: MediaType.dockerConfig, digest: Digest.sha256(bytes), size: Int64(bytes.count))
+        var config = Descriptor(of: bytes, mediaType: MediaType.dockerConfig)
         if let promised = image.configDigest {
             config.digest = promised
             try LayoutIndex.verify(bytes, config, path: members.path)
@@ -50,9 +50,7 @@ final class DockerImageDescriber: Sendable {
         var manifest = Manifest(config: config, layers: layers)
         manifest.mediaType = MediaType.dockerManifest
         let encoded = try Documents.encode(manifest)
-        let descriptor = Descriptor(
-            mediaType: MediaType.dockerManifest, digest: Digest.sha256(encoded), size: Int64(encoded.count))
-        return DescribedImage(descriptor: descriptor, manifest: encoded, blobs: blobs)
+        return DescribedImage(descriptor: Descriptor(of: encoded, mediaType: MediaType.dockerManifest), manifest: encoded, blobs: blobs)
     }
 
     private func describe(_ member: ArchiveMembers.Member, _ diffID: Digest) throws -> Descriptor {

@@ -19,16 +19,15 @@ public struct ProfileArtifact: Sendable {
     /// - Parameter subject: the image's manifest.
     public init(_ profile: StartProfile, subject: Descriptor) throws {
         let bytes = try profile.encoded()
-        blob = (Descriptor(mediaType: ProfileArtifact.type, digest: Digest.sha256(bytes), size: Int64(bytes.count)), bytes)
+        blob = (Descriptor(of: bytes, mediaType: ProfileArtifact.type), bytes)
         let empty = Array("{}".utf8)
-        config = (Descriptor(mediaType: MediaType.empty, digest: Digest.sha256(empty), size: Int64(empty.count)), empty)
+        config = (Descriptor(of: empty, mediaType: MediaType.empty), empty)
         var document = Manifest(config: config.descriptor, layers: [blob.descriptor])
         document.artifactType = ProfileArtifact.type
         document.subject = Descriptor(mediaType: subject.mediaType, digest: subject.digest, size: subject.size)
         document.annotations = [ProfileArtifact.blobAnnotation: "\(blob.descriptor.digest):\(bytes.count)"]
         let encoded = try Documents.encode(document)
-        var descriptor = Descriptor(
-            mediaType: MediaType.manifest, digest: Digest.sha256(encoded), size: Int64(encoded.count), annotations: document.annotations)
+        var descriptor = Descriptor(of: encoded, mediaType: MediaType.manifest, annotations: document.annotations)
         descriptor.artifactType = ProfileArtifact.type
         manifest = (descriptor, encoded)
     }

@@ -78,9 +78,12 @@ public struct StartProfile: Codable, Equatable, Sendable {
     /// The profile as it is written.
     public func encoded() throws -> [UInt8] { try Documents.encode(self) }
 
-    /// What is worth fetching before anybody asks: what at least every second start reads, the first ones first.
+    /// Whether a file is worth fetching before anybody asks: at least every second start reads it.
+    public func isExpected(_ file: File) -> Bool { 2 * file.recordings >= recordings }
+
+    /// The files that are, the first ones first.
     public var expected: [FileAccess] {
-        files.filter { 2 * $0.recordings >= recordings }.map { FileAccess(path: $0.path, layerIndex: $0.layer, ranges: $0.ranges) }
+        files.filter(isExpected).map { FileAccess(path: $0.path, layerIndex: $0.layer, ranges: $0.ranges) }
     }
 }
 

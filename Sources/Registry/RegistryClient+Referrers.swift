@@ -21,25 +21,25 @@ extension RegistryClient {
     private func referrerIndex(
         of manifest: Digest, in reference: Reference, _ type: String
     ) async throws(RegistryError) -> Index? {
-        let path = "\(reference.repository)/referrers/\(manifest)?artifactType=\(RegistryClient.escaped(type))"
-        return try await index(HTTPRequest("GET", path, headers: ["Accept": MediaType.index]), reference, what: "referrers of \(manifest)")
+        let path = "\(reference.repository)/referrers/\(manifest)"
+        return try await index(at: URLText.adding("artifactType", type, to: path), of: manifest, in: reference)
     }
 
     /// The list that a tag named like the manifest's digest keeps; nil when there is none.
     func taggedIndex(of manifest: Digest, in reference: Reference) async throws(RegistryError) -> Index? {
-        let path = "\(reference.repository)/manifests/\(RegistryClient.referrersTag(of: manifest))"
-        return try await index(HTTPRequest("GET", path, headers: ["Accept": MediaType.index]), reference, what: "referrers of \(manifest)")
+        try await index(
+            at: "\(reference.repository)/manifests/\(RegistryClient.referrersTag(of: manifest))", of: manifest, in: reference)
     }
 
     /// `sha256-<hex>`.
     static func referrersTag(of manifest: Digest) -> String { "sha256-" + manifest.hex }
 
-    private func index(_ request: HTTPRequest, _ reference: Reference, what: String) async throws(RegistryError) -> Index? {
-        var traced = request
-        (traced.kind, traced.subject) = (.referrers, reference.manifestSelector)
-        let request = traced
+    private func index(at path: String, of manifest: Digest, in reference: Reference) async throws(RegistryError) -> Index? {
+        let what = "referrers of \(manifest)"
         return try await rounds(endpoints(reference.registry, for: .resolve)) {
             [self] endpoint, retryAfter throws(RegistryError) -> Index? in
+            var request = HTTPRequest("GET", path, headers: ["Accept": MediaType.index])
+            (request.kind, request.subject) = (.referrers, reference.manifestSelector)
             let (head, bytes) = try await collect(endpoint, request, scope: "repository:\(reference.repository):pull")
             // A registry of before 1.1 may say that it does not allow or support what it does not know.
             guard ![400, 404, 405, 501].contains(head.status) else { return nil }
@@ -52,17 +52,6 @@ extension RegistryClient {
             } catch {
                 throw .badAnswer(host: endpoint.name, what: what, reason: "\(error)")
             }
-        }
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.utf8.reduce(into: "") { result, byte in
-            let isPlain =
-                UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || "-._~".utf8.contains(byte)
-            result +=
-                isPlain
-                ? String(UnicodeScalar(byte))
-                : "%" + String(byte >> 4, radix: 16, uppercase: true) + String(byte & 15, radix: 16, uppercase: true)
         }
     }
 }

@@ -86,8 +86,7 @@ public final class RegistryDestination: ImageDestination {
         index.manifests.removeAll { $0.digest == descriptor.digest || replaced.contains($0.digest) }
         index.manifests.append(descriptor)
         let list = try Documents.encode(index)
-        let described = Descriptor(mediaType: MediaType.index, digest: Digest.sha256(list), size: Int64(list.count))
-        _ = try await put(described, list, selector: RegistryClient.referrersTag(of: subject))
+        try await put(Descriptor(of: list, mediaType: MediaType.index), list, selector: RegistryClient.referrersTag(of: subject))
     }
 
     private func delete(_ manifest: Digest) async throws {

@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 /// A start in the Trace Event Format (JSON Object Format), which chrome://tracing and Perfetto show.
 public enum ChromeTrace {
     private struct Document: Encodable {
@@ -21,7 +19,7 @@ public enum ChromeTrace {
         var args: [String: String] = [:]
     }
 
-    /// Threads of the viewer: groups of ten, so that what overlaps gets lines of its own.
+    /// Threads of the viewer: groups of a thousand, so that what overlaps gets lines of its own.
     private enum Group: Int, CaseIterable {
         case steps = 1, requests, reads, moments
 
@@ -37,10 +35,8 @@ public enum ChromeTrace {
         for (mark, time) in timeline.marks.sorted(by: { $0.value < $1.value }) {
             events.append(Event(name: mark.rawValue, ph: "i", ts: time, tid: Group.moments.rawValue * 1000, s: "g"))
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let document = Document(traceEvents: events, otherData: ["image": timeline.image, "mode": timeline.mode])
-        return [UInt8](try encoder.encode(document))
+        return try JSONText.write(document)
     }
 
     private static func add(_ group: Group, _ added: [Event], _ events: inout [Event]) {

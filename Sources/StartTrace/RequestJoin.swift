@@ -2,19 +2,14 @@
 struct RequestJoin {
     let requests: [StartTimeline.Request]
 
-    private let places: [String: Int]
-    private let layers: [TraceLayer]
-
     init(_ record: StartRecord) {
-        layers = record.layers
-        places = Dictionary(record.layers.enumerated().map { ($1.digest, $0) }, uniquingKeysWith: { first, _ in first })
+        let places = record.layerPlaces
         let ranges = Dictionary(grouping: record.events.ranges, by: \.layer)
-        let (layers, places) = (layers, places)
         requests = record.events.requests.sorted { $0.start < $1.start }.map { request in
             let wanted = (ranges[request.subject] ?? []).filter { RequestJoin.brought($0, by: request) }
             let asked = wanted.first { !$0.isFront }
             return StartTimeline.Request(
-                request: request, purpose: RequestJoin.purpose(request, asked, places[request.subject].map { layers[$0] }),
+                request: request, purpose: RequestJoin.purpose(request, asked, places[request.subject].map { record.layers[$0] }),
                 layer: places[request.subject], queued: asked.map { $0.start - min($0.start, $0.queued) } ?? 0, ranges: wanted.map(\.id))
         }
     }

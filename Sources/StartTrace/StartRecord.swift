@@ -24,11 +24,10 @@ public struct StartRecord: Codable, Equatable, Sendable {
     }
 
     /// Writes it as JSON.
-    public func encoded() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return [UInt8](try encoder.encode(self))
-    }
+    public func encoded() throws -> [UInt8] { try JSONText.write(self) }
+
+    /// Places of its layers by their digests.
+    var layerPlaces: [String: Int] { Dictionary(layers.enumerated().map { ($1.digest, $0) }, uniquingKeysWith: { first, _ in first }) }
 
     /// Reads what `encoded` wrote.
     ///

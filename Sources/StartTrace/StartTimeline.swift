@@ -85,7 +85,7 @@ public struct StartTimeline: Encodable, Sendable {
         spans = events.spans.sorted { ($0.start, $1.end) < ($1.start, $0.end) }
         requests = joined
         let shown = events.reads.sorted { $0.wait > $1.wait }.prefix(StartTimeline.mostReads).sorted { $0.start < $1.start }
-        let places = Dictionary(record.layers.enumerated().map { ($1.digest, $0) }, uniquingKeysWith: { first, _ in first })
+        let places = record.layerPlaces
         let byRange = ReadReasons(joined, events.ranges)
         reads = shown.map { Read(read: $0, layer: places[$0.layer] ?? 0, why: byRange.why($0)) }
         var leftOut = events.leftOut

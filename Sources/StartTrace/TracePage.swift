@@ -1,13 +1,9 @@
-internal import FoundationEssentials
-
 /// A start as one HTML page that needs nothing else: no network, no other file.
 ///
 /// The page's parts are files beside this one, compiled in. What is shown is a JSON document in the page, which the script lays out.
 public enum TracePage {
     /// Writes the page.
     public static func write(_ timeline: StartTimeline) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let title = "\(timeline.image): how it started"
         var page: [UInt8] = []
         page += "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n".utf8
@@ -16,7 +12,7 @@ public enum TracePage {
         page += "</style>\n</head>\n<body>\n".utf8
         page += PackageResources.page_html
         page += "<script type=\"application/json\" id=\"trace\">".utf8
-        page += inScript([UInt8](try encoder.encode(timeline)))
+        page += inScript(try JSONText.write(timeline))
         page += "</script>\n<script>\n\"use strict\";\n(() => {\n".utf8
         page += PackageResources.page_js + PackageResources.waterfall_js + PackageResources.tables_js
         page += "})();\n</script>\n</body>\n</html>\n".utf8

@@ -49,6 +49,23 @@ struct StoreArguments: ParsableArguments {
     var rootDirectory: String { root ?? Paths.defaultRoot() }
 
     mutating func validate() throws { root = try root.map(Paths.absolute) }
+
+    /// Makes a directory for what is needed while `body` runs, and removes it.
+    ///
+    /// - Parameter kind: what its name begins with.
+    func withDirectory<Result>(for kind: String, _ body: (_ path: String) async throws -> Result) async throws -> Result {
+        let home = try LockedDirectory("\(kind)-\(RandomName.make())", in: rootDirectory + "/run")
+        let result: Result
+        do {
+            result = try await body(home.path)
+        } catch {
+            // The first failure is the one to tell; what stays is reaped by the next command.
+            try? Files.remove(home.path)
+            throw error
+        }
+        try Files.remove(home.path)
+        return result
+    }
 }
 
 /// How much is said.

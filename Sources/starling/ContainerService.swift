@@ -18,7 +18,7 @@ struct ContainerService {
     func run(_ reference: Reference, _ settings: ContainerSettings) async throws -> Int32 {
         // In the background a start is always recorded: nobody knows before what will be asked.
         let recorder = isBackground ? TraceRecorder(limits: .kept) : try run.tracing.recorder()
-        let command = RunImage.Command(entrypoint: settings.entrypoint, arguments: settings.command)
+        let command = RunImage.Command(settings)
         let purpose = OpeningArguments.Purpose(
             directory: container.lazyDirectory, completes: run.backgroundFetch, usesProfile: run.profile, trace: recorder, start: command)
         let status: Int32

@@ -69,7 +69,7 @@ struct PriorityArguments: ParsableArguments {
     var recordIn: String?
 
     /// Largest list or record, in bytes: a million paths of usual length.
-    static let maximumSize = 256 << 20
+    private static let maximumSize = 256 << 20
 
     func validate() throws {
         guard prefetchList == nil || recordIn == nil else { throw ValidationError("--prefetch-list and --record-in exclude each other") }
@@ -77,12 +77,15 @@ struct PriorityArguments: ParsableArguments {
 
     /// What the files say; nil when none was given.
     func priorities() throws -> Priorities? {
-        if let prefetchList { return try Priorities(list: text(prefetchList), path: prefetchList) }
-        if let recordIn { return Priorities(try AccessRecord(parsing: text(recordIn), path: recordIn)) }
+        if let prefetchList { return try Priorities(list: PriorityArguments.text(prefetchList), path: prefetchList) }
+        if let recordIn { return Priorities(try PriorityArguments.record(recordIn)) }
         return nil
     }
 
-    private func text(_ path: String) throws -> String {
+    /// Reads a record of accesses.
+    static func record(_ path: String) throws -> AccessRecord { try AccessRecord(parsing: text(path), path: path) }
+
+    private static func text(_ path: String) throws -> String {
         String(decoding: try Files.read(path, limit: PriorityArguments.maximumSize), as: UTF8.self)
     }
 }

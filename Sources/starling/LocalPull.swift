@@ -27,25 +27,18 @@ struct LocalPull {
     func run() async throws {
         let reference = try Reference(parsing: pull.image)
         let signals = try SignalForwarder([SIGINT, SIGTERM, SIGHUP])
-        let root = pull.storage.rootDirectory
-        let home = try LockedDirectory("pull-" + RandomName.make(), in: root + "/run")
         var opening = try OpeningArguments.parse([])
         (opening.registry, opening.storage, opening.logging) = (pull.registry, pull.storage, pull.logging)
         (opening.pull, opening.lazy) = (.always, pull.lazy)
-        if let platform = pull.platforms.platforms.first.flatMap({ Platform(parsing: $0) }) { opening.platform = platform }
-        do {
-            let purpose = OpeningArguments.Purpose(directory: home.path, completes: pull.complete)
-            let digest = try await opening.withImage(reference, for: purpose, signals: signals) { prepared in
+        opening.platform = pull.platforms.first
+        let digest = try await pull.storage.withDirectory(for: "pull") { home in
+            let purpose = OpeningArguments.Purpose(directory: home, completes: pull.complete)
+            return try await opening.withImage(reference, for: purpose, signals: signals) { prepared in
                 if pull.complete { try await waitUntilComplete(prepared, reference, signals) }
                 return prepared.digest
             }
-            try Files.remove(home.path)
-            try Terminal.result("\(reference) \(digest)")
-        } catch {
-            // The first failure is the one to tell; what stays is reaped by the next command.
-            try? Files.remove(home.path)
-            throw error
         }
+        try Terminal.result("\(reference) \(digest)")
     }
 
     private func waitUntilComplete(_ image: RunImage.Prepared, _ reference: Reference, _ signals: SignalForwarder) async throws {

@@ -47,14 +47,14 @@ struct Mount: AsyncParsableCommand {
     func validate() throws {
         guard (image == nil) == (directory == nil) else { throw ValidationError("an image needs a directory to be mounted at") }
         guard image == nil || !json else { throw ValidationError("--json is for the list, which takes no image") }
-        guard !isOrdinaryUser || opening.mode != .native else {
+        guard !isOrdinaryUser || opening.serving.mode != .native else {
             throw ValidationError("--mode native: the kernel mounts no trees for ordinary users")
         }
     }
 
     func run() async throws {
         guard let image, let directory else { return try list() }
-        guard announce || foreground else { return try continueInBackground() }
+        guard announce || foreground else { return try Background.start(["mount", "--announce"] + CommandLine.arguments.dropFirst(2)) }
         let reference = try Reference(parsing: image)
         let signals = try SignalForwarder([SIGINT, SIGTERM, SIGHUP])
         let root = opening.storage.rootDirectory
@@ -89,11 +89,6 @@ struct Mount: AsyncParsableCommand {
     }
 
     private var isOrdinaryUser: Bool { geteuid() != 0 }
-
-    private func continueInBackground() throws {
-        let status = try Background.start("/proc/self/exe", ["mount", "--announce"] + CommandLine.arguments.dropFirst(2))
-        guard status == 0 else { throw ExitCode(status) }
-    }
 
     private func list() throws {
         let records = try ImageMount.records(root: opening.storage.rootDirectory)

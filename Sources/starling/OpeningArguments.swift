@@ -14,13 +14,7 @@ struct OpeningArguments: ParsableArguments {
     @OptionGroup var registry: RegistryArguments
     @OptionGroup var storage: StoreArguments
     @OptionGroup var logging: LogArguments
-
-    @Option(
-        help: ArgumentHelp(
-            "How lazy layers are shown: native (the kernel mounts the tree), fuse, or auto, native where the kernel can.",
-            valueName: "auto|native|fuse"),
-        transform: OpeningArguments.mode)
-    var mode = ServingMode.auto
+    @OptionGroup var serving: ServingArguments
 
     @Option(help: ArgumentHelp("Platform of the image.", valueName: "os/arch"), transform: OpeningArguments.platform)
     var platform = Platform.current
@@ -36,11 +30,6 @@ struct OpeningArguments: ParsableArguments {
             "prefer: layers that cannot be lazy are downloaded and unpacked; require: they are an error; never: all are downloaded.",
             valueName: "prefer|require|never"))
     var lazy = LazyPolicy.prefer
-
-    static func mode(_ text: String) throws -> ServingMode {
-        guard let mode = ServingMode(rawValue: text) else { throw ValidationError("--mode \(text): expected auto, native or fuse") }
-        return mode
-    }
 
     static func platform(_ text: String) throws -> Platform {
         guard let platform = Platform(parsing: text) else {
@@ -79,9 +68,9 @@ struct OpeningArguments: ParsableArguments {
         var opening = LayerOpener.Options()
         opening.trace = purpose.trace
         let node = try LazyNode(
-            root: storage.rootDirectory, directory: purpose.directory, place: purpose.alone, mode: purpose.alone == nil ? mode : .fuse,
-            client: client,
-            fetching: fetching, opening: opening, log: logging.logger("starling"))
+            root: storage.rootDirectory, directory: purpose.directory, place: purpose.alone,
+            mode: purpose.alone == nil ? serving.mode : .fuse,
+            client: client, fetching: fetching, opening: opening, log: logging.logger("starling"))
         let result: Result
         do {
             let prepared = try await open(reference, purpose, node, client, signals)

@@ -26,12 +26,7 @@ struct Optimize: AsyncParsableCommand, UsesPrivateMounts {
         // -h is the host name.
         helpNames: [.long])
 
-    @OptionGroup var registry: RegistryArguments
-    @OptionGroup var containerd: ContainerdArguments
-    @OptionGroup var storage: StoreArguments
-    @OptionGroup var logging: LogArguments
-    @OptionGroup var platforms: PlatformArguments
-    @OptionGroup var workload: WorkloadArguments
+    @OptionGroup var recording: RecordingArguments
     @OptionGroup(title: "Format") var format: FormatArguments
 
     @Option(help: "Threads that compress. (default: one per processor)")
@@ -89,60 +84,47 @@ struct Optimize: AsyncParsableCommand, UsesPrivateMounts {
         Limits.raiseOpenFiles()
         let from = try ImageName(parsing: source)
         let to = try destination.map { try ImageName(parsing: $0) }
-        let client = try registry.client()
+        let client = try recording.registry.client()
         defer { client.shutdown() }
         let display = ConversionDisplay(progress)
         defer { display.end() }
-        let home = try LockedDirectory("optimize-" + RandomName.make(), in: storage.rootDirectory + "/run")
-        do {
-            let digest = try await optimize(from, to, client, display, home)
-            try Files.remove(home.path)
-            display.end()
-            if let digest { try Terminal.result(digest.description) }
-        } catch {
-            // The first failure is the one to tell; what stays is reaped by the next command.
-            try? Files.remove(home.path)
-            throw error
-        }
+        let digest = try await recording.storage.withDirectory(for: "optimize") { try await optimize(from, to, client, display, home: $0) }
+        display.end()
+        if let digest { try Terminal.result(digest.description) }
     }
 
     private func optimize(
-        _ from: ImageName, _ to: ImageName?, _ client: RegistryClient, _ display: ConversionDisplay, _ home: LockedDirectory
+        _ from: ImageName, _ to: ImageName?, _ client: RegistryClient, _ display: ConversionDisplay, home: String
     ) async throws -> Digest? {
-        let recorded = noOptimize ? nil : try await recorded(from, client, display, home)
+        let recorded = noOptimize ? nil : try await recorded(from, client, display, home: home)
         if let recorded, let recordOut { try AtomicFile.write(try recorded.record.lines(), to: recordOut) }
         guard let to else { return nil }
         let record = recorded?.ofSource
         var options = ConversionOptions(
-            platforms: platforms.choice, jobs: jobs, level: format.level, writer: format.writer,
+            platforms: recording.platforms.choice, jobs: jobs, level: format.level, writer: format.writer,
             priorities: record.map { Priorities(wholeFiles ? $0.wholeFiles : $0) }, reusesLayers: reuse || noOptimize)
         options.keepsOrder = reuse
         let converter = ImageConverter(options: options) { display.show($0) }
-        let endpoints = ImageEndpoints(from: recorded?.source ?? from, to: to, client: client, containerd: containerd.options())
+        let endpoints = ImageEndpoints(from: recorded?.source ?? from, to: to, client: client, containerd: recording.containerd.options())
         return try await Interruption.cancels {
             try await endpoints.open { try await converter.convert(from: $0, to: $1) }
         }.descriptor.digest
     }
 
     private func recorded(
-        _ from: ImageName, _ client: RegistryClient, _ display: ConversionDisplay, _ home: LockedDirectory
+        _ from: ImageName, _ client: RegistryClient, _ display: ConversionDisplay, home: String
     ) async throws -> WorkloadRecording.Recorded {
         if !recordIn.isEmpty {
             let record = try read(recordIn)
             return WorkloadRecording.Recorded(record: record, ofSource: record, source: from)
         }
-        let recording = WorkloadRecording(
-            image: from, client: client, containerd: containerd.options(), platforms: platforms, storage: storage, home: home.path,
-            log: logging.logger("starling"), display: display)
-        return try await isStatic ? recording.analyse(workload, command) : recording.record(workload, command)
+        let workload = WorkloadRecording(image: from, arguments: recording, command: command, client: client, home: home, display: display)
+        return try await isStatic ? workload.analysed() : workload.recorded()
     }
 
     private func read(_ paths: [String]) throws -> AccessRecord {
         AccessRecord(
-            try paths.flatMap { path in
-                let bytes = try Files.read(path, limit: PriorityArguments.maximumSize)
-                return try AccessRecord(parsing: String(decoding: bytes, as: UTF8.self), path: path).accesses
-            })
+            try paths.flatMap { try PriorityArguments.record($0).accesses })
     }
 }
 

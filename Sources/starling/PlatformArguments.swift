@@ -18,6 +18,9 @@ struct PlatformArguments: ParsableArguments {
         }
     }
 
+    /// The first that was chosen, where one is all that is taken.
+    var first: Platform { platforms.first.flatMap { Platform(parsing: $0) } ?? .current }
+
     /// What was chosen.
     var choice: PlatformChoice {
         let listed = platforms.compactMap { Platform(parsing: $0) }

@@ -20,12 +20,7 @@ extension Profile {
             // -h is the host name.
             helpNames: [.long])
 
-        @OptionGroup var registry: RegistryArguments
-        @OptionGroup var containerd: ContainerdArguments
-        @OptionGroup var storage: StoreArguments
-        @OptionGroup var logging: LogArguments
-        @OptionGroup var platforms: PlatformArguments
-        @OptionGroup var workload: WorkloadArguments
+        @OptionGroup var recording: RecordingArguments
 
         @Option(name: .shortAndLong, help: ArgumentHelp("Where it is written, not to standard output.", valueName: "file"))
         var output: String?
@@ -41,20 +36,13 @@ extension Profile {
 
         func run() async throws {
             let reference = try Reference(parsing: image)
-            let client = try registry.client()
+            let client = try recording.registry.client()
             defer { client.shutdown() }
-            let home = try LockedDirectory("profile-" + RandomName.make(), in: storage.rootDirectory + "/run")
-            let recording = WorkloadRecording(
-                image: .registry(reference), client: client, containerd: containerd.options(), platforms: platforms, storage: storage,
-                home: home.path, log: logging.logger("starling"), display: ConversionDisplay(.none), mustBeLazy: true)
-            let recorded: WorkloadRecording.Recorded
-            do {
-                recorded = try await recording.record(workload, command)
-                try Files.remove(home.path)
-            } catch {
-                // The first failure is the one to tell; what stays is reaped by the next command.
-                try? Files.remove(home.path)
-                throw error
+            let recorded = try await recording.storage.withDirectory(for: "profile") { home in
+                try await WorkloadRecording(
+                    image: .registry(reference), arguments: recording, command: command, client: client, home: home,
+                    display: ConversionDisplay(.none), mustBeLazy: true
+                ).recorded()
             }
             let profile = StartProfile(recorded.record, layers: recorded.layers)
             if push, let manifest = recorded.manifest {

@@ -32,7 +32,7 @@ extension Profile {
         }
 
         private static func line(_ file: StartProfile.File, of profile: StartProfile) -> String {
-            let mark = 2 * file.recordings >= profile.recordings ? " " : "-"
+            let mark = profile.isExpected(file) ? " " : "-"
             let bytes = file.ranges.map { ranges in "\(ranges.reduce(0) { $0 + $1.size })" } ?? "all"
             let columns = ["\(file.recordings)/\(profile.recordings)", bytes].map { text in
                 String(repeating: " ", count: max(0, 9 - text.count)) + text

@@ -10,7 +10,7 @@ struct Profile: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What the start of an image reads, kept beside the image in its registry: nothing is converted again.",
         discussion: """
-            `starling run` and starlingd prefetch what the profile of an image says, where there is one, in place of what its layers say themselves. \\
+            `starling run` and starlingd prefetch what the profile of an image says, where there is one, in place of what its layers say themselves. \
             Many nodes may push profiles of one image; they are merged when they are used.
 
             Examples:

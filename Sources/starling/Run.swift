@@ -83,8 +83,7 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
 
     private func continueInBackground() throws {
         let id = ContainerID.make()
-        let status = try Background.start("/proc/self/exe", ["run", "--serve", id] + CommandLine.arguments.dropFirst(2))
-        guard status == 0 else { throw ExitCode(status) }
+        try Background.start(["run", "--serve", id] + CommandLine.arguments.dropFirst(2))
         try naming.writeID(id)
         try Terminal.result(id)
     }

@@ -37,6 +37,8 @@ struct RunImage: Sendable {
         var entrypoint: [String]?
         /// In place of the image's arguments; empty for those.
         var arguments: [String]
+
+        init(_ settings: ContainerSettings) { (entrypoint, arguments) = (settings.entrypoint, settings.command) }
     }
 
     /// An image whose layers are directories.
@@ -123,7 +125,7 @@ struct RunImage: Sendable {
             }
         }
         let all = lowers
-        let start = command.flatMap { ProgramStart(config.config?.replacing(entrypoint: $0.entrypoint), command: $0.arguments) }
+        let start = command.flatMap { ProgramStart(config.config, $0) }
         let directories = try await BlockingTask.run { try all.directories(on: node, start) }
         let prepared = Prepared(
             config: config, digest: digest, lowerDirectories: directories, lazy: all.lazy, descriptors: manifest.layers,
@@ -140,14 +142,13 @@ struct RunImage: Sendable {
     private func expect(
         _ profile: Task<StartProfile?, any Error>, _ manifest: Manifest, _ lazy: [LazyNode.Opened]
     ) -> Task<Void, Never> {
-        let places = lazy.compactMap { opened in manifest.layers.firstIndex { $0.digest == opened.layer.digest }.map { ($0, opened) } }
-        return Task { [node, reference, log] in
+        Task { [node, reference, log] in
             do {
                 guard let profile = try await profile.value, profile.layers == manifest.layers.map(\.digest), !Task.isCancelled else {
                     return
                 }
                 log.debug("prefetching by the image's profile", metadata: ["files": "\(profile.expected.count)"])
-                node.expect(profile.expected, of: Dictionary(places) { first, _ in first })
+                node.expect(profile.expected, profile.layers, of: lazy)
             } catch {
                 log.debug("no profile", metadata: ["image": "\(reference)", "reason": "\(error)"])
             }
@@ -195,5 +196,12 @@ struct RunImage: Sendable {
         return try await BlockingTask.run(cancel: { stream.cancel() }) {
             try unpacker.unpack(layer: descriptor.digest, diffID: diffID, from: stream)
         }
+    }
+}
+
+extension ProgramStart {
+    /// What an image starts with what the command line says of it; nil when that is nothing.
+    init?(_ image: ImageConfig.Execution?, _ command: RunImage.Command) {
+        self.init(image?.replacing(entrypoint: command.entrypoint), command: command.arguments)
     }
 }

@@ -26,8 +26,7 @@ struct Start: AsyncParsableCommand, UsesPrivateMounts {
     func run() async throws {
         guard serve, let name = containers.first else {
             for name in containers {
-                let status = try Background.start("/proc/self/exe", ["start", "--serve", "--root", storage.rootDirectory, name])
-                guard status == 0 else { throw ExitCode(status) }
+                try Background.start(["start", "--serve", "--root", storage.rootDirectory, name])
                 try Terminal.result(name)
             }
             return

@@ -27,16 +27,10 @@ struct Store: AsyncParsableCommand {
     @OptionGroup var registry: RegistryArguments
     @OptionGroup var storage: StoreArguments
     @OptionGroup var logging: LogArguments
+    @OptionGroup var serving: ServingArguments
 
     @Flag(help: "Serve from this process, and tell systemd when it does.")
     var foreground = false
-
-    @Option(
-        help: ArgumentHelp(
-            "How lazy layers are shown: native (the kernel mounts the tree), fuse, or auto, native where the kernel can.",
-            valueName: "auto|native|fuse"),
-        transform: OpeningArguments.mode)
-    var mode = ServingMode.auto
 
     @Flag(inversion: .prefixedNo, help: "Fetch the rest of layers when nothing else is to do.")
     var backgroundFetch = true
@@ -65,9 +59,7 @@ struct Store: AsyncParsableCommand {
 
     func run() async throws {
         guard announce || foreground else {
-            let status = try Background.start("/proc/self/exe", ["store", "--announce"] + CommandLine.arguments.dropFirst(2))
-            guard status == 0 else { throw ExitCode(status) }
-            return
+            return try Background.start(["store", "--announce"] + CommandLine.arguments.dropFirst(2))
         }
         let signals = try SignalForwarder([SIGINT, SIGTERM, SIGHUP])
         let (root, log) = (storage.rootDirectory, logging.logger("starling"))
@@ -80,7 +72,8 @@ struct Store: AsyncParsableCommand {
         var fetching = FetchOptions()
         fetching.completesLayers = backgroundFetch
         let node = try LazyNode(
-            root: root, directory: home.path, place: MountPlace(path: home.mountpoint), mode: mode, client: client, fetching: fetching,
+            root: root, directory: home.path, place: MountPlace(path: home.mountpoint), mode: serving.mode, client: client,
+            fetching: fetching,
             keeping: MountKeeping(directory: home.path, program: keeper, log: log), front: store, log: log)
         await store.serve(on: node)
         log.info("serving", metadata: ["mountpoint": "\(home.mountpoint)", "mode": "\(node.serving)"])

@@ -1,6 +1,5 @@
 import ArgumentParser
 import ContainerRun
-import LazyFS
 import OCI
 
 /// How a workload is run that shows what an image's start needs. The options are docker's, and those of the reference's optimizer beside them.
@@ -26,11 +25,7 @@ struct WorkloadArguments: ParsableArguments {
     var hasTerminal = false
 
     @OptionGroup var container: ContainerArguments
-
-    @Option(
-        help: ArgumentHelp("How it sees the layers: native (the kernel mounts the tree), fuse, or auto.", valueName: "auto|native|fuse"),
-        transform: OpeningArguments.mode)
-    var mode = ServingMode.auto
+    @OptionGroup var serving: ServingArguments
 
     func validate() throws {
         guard period >= 0, period < 1e6 else { throw ValidationError("--period \(period): expected seconds, 0 or more") }

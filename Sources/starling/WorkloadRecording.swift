@@ -19,13 +19,12 @@ import Threads
 /// The file system is what sees the reads, so nothing need be here when the workload begins, and nothing is asked of the workload.
 struct WorkloadRecording: Sendable {
     let image: ImageName
+    let arguments: RecordingArguments
+    /// In place of the image's; empty for the image's.
+    let command: [String]
     let client: RegistryClient
-    let containerd: ContainerdOptions
-    let platforms: PlatformArguments
-    let storage: StoreArguments
     /// Directory for what is needed meanwhile.
     let home: String
-    let log: Logger
     let display: ConversionDisplay
     /// Whether an image whose layers are not lazy is refused; else it is converted for the time being.
     var mustBeLazy = false
@@ -55,14 +54,17 @@ struct WorkloadRecording: Sendable {
         var layers: [Digest]
     }
 
-    private var platform: Platform { platforms.platforms.first.flatMap { Platform(parsing: $0) } ?? .current }
+    private var platform: Platform { arguments.platforms.first }
+    private var containerd: ContainerdOptions { arguments.containerd.options() }
+    private var root: String { arguments.storage.rootDirectory }
+    private var log: Logger { arguments.logging.logger("starling") }
 
     /// Runs the workload.
-    func record(_ arguments: WorkloadArguments, _ command: [String]) async throws -> Recorded {
+    func recorded() async throws -> Recorded {
         let source = try await source()
         display.end()
         let recorder = ReadRecorder()
-        let outcome = try await run(try arguments.workload(command), arguments, source, recorder)
+        let outcome = try await run(try arguments.workload.workload(command), source, recorder)
         if outcome.exitStatus != 0, !outcome.wasEnded {
             Terminal.say("the workload ended with exit status \(outcome.exitStatus); what it read until then comes first")
         }
@@ -76,8 +78,8 @@ struct WorkloadRecording: Sendable {
     }
 
     /// Runs nothing, and takes what the start will read from the image's files.
-    func analyse(_ arguments: WorkloadArguments, _ command: [String]) async throws -> Recorded {
-        let settings = try arguments.workload(command).settings
+    func analysed() async throws -> Recorded {
+        let program = RunImage.Command(try arguments.workload.workload(command).settings)
         let source = try await source()
         display.end()
         let accesses = try await Interruption.cancels { [self] in
@@ -85,7 +87,7 @@ struct WorkloadRecording: Sendable {
                 let image = try await PlatformImage(source: images, platform: platform)
                 let bytes = try await images.smallBlob(image.manifest.config)
                 let config = try Documents.decode(ImageConfig.self, from: bytes, what: "configuration of \(self.image)")
-                guard let start = ProgramStart(config.config?.replacing(entrypoint: settings.entrypoint), command: settings.command) else {
+                guard let start = ProgramStart(config.config, program) else {
                     throw ContainerError.noCommand(image: "\(self.image)")
                 }
                 let analysis = try StartAnalysis(images, directory: home + "/store", log: log)
@@ -116,7 +118,9 @@ struct WorkloadRecording: Sendable {
         guard !mustBeLazy else { throw ProfileError.notLazy(image: "\(image)") }
         let copy = ImageName.layout(directory: home + "/image", tag: nil)
         // It is read once more from there: fast, not small.
-        let converter = ImageConverter(options: ConversionOptions(platforms: platforms.choice, level: 1)) { [display] in display.show($0) }
+        let converter = ImageConverter(options: ConversionOptions(platforms: arguments.platforms.choice, level: 1)) { [display] in
+            display.show($0)
+        }
         let endpoints = ImageEndpoints(from: image, to: copy, client: client, containerd: containerd)
         let local = try await Interruption.cancels {
             _ = try await endpoints.open { try await converter.convert(from: $0, to: $1) }
@@ -128,15 +132,15 @@ struct WorkloadRecording: Sendable {
     }
 
     private func run(
-        _ workload: Workload, _ arguments: WorkloadArguments, _ source: Source, _ recorder: ReadRecorder
+        _ workload: Workload, _ source: Source, _ recorder: ReadRecorder
     ) async throws -> Workload.Outcome {
         // First of all: a signal during preparation must end the run in order, and later ones belong to the container.
         let signals = try SignalForwarder()
-        let runner = try ContainerRunner(ContainerRunner.Options(root: storage.rootDirectory, runtime: arguments.container.runtime))
+        let runner = try ContainerRunner(ContainerRunner.Options(root: root, runtime: arguments.workload.container.runtime))
         var fetching = FetchOptions()
         fetching.completesLayers = false
         let node = try LazyNode(
-            root: source.isLocal ? home + "/store" : storage.rootDirectory, directory: home, mode: arguments.mode, client: client,
+            root: source.isLocal ? home + "/store" : root, directory: home, mode: arguments.workload.serving.mode, client: client,
             fetching: fetching, recorder: recorder, log: log)
         do {
             let prepared = try await open(workload, source, node, signals)
@@ -157,7 +161,7 @@ struct WorkloadRecording: Sendable {
             try await source.name.withSource(client, containerd) { images in
                 try await RunImage(
                     source: images, isLocal: source.isLocal, reference: reference(source), platform: platform, node: node,
-                    root: storage.rootDirectory, command: RunImage.Command(arguments: workload.settings.command), say: { Terminal.say($0) },
+                    root: root, command: RunImage.Command(workload.settings), say: { Terminal.say($0) },
                     log: log
                 ).open()
             }

@@ -97,8 +97,7 @@ final class NodeLayers: LazyLayers {
         }
         arriving.profiles.add(layer, of: image) { [node] image, layers in
             guard let profile = await starts.profile(of: image) else { return }
-            let places = layers.compactMap { layer in profile.layers.firstIndex(of: layer.layer.digest).map { ($0, layer) } }
-            node.expect(profile.expected, of: Dictionary(places) { first, _ in first })
+            node.expect(profile.expected, profile.layers, of: layers)
         }
     }
 

@@ -117,11 +117,11 @@ struct LayerStoreTests {
         try first.store(contents[2], chunk: 2)
         let (layer, facts) = try StoreBench.compile([StoreBench.content(7, 10), contents[2], contents[0]])
         let second = try store.add(StoreBench.digest("second"), layer, facts: facts)
-        #expect(try store.copyFromOtherLayer(chunk: 1, to: second))
+        #expect(try store.copyFromOpenLayer(chunk: 1, to: second))
         #expect(try second.bytes(1) == contents[2])
         // Known to the other layer, but not here yet.
-        #expect(try !store.copyFromOtherLayer(chunk: 2, to: second))
-        #expect(try !store.copyFromOtherLayer(chunk: 0, to: second))
+        #expect(try !store.copyFromOpenLayer(chunk: 2, to: second))
+        #expect(try !store.copyFromOpenLayer(chunk: 0, to: second))
     }
 
     @Test("a copy whose source was damaged on the disk is refused like any wrong bytes")
@@ -132,7 +132,7 @@ struct LayerStoreTests {
         try overwrite(bench.path(name) + "/content", at: Int(first.chunks.chunk(2).contentOffset), [0xff, 0xff])
         let (layer, facts) = try StoreBench.compile([contents[2]])
         let second = try store.add(StoreBench.digest("second"), layer, facts: facts)
-        #expect(throws: ChunkMismatch.self) { try store.copyFromOtherLayer(chunk: 0, to: second) }
+        #expect(throws: ChunkMismatch.self) { try store.copyFromOpenLayer(chunk: 0, to: second) }
         #expect(!second.isPresent(0))
     }
 

@@ -230,6 +230,7 @@ struct LayerUnpackerTests {
             """
             add('file', pax={'SCHILY.xattr.trusted.overlay.redirect': '/etc', 'SCHILY.xattr.user.ok': 'v'})
             add('.no.prefetch.landmark', text='x'); add('stargz.index.json', text='{}'); add('dir/stargz.index.json', text='{}')
+            add('.prefetch.ranges.0', text='x'); add('.prefetch.landmark', text='x')
             """)
         #expect(listing.files["file"]?.xattrs == ["user.ok": Array("v".utf8)])
         #expect(listing.files.keys.sorted() == [".", "dir", "dir/stargz.index.json", "file"])

@@ -56,7 +56,7 @@ struct KeptMountTests {
             let layer = LazyLayer(stored: stored, source: blob)
             let fetcher = try ChunkFetcher(store: store, log: log)
             let keeping = MountKeeping(directory: root, program: program, log: log)
-            let mount = try LazyMount(mountpoint: root + "/lazy", fetcher: fetcher, log: log, keeping: keeping) { slots in
+            let mount = try LazyMount(at: MountPlace(path: root + "/lazy"), fetcher: fetcher, log: log, keeping: keeping) { slots in
                 slots.filter { $0.value == contents }.mapValues { _ in SlotTree(layer.stored.tree, layers: [layer]) }
             }
             let server = Server(blob: blob, fetcher: fetcher, mount: mount, layer: layer)

@@ -37,7 +37,7 @@ struct LazyMountTests {
                 ?? store.add(fixture.image.layer.digest, fixture.compiled, facts: facts)
             layer = LazyLayer(stored: stored, source: blob)
             fetcher = try ChunkFetcher(store: store, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            mount = try LazyMount(mountpoint: directory.path + "/lazy", fetcher: fetcher, log: Logger(label: "test"))
+            mount = try LazyMount(at: MountPlace(path: directory.path + "/lazy"), fetcher: fetcher, log: Logger(label: "test"))
             top = try mount.add(layer).directory
         }
 

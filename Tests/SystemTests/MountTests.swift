@@ -6,26 +6,18 @@ import Testing
 
 @Suite("starling mount and umount, with a real registry", .serialized)
 struct MountTests {
-    private let fixture: SystemFixture
-    private let directory: TemporaryDirectory
-    private let proxy: CountingProxy
-    private let before: MachineState
+    private let stage: FetchStage
 
     init() throws {
-        fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
-        proxy = try CountingProxy(to: fixture.registry.port)
-        before = try MachineState()
+        stage = try FetchStage()
         try Files.makeDirectories(target)
     }
 
-    private var root: String { directory.path + "/root" }
-    private var target: String { directory.path + "/target" }
-
-    private func reference(_ tag: String) -> String { "\(proxy.address)/\(SystemFixture.repository):\(tag)" }
+    private var root: String { stage.root }
+    private var target: String { stage.directory.path + "/target" }
 
     private func arguments(_ tag: String, _ more: [String] = []) -> [String] {
-        ["mount", "--mode", ModeUnderTest.name, "--root", root] + more + [reference(tag), target]
+        ["mount", "--mode", ModeUnderTest.name, "--root", root] + more + [stage.reference(tag), target]
     }
 
     private func umount(_ more: [String] = []) throws -> Program.Result { try Starling.run(["umount", "--root", root] + more + [target]) }
@@ -34,8 +26,7 @@ struct MountTests {
 
     private func expectNothingLeft() throws {
         try waitUntil("no process is left") { try MachineState.processes(mentioning: root).isEmpty }
-        #expect(try MachineState() == before)
-        #expect(try bundles(in: root).isEmpty)
+        try stage.expectNothingLeft()
     }
 
     @Test("an image is there when the command returns, little of it is fetched, and it is the unpacked one; umount leaves nothing")
@@ -43,13 +34,13 @@ struct MountTests {
         let result = try Starling.succeed(arguments("lazy"))
         #expect(result.output.isEmpty && result.errorText.isEmpty)
         #expect(try Files.read(target + "/etc/debian_version", limit: 100).count > 2)
-        #expect(try proxy.bytesDown < fixture.layerSize("lazy") / 3)
+        #expect(try stage.proxy.bytesDown < stage.fixture.layerSize("lazy") / 3)
         #expect(throws: HostError.self) { try AtomicFile.write([1], to: target + "/etc/new") }
         let listed = try Starling.succeed(["mount", "--root", root])
-        #expect(listed.outputText == "\(reference("lazy")) on \(target)\n")
-        let plain = directory.path + "/plain"
+        #expect(listed.outputText == "\(stage.reference("lazy")) on \(target)\n")
+        let plain = stage.directory.path + "/plain"
         try Files.makeDirectories(plain)
-        try Starling.succeed(["mount", "--root", root, reference("plain"), plain])
+        try Starling.succeed(["mount", "--root", root, stage.reference("plain"), plain])
         // What `starling check` compares, the kernel's way: names, types, modes, owners, sizes, times, targets, contents.
         let list =
             #"find . -xdev \( -type d -printf '%p %y %m %U %G\n' -o -printf '%p %y %m %U %G %s %T@ %n %l\n' \) | sort; "#

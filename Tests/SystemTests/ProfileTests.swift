@@ -6,29 +6,21 @@ import Testing
 
 @Suite("starling profile, with a real registry", .serialized)
 struct ProfileTests {
-    private let fixture: SystemFixture
-    private let directory: TemporaryDirectory
-    private let proxy: CountingProxy
-    private let before: MachineState
+    private let stage: FetchStage
 
     /// A repository of its own: profiles that stay would serve other tests.
     private static let repository = "profile/python"
 
-    init() throws {
-        fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
-        proxy = try CountingProxy(to: fixture.registry.port)
-        before = try MachineState()
-    }
+    init() throws { stage = try FetchStage() }
 
-    private var root: String { directory.path + "/root" }
+    private var root: String { stage.root }
 
     /// The converted image under a manifest of its own, to which no profile refers yet.
     private func image(_ tag: String) throws -> String {
-        let name = "\(fixture.registry.address)/\(Self.repository):\(tag)"
+        let name = "\(stage.fixture.registry.address)/\(Self.repository):\(tag)"
         // Another chunk size makes other layers.
         let size = String((1 << 20) + 4096 * tag.utf8.reduce(0) { $0 + Int($1) })
-        try Starling.succeed(["convert", "--chunk-size", size, fixture.plain, name], deadline: .seconds(600))
+        try Starling.succeed(["convert", "--chunk-size", size, stage.fixture.plain, name], deadline: .seconds(600))
         return name
     }
 
@@ -39,12 +31,15 @@ struct ProfileTests {
 
     /// What a run of a shell fetches that itself needs little.
     private func fetched(_ tag: String, _ more: [String]) throws -> Int {
-        let before = proxy.bytesDown
+        let before = stage.proxy.bytesDown
         try Starling.succeed(
-            ["run", "--rm", "--no-background-fetch", "--mode", ModeUnderTest.name, "--root", directory.path + "/\(RandomName.make())"]
+            [
+                "run", "--rm", "--no-background-fetch", "--mode", ModeUnderTest.name, "--root",
+                stage.directory.path + "/\(RandomName.make())",
+            ]
                 + more
-                + ["\(proxy.address)/\(Self.repository):\(tag)", "sh", "-c", "sleep 2"])
-        return proxy.bytesDown - before
+                + ["\(stage.proxy.address)/\(Self.repository):\(tag)", "sh", "-c", "sleep 2"])
+        return stage.proxy.bytesDown - before
     }
 
     @Test("what a start read is recorded and pushed, and the next start of the image fetches it before anybody asks")
@@ -57,7 +52,7 @@ struct ProfileTests {
         let with = try fetched("used", [])
         let without = try fetched("used", ["--no-profile"])
         #expect(with > without + 1_000_000, "\(with) bytes with its profile, \(without) without")
-        #expect(try MachineState() == before)
+        try stage.expectNothingLeft()
         #expect(try bundles(in: root).isEmpty)
     }
 
@@ -66,11 +61,11 @@ struct ProfileTests {
         let image = try image("merged")
         // Two that read the same are one.
         let paths = try ["ls", "cat"].map { name in
-            let path = directory.path + "/\(name).json"
+            let path = stage.directory.path + "/\(name).json"
             _ = try record(image, ["-o", path], [name, "/etc/hosts"])
             return path
         }
-        let merged = directory.path + "/merged.json"
+        let merged = stage.directory.path + "/merged.json"
         try Starling.succeed(["profile", "merge", "-o", merged] + paths)
         #expect(try Starling.succeed(["profile", "show", merged]).outputText.hasPrefix("starts: 2; "))
         for path in paths { try Starling.succeed(["profile", "push", path, image]) }
@@ -99,14 +94,14 @@ struct ProfileTests {
     @Test("a registry that lists referrers itself is asked for them, and gets no tag in its place")
     func referrersAPI() throws {
         let image = try image("api")
-        let front = try ReferrersFront(to: fixture.registry.address)
+        let front = try ReferrersFront(to: stage.fixture.registry.address)
         let through = "\(front.address)/\(Self.repository):api"
-        let path = directory.path + "/profile.json"
+        let path = stage.directory.path + "/profile.json"
         _ = try record(image, ["-o", path], ["true"])
         let digest = try Starling.succeed(["profile", "push", path, through]).outputText.filter { $0 != "\n" }
-        let tags = try run("skopeo", ["list-tags", "--tls-verify=false", "docker://\(fixture.registry.address)/\(Self.repository)"])
+        let tags = try run("skopeo", ["list-tags", "--tls-verify=false", "docker://\(stage.fixture.registry.address)/\(Self.repository)"])
         let manifest = try run(
-            "skopeo", ["inspect", "--raw", "--tls-verify=false", "docker://\(fixture.registry.address)/\(Self.repository)@\(digest)"])
+            "skopeo", ["inspect", "--raw", "--tls-verify=false", "docker://\(stage.fixture.registry.address)/\(Self.repository)@\(digest)"])
         #expect(!tags.outputText.contains(try subject(of: manifest.output)), "\(tags.outputText)")
         #expect(try Starling.run(["profile", "show", through]).errorText.contains("has no start profile"))
         try front.list(digest: digest, size: manifest.output.count)
@@ -121,11 +116,12 @@ struct ProfileTests {
 
     @Test("what cannot be is told in a line")
     func refused() throws {
-        let path = directory.path + "/profile.json"
+        let path = stage.directory.path + "/profile.json"
         for (arguments, words) in [
-            (["profile", "record", "--root", root, fixture.plain], "not lazy"),
-            (["profile", "pull", fixture.plain], "has no start profile"),
-            (["profile", "show", path + ".none"], "profile.json.none"), (["profile", "push", path, fixture.lazy], "not a start profile"),
+            (["profile", "record", "--root", root, stage.fixture.plain], "not lazy"),
+            (["profile", "pull", stage.fixture.plain], "has no start profile"),
+            (["profile", "show", path + ".none"], "profile.json.none"),
+            (["profile", "push", path, stage.fixture.lazy], "not a start profile"),
         ] {
             try AtomicFile.write(Array("{}".utf8), to: path)
             let result = try Starling.run(arguments)
@@ -135,7 +131,7 @@ struct ProfileTests {
         // Of another image.
         let image = try image("other")
         _ = try record(image, ["-o", path], ["true"])
-        let result = try Starling.run(["profile", "push", path, fixture.lazy])
+        let result = try Starling.run(["profile", "push", path, stage.fixture.lazy])
         #expect(result.status == 1 && result.errorText.contains("image with other layers"), "\(result.errorText)")
     }
 }

@@ -5,32 +5,21 @@ import Testing
 
 @Suite("starling run, with a real registry and runc", .serialized)
 struct RunTests {
-    private let fixture: SystemFixture
-    private let directory: TemporaryDirectory
-    private let proxy: CountingProxy
-    private let before: MachineState
+    private let stage: FetchStage
 
-    init() throws {
-        fixture = try SystemFixture.shared()
-        directory = try TemporaryDirectory(in: Paths.spoolDirectory)
-        proxy = try CountingProxy(to: fixture.registry.port)
-        before = try MachineState()
-    }
+    init() throws { stage = try FetchStage() }
 
-    private var root: String { directory.path + "/root" }
-
-    private func reference(_ tag: String) -> String { "\(proxy.address)/\(SystemFixture.repository):\(tag)" }
+    private var root: String { stage.root }
 
     private func arguments(_ tag: String, _ command: [String]) -> [String] {
         // What is fetched is what was read: nothing comes in the background.
-        ["run", "--rm", "--no-background-fetch", "--mode", ModeUnderTest.name, "--root", root, reference(tag)] + command
+        ["run", "--rm", "--no-background-fetch", "--mode", ModeUnderTest.name, "--root", root, stage.reference(tag)] + command
     }
 
     private func run(_ command: [String], tag: String = "lazy") throws -> Program.Result { try Starling.run(arguments(tag, command)) }
 
     private func expectNothingLeft() throws {
-        #expect(try MachineState() == before)
-        #expect(try bundles(in: root).isEmpty)
+        try stage.expectNothingLeft()
         try waitUntil("no process is left") { try MachineState.processes(mentioning: root).isEmpty }
     }
 
@@ -39,12 +28,12 @@ struct RunTests {
         let result = try run(["python3", "-c", #"print("hello")"#])
         #expect(result.outputText == "hello\n", "\(result.errorText)")
         #expect(result.status == 0)
-        let size = try fixture.layerSize("lazy")
-        #expect(proxy.bytesDown > 0 && proxy.bytesDown < size / 3, "\(proxy.bytesDown) of \(size) bytes")
-        let cold = proxy.bytesDown
+        let size = try stage.fixture.layerSize("lazy")
+        #expect(stage.proxy.bytesDown > 0 && stage.proxy.bytesDown < size / 3, "\(stage.proxy.bytesDown) of \(size) bytes")
+        let cold = stage.proxy.bytesDown
         let again = try run(["python3", "-c", #"print("hello")"#])
         #expect(again.outputText == "hello\n")
-        #expect(proxy.bytesDown - cold < size / 100, "the second run has what it needs: \(proxy.bytesDown - cold) bytes")
+        #expect(stage.proxy.bytesDown - cold < size / 100, "the second run has what it needs: \(stage.proxy.bytesDown - cold) bytes")
         try expectNothingLeft()
     }
 
@@ -53,10 +42,10 @@ struct RunTests {
         let result = try run(["python3", "-c", #"print("hello")"#], tag: "plain")
         #expect(result.outputText == "hello\n" && result.status == 0)
         #expect(result.errorText.split(separator: "\n").count == 1, "\(result.errorText)")
-        let cold = proxy.bytesDown
-        #expect(try cold >= fixture.layerSize("plain"))
+        let cold = stage.proxy.bytesDown
+        #expect(try cold >= stage.fixture.layerSize("plain"))
         #expect(try run(["python3", "-c", #"print("hello")"#], tag: "plain").outputText == "hello\n")
-        #expect(proxy.bytesDown - cold < 100_000)
+        #expect(stage.proxy.bytesDown - cold < 100_000)
         try expectNothingLeft()
     }
 
@@ -72,7 +61,7 @@ struct RunTests {
         #expect(result.status == status)
         let lines = result.errorText.split(separator: "\n")
         #expect(lines.count == (status < 100 ? 0 : 1), "\(result.errorText)")
-        if let line = lines.first { #expect(line.contains(command[0]) && line.contains(reference("lazy")), "\(line)") }
+        if let line = lines.first { #expect(line.contains(command[0]) && line.contains(stage.reference("lazy")), "\(line)") }
         try expectNothingLeft()
     }
 
