@@ -105,8 +105,10 @@ int starling_network_namespace(void) {
     return result;
 }
 
+int starling_clone_mount(const char *source) { return open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC); }
+
 int starling_map_mount(const char *source, int user_namespace) {
-    int tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    int tree = starling_clone_mount(source);
     if (tree < 0) return -1;
     struct mount_attr attributes;
     memset(&attributes, 0, sizeof attributes);

@@ -26,6 +26,17 @@ public struct ExecSettings: Sendable {
 }
 
 extension Containers {
+    /// Enters the user and mount namespaces of whoever serves a container: only there an ordinary user may send a process into it.
+    ///
+    /// To be called first thing in `main`: the process must have only one thread.
+    /// - Throws: `ContainerError.notRunning`, or `HostError`.
+    public func enterNamespaces(of container: ContainerSummary) throws {
+        guard container.isRunning, let owner = try LockedDirectory.owner(of: path(container.record.id)) else {
+            throw ContainerError.notRunning(container.displayName)
+        }
+        try UserNamespace.join(owner)
+    }
+
     /// Runs another process in a running container, to its end unless it is to go on behind us.
     ///
     /// - Returns: its exit code; 125 when the runtime failed, and then it has said why.

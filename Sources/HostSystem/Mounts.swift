@@ -46,7 +46,12 @@ public enum Mounts {
         guard starling_umount_lazily(target) == 0 || errno == EINVAL else { throw .last("unmount", target) }
     }
 
-    /// The same, but for a mount that is in use: that fails with EBUSY.
+    /// Detaches what is mounted at `target`: it vanishes from the tree now and ends when its last user does.
+    public static func detach(_ target: String) throws(HostError) {
+        guard starling_umount_lazily(target) == 0 else { throw .last("unmount", target) }
+    }
+
+    /// Unmounts what is mounted at `target`, unless it is in use: that fails with EBUSY.
     public static func unmountUnused(_ target: String) throws(HostError) {
         if geteuid() != 0 { return try unmountAsUser(target) }
         guard starling_umount(target) == 0 else { throw .last("unmount", target) }

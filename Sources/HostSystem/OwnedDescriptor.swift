@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// An open descriptor that is closed with its owner.
-public struct OwnedDescriptor: ~Copyable {
+public struct OwnedDescriptor: ~Copyable, Sendable {
     /// The number, valid as long as the owner.
     public let raw: Int32
 

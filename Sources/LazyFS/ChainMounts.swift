@@ -18,10 +18,11 @@ internal import TreeImage
 /// A chain is mounted when somebody first asks for it and unmounted with the first of its layers that is closed. One lock: what takes long in here
 /// is merging, some 10 ms, and mounting, some 3 ms.
 final class ChainMounts: Sendable {
+    /// Where the kernel's mounts are.
+    let directory: String
     private let store: LayerStore
-    private let mount: LazyMount
+    private let mount: NodeMount
     private let fetcher: ChunkFetcher
-    private let directory: String
     private let mode: ServingMode
     private let servesAll: Bool
     private let log: Logger
@@ -41,7 +42,8 @@ final class ChainMounts: Sendable {
 
     private struct Entry {
         var chain: StoredChain
-        var mounted: LazyMount.Mounted
+        /// Nil when it is not on our FUSE mount.
+        var mounted: LazyMount.Mounted?
         var prediction: StartPrediction
         /// Mount points of the kernel's mounts.
         var kernelMounts: Set<String> = []
@@ -52,7 +54,7 @@ final class ChainMounts: Sendable {
     /// - Parameter servesAll: whether complete layers are served by this process, too.
     /// - Parameter predictions: of the thread that predicts what programs read.
     init(
-        store: LayerStore, mount: LazyMount, fetcher: ChunkFetcher, directory: String, mode: ServingMode, servesAll: Bool = false,
+        store: LayerStore, mount: NodeMount, fetcher: ChunkFetcher, directory: String, mode: ServingMode, servesAll: Bool = false,
         predictions: WorkQueue<@Sendable () -> Void>, log: Logger
     ) throws {
         (self.store, self.mount, self.fetcher, self.directory, self.mode, self.log) = (store, mount, fetcher, directory, mode, log)
@@ -60,7 +62,7 @@ final class ChainMounts: Sendable {
         self.servesAll = servesAll
         var inherited: Set<String> = []
         for point in try Mounts.mountPoints() where point.path.hasPrefix(directory + "/") {
-            if point.path.hasSuffix(ChainMounts.whole) || mount.hasInheritedAll {
+            if point.path.hasSuffix(ChainMounts.whole) || mount.existing?.hasInheritedAll == true {
                 inherited.insert(point.path)
             } else {
                 try Mounts.unmount(point.path)
@@ -77,9 +79,9 @@ final class ChainMounts: Sendable {
             }
         }
         var chains: [Digest: Entry] = [:]
-        while let slot = mount.claim(where: ChainMounts.isChain) {
+        while let inheritedMount = mount.existing, let slot = inheritedMount.claim(where: ChainMounts.isChain) {
             guard let entry = ChainMounts.entry(slot, store, fetcher, predictions, directory, &inherited) else {
-                mount.remove(slot.mounted)
+                inheritedMount.remove(slot.mounted)
                 continue
             }
             chains[entry.chain.digest] = entry
@@ -120,44 +122,69 @@ final class ChainMounts: Sendable {
         try state.withLock { state in
             let trace = layers.first?.layer.trace
             let merging = trace?.begin(.layers, "merge trees")
-            let chain = try store.chain(of: layers.map(\.layer.stored), keepsWhiteouts: keepsWhiteouts)
+            var entry = try entry(of: layers, keepsWhiteouts, &state)
             merging?.end()
-            var entry: Entry
-            if let existing = state.chains[chain.digest] {
-                entry = existing
-            } else {
-                let contents = layers.map(\.layer)
-                entry = Entry(
-                    chain: chain,
-                    mounted: try mount.add(
-                        SlotTree(chain.tree, layers: contents), as: SlotContents(chain, keepsWhiteouts: keepsWhiteouts)),
-                    prediction: prediction(of: chain, contents, state.announced))
-                state.announced.removeAll { $0.chain.digest == chain.digest }
-                state.chains[chain.digest] = entry
-            }
-            guard state.serving == .native else { return [entry.mounted.directory] }
+            guard state.serving == .native else { return [try slot(of: &entry, layers, keepsWhiteouts, &state).directory] }
             do {
                 let mounting = trace?.begin(.layers, "mount tree")
                 let point = try kernelMount(layers, &entry, &state.inherited)
                 mounting?.end()
-                state.chains[chain.digest] = entry
-                return [point, entry.mounted.stateDirectory]
+                state.chains[entry.chain.digest] = entry
+                return [point, try slot(of: &entry, layers, keepsWhiteouts, &state).stateDirectory]
             } catch {
                 guard mode == .auto else { throw LazyFSError.notNative(reason: "\(error)") }
                 // It worked in the small when the node started, so this is worth a line.
                 log.warning("the kernel refuses a tree; serving all from now on through FUSE", metadata: ["reason": "\(error)"])
                 state.serving = .fuse(reason: "\(error)")
-                return [entry.mounted.directory]
+                return [try slot(of: &entry, layers, keepsWhiteouts, &state).directory]
             }
+        }
+    }
+
+    private func entry(of layers: [LazyNode.Opened], _ keepsWhiteouts: Bool, _ state: inout State) throws -> Entry {
+        let chain = try store.chain(of: layers.map(\.layer.stored), keepsWhiteouts: keepsWhiteouts)
+        if let existing = state.chains[chain.digest] { return existing }
+        let entry = Entry(chain: chain, prediction: prediction(of: chain, layers.map(\.layer), state.announced))
+        state.announced.removeAll { $0.chain.digest == chain.digest }
+        state.chains[chain.digest] = entry
+        return entry
+    }
+
+    /// The chain on the FUSE mount.
+    private func slot(
+        of entry: inout Entry, _ layers: [LazyNode.Opened], _ keepsWhiteouts: Bool, _ state: inout State
+    ) throws -> LazyMount.Mounted {
+        if let known = entry.mounted { return known }
+        let added = try mount.made().add(
+            SlotTree(entry.chain.tree, layers: layers.map(\.layer)), as: SlotContents(entry.chain, keepsWhiteouts: keepsWhiteouts))
+        entry.mounted = added
+        state.chains[entry.chain.digest] = entry
+        return added
+    }
+
+    /// What all processes call a chain that they show in the same way.
+    func name(of layers: [LazyNode.Opened]) throws -> String {
+        try state.withLock { state in
+            let chain = try entry(of: layers, false, &state).chain
+            return chain.digest.hex + (state.serving == .native ? "-native" : "-fuse")
+        }
+    }
+
+    /// A chain is shown by directories at which another process's mounts are attached.
+    func adopt(_ points: [String], of layers: [LazyNode.Opened]) throws {
+        try state.withLock { state in
+            var entry = try entry(of: layers, false, &state)
+            entry.kernelMounts = Set(points)
+            state.chains[entry.chain.digest] = entry
         }
     }
 
     /// Makes the mount's root that of a chain.
     func showAlone(_ layers: [LazyNode.Opened]) throws {
         let directories = try directories(of: layers, keepsWhiteouts: false)
-        let shown = state.withLock { state in state.chains.values.first { [$0.mounted.directory] == directories } }
-        guard let shown else { throw LazyFSError.notAlone }
-        mount.showAlone(shown.mounted)
+        let shown = state.withLock { state in state.chains.values.first { $0.mounted.map { [$0.directory] } == directories } }
+        guard let slot = shown?.mounted else { throw LazyFSError.notAlone }
+        try mount.made().showAlone(slot)
     }
 
     /// Mounts a chain's tree, unless it is mounted in the best way that is possible now.
@@ -167,7 +194,7 @@ final class ChainMounts: Sendable {
         // Looked at once: a layer may become complete meanwhile.
         let isComplete = layers.map { $0.layer.stored.isComplete && !servesAll }
         let isWhole = isComplete.allSatisfy { $0 }
-        let devices = zip(layers, isComplete).map { $1 ? $0.layer.stored.contentPath : $0.mounted.contentFile }
+        let devices = try zip(layers, isComplete).map { $1 ? $0.layer.stored.contentPath : try mount.slot(of: $0).contentFile }
         let point = "\(directory)/\(entry.chain.digest.hex)\(isWhole ? ChainMounts.whole : ChainMounts.lazy)"
         guard !entry.kernelMounts.contains(point) else { return point }
         if inherited.remove(point) == nil {
@@ -254,7 +281,7 @@ final class ChainMounts: Sendable {
 
     private func end(_ entry: Entry, _ giveUp: () -> Void = {}) {
         for point in entry.kernelMounts { end(point) }
-        mount.remove(entry.mounted, giveUp: giveUp)
+        if let mounted = entry.mounted { mount.existing?.remove(mounted, giveUp: giveUp) }
     }
 
     private func end(_ point: String) {

@@ -6,7 +6,7 @@ internal import HostSystem
 ///
 /// The mount lives as long as any process has the descriptor open. There is one descriptor and no clones of it (FUSE_DEV_IOC_CLONE): each
 /// has requests of its own, which fail when it is closed.
-struct FuseDevice: ~Copyable {
+struct FuseDevice: ~Copyable, Sendable {
     private let owned: OwnedDescriptor
     /// The kernel's first request, as it came: header and `fuse_init_in`.
     let greeting: [UInt8]

@@ -10,6 +10,10 @@ final class FuseSession: @unchecked Sendable {
     // Safety: `session` is created in `init` and destroyed in `finish`, after the threads were joined; libfuse locks inside.
     private let session: OpaquePointer
     private let mountpoint: String
+    /// See `FuseDevice`.
+    let greeting: [UInt8]
+    /// See `FuseDevice`.
+    let canResend: Bool
     private let server: TreeServer
     private let threads = Mutex<[NativeThread]>([])
     private let running = Atomic<Int>(0)
@@ -32,6 +36,7 @@ final class FuseSession: @unchecked Sendable {
     ) throws(LazyFSError) {
         self.mountpoint = mountpoint
         self.server = server
+        (greeting, canResend) = (device.greeting, device.canResend)
         var operations = operations
         let words = ["starling", "-o", "max_read=\(FuseSession.maximumRead)"] + (traces ? ["-d"] : [])
         let made = FuseSession.withArguments(words) { arguments in
@@ -88,6 +93,13 @@ final class FuseSession: @unchecked Sendable {
 
     /// Whether threads wait for requests; none does any more once the kernel has ended the mount.
     var isServing: Bool { running.load(ordering: .sequentiallyConsistent) > 0 }
+
+    /// The descriptor once more, for another process.
+    func copyDevice() throws(HostError) -> OwnedDescriptor {
+        let copy = fcntl(fuse_session_fd(session), F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw .last("copy the descriptor of", mountpoint) }
+        return OwnedDescriptor(copy)
+    }
 
     /// Tells the kernel to forget what it knows of a node's attributes.
     func forgetAttributes(of node: NodeID) { _ = fuse_lowlevel_notify_inval_inode(session, node.raw, 0, 0) }

@@ -23,12 +23,13 @@ public final class LazyMount: Sendable {
     private let session: FuseSession
     private let keeping: MountKeeping?
     private let slots: Mutex<Assigned>
-    private let log: Logger
 
     /// What the slots are for, beside the table that requests look into.
     private struct Assigned {
         var last = 0
         var ended = false
+        /// What the slots show, of those that another process could serve.
+        var shown: [Int: SlotContents] = [:]
         /// Slots of an earlier process that nobody has asked for yet.
         var unclaimed: [Int: Inherited] = [:]
         /// Slots of an earlier process whose tree is lost. The kernel may know nodes of theirs, so nothing else may get their numbers.
@@ -50,7 +51,6 @@ public final class LazyMount: Sendable {
     ) throws {
         mountpoint = place.path
         self.keeping = keeping
-        self.log = log
         server = TreeServer(fetcher: fetcher, front: front, recorder: recorder)
         if let keeping, let inherited = keeping.inherit(at: mountpoint),
             let (session, assigned) = LazyMount.goOn(inherited, server, mountpoint, keeping, traces, restore, log)
@@ -63,6 +63,31 @@ public final class LazyMount: Sendable {
             isTakenOver = false
             slots = Mutex(Assigned())
         }
+        try start()
+    }
+
+    /// Goes on with a mount that another process has made and this one has copies of; it is at no place of ours.
+    ///
+    /// - Parameters:
+    ///   - path: where a mount of ours would be.
+    ///   - restore: what the slots show.
+    init(
+        goingOnWith left: consuming MountKeeping.Inherited, at path: String, fetcher: ChunkFetcher, log: Logger,
+        restore: ([Int: SlotContents]) -> [Int: SlotTree]
+    ) throws {
+        mountpoint = path
+        keeping = nil
+        server = TreeServer(fetcher: fetcher)
+        guard let (session, assigned) = LazyMount.goOn(left, server, mountpoint, nil, false, restore, log) else {
+            throw LazyFSError.takeOver(mountpoint: path, reason: "its session cannot be set up")
+        }
+        self.session = session
+        isTakenOver = true
+        slots = Mutex(assigned)
+        try start()
+    }
+
+    private func start() throws {
         do {
             try session.start()
         } catch {
@@ -93,11 +118,11 @@ public final class LazyMount: Sendable {
 
     /// Serves on what an earlier process served; nil when that fails, which is logged.
     private static func goOn(
-        _ inherited: consuming MountKeeping.Inherited, _ server: TreeServer, _ mountpoint: String, _ keeping: MountKeeping,
+        _ inherited: consuming MountKeeping.Inherited, _ server: TreeServer, _ mountpoint: String, _ keeping: MountKeeping?,
         _ traces: Bool, _ restore: ([Int: SlotContents]) -> [Int: SlotTree], _ log: Logger
     ) -> (FuseSession, Assigned)? {
         let contents = inherited.contents
-        var assigned = Assigned(last: contents.last)
+        var assigned = Assigned(last: contents.last, shown: contents.slots)
         let trees = restore(contents.slots)
         for (slot, shown) in contents.slots {
             if let tree = trees[slot] {
@@ -108,19 +133,20 @@ public final class LazyMount: Sendable {
                 log.error("a tree is lost; containers that use it have to be started again", metadata: ["tree": "\(shown.key)"])
             }
         }
-        keeping.hold(
+        keeping?.hold(
             inherited.device, at: mountpoint, name: contents.mount.name, slots: contents.slots, last: contents.last)
         do {
             let session = try FuseSession(
                 inherited.device, mountpoint: mountpoint, isTakenOver: true,
                 operations: FuseOperations.table(hasFront: server.front != nil), server: server,
                 traces: traces)
-            log.notice("going on with the lazy layers of the last daemon", metadata: ["trees": "\(assigned.unclaimed.count)"])
+            log.notice("going on with the lazy layers of another process", metadata: ["trees": "\(assigned.unclaimed.count)"])
             return (session, assigned)
         } catch {
             log.error(
-                "the mount of the last daemon is lost; containers that use it have to be started again", metadata: ["reason": "\(error)"])
-            keeping.drop()
+                "the mount of another process is lost; containers that use it have to be started again",
+                metadata: ["reason": "\(error)"])
+            keeping?.drop()
             for slot in assigned.unclaimed.keys { server.slots.remove(slot) }
             return nil
         }
@@ -146,6 +172,7 @@ public final class LazyMount: Sendable {
             if let contents { try keeping?.note(slot, contents) }
             server.slots.put(server.served(tree), in: slot)
             assigned.last = slot
+            assigned.shown[slot] = contents
             return LazyMount.mounted(slot, at: mountpoint)
         }
     }
@@ -201,7 +228,23 @@ public final class LazyMount: Sendable {
         server.slots.remove(mounted.slot, giveUp: giveUp)
         for ending in ["", SlotName.content, SlotName.state] { session.forget(String(mounted.slot) + ending, in: .root) }
         keeping?.erase(mounted.slot)
+        slots.withLock { $0.shown[mounted.slot] = nil }
     }
+
+    /// Whether another process can go on with the mount by means of `copyDevice` and `ledger`.
+    var canBeShared: Bool { session.canResend && slots.withLock(\.lost.isEmpty) }
+
+    /// The mount's descriptor once more, for another process.
+    func copyDevice() throws(HostError) -> OwnedDescriptor { try session.copyDevice() }
+
+    /// What the mount shows at this moment.
+    var ledger: SlotLedger.Contents {
+        let mount = SlotLedger.Mount(name: "shared", device: "-", greeting: session.greeting)
+        return slots.withLock { SlotLedger.Contents(mount: mount, slots: $0.shown, last: $0.last) }
+    }
+
+    /// Takes the mount out of this process's directories. Those who have copies of it use it on, so nothing else would.
+    func detach() { try? Mounts.detach(mountpoint) }
 
     /// Lets somebody know of every read that has to wait: of which layer, and from which place of its content file on. Not to be blocked.
     func observeMisses(_ observer: @escaping TreeServer.MissObserver) { server.observeMisses(observer) }

@@ -17,19 +17,22 @@ public final class LazyNode: Sendable {
     public let store: LayerStore
     private let fetcher: ChunkFetcher
     private let opener: LayerOpener
-    private let mount: LazyMount
+    private let mount: NodeMount
     private let chains: ChainMounts
     private let prefetch: PrefetchPolicy
     private let predictions = WorkQueue<@Sendable () -> Void>()
     private let predictor: NativeThread
+    private let sharing: NodeSharing?
     private let ended = Mutex(false)
 
-    /// A layer that is mounted.
+    /// A layer that is open.
     public struct Opened: Sendable {
         /// The layer, for its counts.
         public let layer: LazyLayer
-        /// Its directory.
-        public let mounted: LazyMount.Mounted
+        /// Where FUSE shows it; nil where that is when it is needed.
+        public fileprivate(set) var directory: String?
+        /// What its slot of the mount shows.
+        let contents: SlotContents
     }
 
     /// Opens the store below `root` and mounts below `directory`: FUSE at `lazy`, the kernel's trees in `trees`.
@@ -44,12 +47,13 @@ public final class LazyNode: Sendable {
     ///   - front: what stands in the FUSE mount's root beside the layers.
     ///   - traces: whether every request of the kernel is printed to standard error.
     ///   - recorder: is told of every read; complete layers are then served by this process, too, and not by the kernel alone.
+    ///   - sharing: by which `sharedDirectories` finds the mounts of other processes, and offers ours; FUSE is then mounted only when it is needed.
     /// - Throws: `LazyFSError`, `StoreError`, `HostError` or `ThreadError`.
     public init(
         root: String, directory: String, place: MountPlace? = nil, mode: ServingMode = .auto, client: RegistryClient,
         prefetch: PrefetchPolicy = PrefetchPolicy(), fetching: FetchOptions = FetchOptions(),
         opening: LayerOpener.Options = LayerOpener.Options(), keeping: MountKeeping? = nil,
-        front: (any MountFront)? = nil, traces: Bool = false, recorder: ReadRecorder? = nil, log: Logger
+        front: (any MountFront)? = nil, traces: Bool = false, recorder: ReadRecorder? = nil, sharing: MountSharing? = nil, log: Logger
     ) throws {
         ProcessMemory.bound()
         let store = try LayerStore(root: root)
@@ -58,11 +62,13 @@ public final class LazyNode: Sendable {
         self.prefetch = prefetch
         fetcher = try ChunkFetcher(store: store, log: log, options: fetching)
         do {
-            mount = try LazyMount(
-                at: place ?? MountPlace(path: directory + "/lazy"), fetcher: fetcher, log: log, keeping: keeping, front: front,
-                traces: traces, recorder: recorder
-            ) {
-                store.trees(of: $0, client: client)
+            mount = try NodeMount(waits: sharing != nil) { [fetcher] in
+                try LazyMount(
+                    at: place ?? MountPlace(path: directory + "/lazy"), fetcher: fetcher, log: log, keeping: keeping, front: front,
+                    traces: traces, recorder: recorder
+                ) {
+                    store.trees(of: $0, client: client)
+                }
             }
         } catch {
             fetcher.shutdown()
@@ -75,11 +81,21 @@ public final class LazyNode: Sendable {
             self.chains = chains
             predictor = try NativeThread.start(name: "predict") { [predictions] in while let work = predictions.next() { work() } }
             mount.observeMisses { [weak chains] in chains?.missed($0, at: $1, by: $2) }
+            guard let sharing else {
+                self.sharing = nil
+                return
+            }
+            self.sharing = NodeSharing(sharing, mount: mount, chains: chains, log: log) { [fetcher] left, layers in
+                try LazyMount(goingOnWith: left, at: directory + "/lazy", fetcher: fetcher, log: log) {
+                    store.trees(of: $0, known: layers.map(\.layer), client: client)
+                }
+            }
         } catch {
             // The mount of an earlier process is no worse for it.
-            if mount.isTakenOver { mount.silence() }
+            let isTakenOver = mount.existing?.isTakenOver == true
+            if isTakenOver { mount.existing?.silence() }
             fetcher.shutdown()
-            if mount.isTakenOver { mount.leave() } else { mount.unmount() }
+            if isTakenOver { mount.existing?.leave() } else { mount.existing?.unmount() }
             throw error
         }
     }
@@ -106,22 +122,16 @@ public final class LazyNode: Sendable {
 
     /// The second part: mounts a layer that was found, and starts to prefetch.
     public func mount(_ layer: LazyLayer, _ descriptor: Descriptor, of reference: Reference) throws(LayerRefusal) -> Opened {
+        let contents = SlotContents(layer.stored, of: reference)
+        var opened = Opened(layer: mount.inherited(layer) ?? layer, contents: contents)
         do {
-            let opened =
-                try inherited(layer) ?? Opened(layer: layer, mounted: mount.add(layer, as: SlotContents(layer.stored, of: reference)))
-            fetcher.prefetch(opened.layer, upTo: prefetch.end(of: layer.stored, descriptor))
-            fetcher.complete(opened.layer)
-            return opened
+            if mount.existing != nil { opened.directory = try mount.slot(of: opened).directory }
         } catch {
             throw .store("\(error)")
         }
-    }
-
-    /// The layer as an earlier process had opened it.
-    private func inherited(_ layer: LazyLayer) -> Opened? {
-        let key = SlotWords.layer(layer.digest, tree: layer.stored.treeDigest).key
-        guard let inherited = mount.claim(where: { $0.key == key }), let known = inherited.tree.layers.first else { return nil }
-        return Opened(layer: known, mounted: inherited.mounted)
+        fetcher.prefetch(opened.layer, upTo: prefetch.end(of: layer.stored, descriptor))
+        fetcher.complete(opened.layer)
+        return opened
     }
 
     /// Lower directories of overlayfs that show a chain of layers, topmost first; valid until one of the layers is closed. Blocks for some milliseconds.
@@ -132,6 +142,13 @@ public final class LazyNode: Sendable {
     /// - Throws: `TreeImageError`, `LazyFSError`, `StoreError` or `HostError`.
     public func lowerDirectories(of layers: [Opened], keepsWhiteouts: Bool = false) throws -> [String] {
         try chains.directories(of: layers, keepsWhiteouts: keepsWhiteouts)
+    }
+
+    /// The same of all of an image, where other processes of the root that show it have one mount with this one. Without `MountSharing`, and for an ordinary
+    /// user, whose mounts belong to a namespace of each process, the node's own. Once.
+    public func sharedDirectories(of layers: [Opened]) throws -> [String] {
+        guard let sharing, !UserNamespace.isNested else { return try lowerDirectories(of: layers) }
+        return try sharing.directories(of: layers)
     }
 
     /// Makes the FUSE mount's root that of a chain, for whoever can mount nothing over it. Once, and with `ServingMode.fuse`. Blocks for some milliseconds.
@@ -158,25 +175,24 @@ public final class LazyNode: Sendable {
 
     /// Takes a layer off the mount, and the chains that it is part of; what is stored of it stays. Reads that wait for the registry fail; blocks until
     /// they have.
-    public func close(_ opened: Opened) {
-        close(opened.layer, opened.mounted)
-    }
+    public func close(_ opened: Opened) { close(opened.layer) { [mount] in mount.remove(opened.layer, giveUp: $0) } }
 
-    private func close(_ layer: LazyLayer, _ mounted: LazyMount.Mounted) {
+    private func close(_ layer: LazyLayer, _ remove: (_ giveUp: () -> Void) -> Void) {
         let giveUp = { [fetcher] in fetcher.release(layer) }
         giveUp()
         chains.close(layer.digest, giveUp: giveUp)
-        mount.remove(mounted, giveUp: giveUp)
+        remove(giveUp)
     }
 
     /// Whether the mount was there, left by an earlier process.
-    public var isTakenOver: Bool { mount.isTakenOver }
+    public var isTakenOver: Bool { mount.existing?.isTakenOver == true }
 
     /// Takes the layers off the mount that an earlier process had opened and nobody has opened since. Blocks as `close`.
     public func closeUnclaimed() {
+        guard let mount = mount.existing else { return }
         while let inherited = mount.claim(where: { _ in true }) {
             // One layer: the chains were all claimed when the mounts were taken over.
-            for layer in inherited.tree.layers { close(layer, inherited.mounted) }
+            for layer in inherited.tree.layers { close(layer) { mount.remove(inherited.mounted, giveUp: $0) } }
         }
     }
 
@@ -192,25 +208,39 @@ public final class LazyNode: Sendable {
 
     /// What goes on now. Looks at files: not for a cooperative thread.
     public var activity: Activity {
-        Activity(fetching: fetcher.load, requests: mount.requestCounts, unansweredRequests: mount.unansweredRequests)
+        let mount = mount.existing
+        return Activity(fetching: fetcher.load, requests: mount?.requestCounts ?? [:], unansweredRequests: mount?.unansweredRequests)
     }
 
     /// Whether somebody answers the kernel; not any more once the mount was ended from outside.
-    public var isServing: Bool { mount.isServing }
+    public var isServing: Bool { mount.existing?.isServing == true }
 
-    /// Unmounts and ends all threads; harmless when repeated. Blocks.
+    /// Unmounts and ends all threads; harmless when repeated. Blocks. Processes that have copies of the mounts go on with them.
     public func shutdown() {
         guard isFirstEnd() else { return }
+        guard let sharing else { return end() }
+        sharing.end { hasFollowers in
+            guard hasFollowers, let mount = mount.existing else { return end() }
+            leave(mount)
+            mount.detach()
+        }
+    }
+
+    private func end() {
         fetcher.shutdown()
         endPredictions()
         chains.closeAll()
-        mount.unmount()
+        mount.existing?.unmount()
     }
 
     /// Ends all threads and leaves the mounts to the next process, where that can be; else as `shutdown`. Reads wait for that process.
     public func leave() {
-        guard mount.isKept else { return shutdown() }
+        guard let mount = mount.existing, mount.isKept else { return shutdown() }
         guard isFirstEnd() else { return }
+        leave(mount)
+    }
+
+    private func leave(_ mount: LazyMount) {
         mount.silence()
         fetcher.shutdown()
         endPredictions()

@@ -40,7 +40,7 @@ public final class MountKeeping: Sendable {
     }
 
     /// A mount that an earlier process has left.
-    struct Inherited: ~Copyable {
+    struct Inherited: ~Copyable, Sendable {
         let device: FuseDevice
         let contents: SlotLedger.Contents
     }

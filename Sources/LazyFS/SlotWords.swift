@@ -59,8 +59,10 @@ extension SlotContents {
 
 extension LayerStore {
     /// What slots showed, out of the store; no registry is asked, and what is not here as it was is not in the result.
-    func trees(of slots: [Int: SlotContents], client: RegistryClient) -> [Int: SlotTree] {
-        var layers: [Digest: LazyLayer] = [:]
+    ///
+    /// - Parameter known: layers that this process has open.
+    func trees(of slots: [Int: SlotContents], known: [LazyLayer] = [], client: RegistryClient) -> [Int: SlotTree] {
+        var layers = Dictionary(known.map { ($0.digest, $0) }, uniquingKeysWith: { first, _ in first })
         var trees: [Int: SlotTree] = [:]
         let words = slots.compactMapValues { SlotWords($0.key) }
         for (slot, words) in words {

@@ -6,6 +6,7 @@ import Threads
 /// `starling attach CONTAINER`.
 struct Attach: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "attach",
         abstract: "Show what a container in the background writes from now on, and type into it.",
         discussion: """
             Signals go to the container, and its exit status is the command's. Ctrl-P Ctrl-Q leaves it alone.

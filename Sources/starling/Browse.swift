@@ -88,6 +88,7 @@ struct List: AsyncParsableCommand {
 /// `starling cat IMAGE PATH`.
 struct Cat: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "cat",
         abstract: "Print files of an image; only their chunks are downloaded, and each is verified before it is printed.",
         discussion: """
             Examples:

@@ -7,6 +7,7 @@ import Threads
 /// `starling cache`: the local store.
 struct Cache: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "cache",
         abstract: "Look at the local store of fetched layers, shrink it, check it.",
         discussion: """
             The store is the one of `starling run`; that of a daemon is in its --root, such as /var/lib/containerd-stargz-grpc.

@@ -26,6 +26,7 @@ private func forEach(
 /// `starling stop`.
 struct Stop: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "stop",
         abstract: "Ask containers to end, and kill those that do not.",
         discussion: """
             Examples:
@@ -57,6 +58,7 @@ struct Stop: AsyncParsableCommand {
 /// `starling kill`.
 struct Kill: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "kill",
         abstract: "Send containers a signal; SIGKILL when no other is named.",
         discussion: """
             Examples:
@@ -117,6 +119,7 @@ struct Remove: AsyncParsableCommand {
 /// `starling wait`.
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "wait",
         abstract: "Wait until containers have ended, and print their exit statuses.",
         discussion: """
             Examples:

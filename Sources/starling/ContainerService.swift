@@ -19,8 +19,10 @@ struct ContainerService {
         // In the background a start is always recorded: nobody knows before what will be asked.
         let recorder = isBackground ? TraceRecorder(limits: .kept) : try run.tracing.recorder()
         let command = RunImage.Command(settings)
+        // A start that is to be recorded has its reads to itself.
         let purpose = OpeningArguments.Purpose(
-            directory: container.lazyDirectory, completes: run.backgroundFetch, usesProfile: run.profile, trace: recorder, start: command)
+            directory: container.lazyDirectory, completes: run.backgroundFetch, usesProfile: run.profile, trace: recorder, start: command,
+            sharesMounts: isBackground || recorder == nil)
         let status: Int32
         do {
             status = try await run.opening.withImage(reference, for: purpose, signals: signals) { prepared in

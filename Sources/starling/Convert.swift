@@ -8,6 +8,7 @@ import Registry
 /// `starling convert SOURCE DESTINATION`.
 struct Convert: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "convert",
         abstract: "Convert an image to eStargz or zstd:chunked; it still runs everywhere, and here it starts before it is pulled.",
         discussion: """
             Prints the digest of the converted image. Images are named docker://REFERENCE (the transport may be left out), oci:DIR[:TAG],

@@ -1,11 +1,13 @@
 import ArgumentParser
 import ContainerRun
+import Glibc
 import HostSystem
 import Threads
 
 /// `starling exec CONTAINER COMMAND…`.
 struct Exec: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "exec",
         abstract: "Run another process in a running container.",
         discussion: """
             The exit status is the process's; 126 or 127 when it cannot be run or found, 125 for anything else that goes wrong.
@@ -29,6 +31,13 @@ struct Exec: AsyncParsableCommand {
 
     @Argument(parsing: .captureForPassthrough, help: "Command and arguments.")
     var command: [String]
+
+    /// Goes where an ordinary user's container is; root's are everywhere. Before anything starts a thread.
+    func enter() throws {
+        guard geteuid() != 0 else { return }
+        let all = try Containers(root: storage.rootDirectory)
+        try all.enterNamespaces(of: all.find(container))
+    }
 
     func run() async throws {
         var settings = ExecSettings(command: command.first == "--" ? Array(command.dropFirst()) : command)

@@ -9,6 +9,7 @@ import Threads
 /// `starling images`.
 struct Images: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "images",
         abstract: "List the images that were run or pulled here.",
         discussion: """
             An image is listed when its manifest is here; how much of its layers is, `starling cache ls` says.

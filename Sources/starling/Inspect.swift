@@ -8,6 +8,7 @@ import OCI
 /// `starling inspect IMAGE|BLOB`.
 struct Inspect: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "inspect",
         abstract: "Tell what an image's layers are: format, sizes, TOC, chunks, what is prefetched.",
         discussion: """
             Reads manifests and TOCs by range requests, and nothing else. A BLOB is a file that holds one layer.

@@ -6,6 +6,7 @@ import Threads
 /// `starling logs CONTAINER`.
 struct Logs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "logs",
         abstract: "Print what a container in the background has written, each line where it was written to.",
         discussion: """
             The last 10 to 20 MiB are kept.

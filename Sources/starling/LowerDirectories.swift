@@ -23,7 +23,9 @@ struct LowerDirectories: Sendable {
         for (index, part) in parts.enumerated() {
             switch part {
             case .lazy(let run):
-                directories = try node.lowerDirectories(of: run, keepsWhiteouts: index > 0) + directories
+                // All of the image: others may show the same.
+                let shown = parts.count == 1 ? try node.sharedDirectories(of: run) : try node.lowerDirectories(of: run, keepsWhiteouts: index > 0)
+                directories = shown + directories
                 // While the runtime prepares the container, what it will read first is on its way.
                 if let start { try node.expect(start, of: run) }
             case .unpacked(let directory): directories.insert(directory, at: 0)

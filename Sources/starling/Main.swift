@@ -20,6 +20,7 @@ enum Main {
             // Before anything starts a thread: a mount namespace belongs to a thread.
             if mounts(command) { try MountNamespace.enterPrivate() }
             if geteuid() != 0, command is Store || (command as? Unmount)?.endsStore == true { try PodmanNamespace.enter() }
+            try (command as? Exec)?.enter()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

@@ -12,6 +12,7 @@ import Threads
 /// `starling mount [IMAGE DIR]`.
 struct Mount: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "mount",
         abstract: "Mount the root file system of an image, read-only, before the image is here; without arguments, list what is mounted.",
         discussion: """
             It returns when the image is mounted; a process in the background serves it until `starling umount` or umount(8) ends both.

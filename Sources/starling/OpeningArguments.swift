@@ -52,6 +52,8 @@ struct OpeningArguments: ParsableArguments {
         var alone: MountPlace?
         /// What is about to be started; nil when no program is.
         var start: RunImage.Command?
+        /// Whether its mounts may be another container's; reads are then not seen by this process.
+        var sharesMounts = false
     }
 
     /// Opens an image for as long as `body` runs. Until it is open, a signal gives it up.
@@ -70,7 +72,8 @@ struct OpeningArguments: ParsableArguments {
         let node = try LazyNode(
             root: storage.rootDirectory, directory: purpose.directory, place: purpose.alone,
             mode: purpose.alone == nil ? serving.mode : .fuse,
-            client: client, fetching: fetching, opening: opening, log: logging.logger("starling"))
+            client: client, fetching: fetching, opening: opening,
+            sharing: purpose.sharesMounts ? MountSharing(directory: storage.rootDirectory + "/shared") : nil, log: logging.logger("starling"))
         let result: Result
         do {
             let prepared = try await open(reference, purpose, node, client, signals)

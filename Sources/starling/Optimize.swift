@@ -9,6 +9,7 @@ import Registry
 /// `starling optimize SOURCE DESTINATION [-- COMMAND…]`.
 struct Optimize: AsyncParsableCommand, UsesPrivateMounts {
     static let configuration = CommandConfiguration(
+        commandName: "optimize",
         abstract: "Run an image, see what it reads, and write it with that first: then one range request brings what a start needs.",
         discussion: """
             The workload is the image's own command, or what follows `--`. It runs until it ends, prints the line that --wait-on-line names, or the \

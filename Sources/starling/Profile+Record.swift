@@ -8,6 +8,7 @@ import Registry
 extension Profile {
     struct Record: AsyncParsableCommand, UsesPrivateMounts {
         static let configuration = CommandConfiguration(
+            commandName: "record",
             abstract: "Run an image and write what its start read.",
             discussion: """
                 The workload is the image's own command, or what follows `--`. It runs until it ends, prints the line that --wait-on-line names, or the \

@@ -6,6 +6,7 @@ import Profiles
 extension Profile {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "List what a profile says, the first reads first.",
             discussion: """
                 A line for each file: in how many of the recorded starts it was read, the bytes that were, its layer and its path. What fewer than \

@@ -8,6 +8,7 @@ import Registry
 /// `starling profile record|show|merge|push|pull`.
 struct Profile: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "profile",
         abstract: "What the start of an image reads, kept beside the image in its registry: nothing is converted again.",
         discussion: """
             `starling run` and starlingd prefetch what the profile of an image says, where there is one, in place of what its layers say themselves. \
@@ -67,7 +68,7 @@ struct Profile: ParsableCommand {
     }
 
     struct Merge: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Make one profile of those of several nodes or starts.")
+        static let configuration = CommandConfiguration(commandName: "merge", abstract: "Make one profile of those of several nodes or starts.")
 
         @Option(name: .shortAndLong, help: ArgumentHelp("Where it is written, not to standard output.", valueName: "file"))
         var output: String?
@@ -81,7 +82,7 @@ struct Profile: ParsableCommand {
     }
 
     struct Pull: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Write the profile that an image has in its registry.")
+        static let configuration = CommandConfiguration(commandName: "pull", abstract: "Write the profile that an image has in its registry.")
 
         @OptionGroup var image: ImageArgument
 
@@ -96,6 +97,7 @@ struct Profile: ParsableCommand {
 
     struct Push: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "push",
             abstract: "Add a profile to those that an image has in its registry; prints the digest of the artifact.")
 
         @OptionGroup var image: ImageArgument

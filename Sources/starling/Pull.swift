@@ -7,6 +7,7 @@ import Registry
 /// `starling pull REF`.
 struct Pull: AsyncParsableCommand, UsesPrivateMounts {
     static let configuration = CommandConfiguration(
+        commandName: "pull",
         abstract: "Pull an image, lazily where its layers allow it: for `starling run`, or into containerd.",
         discussion: """
             Into containerd when its address, namespace or snapshotter is given, as an option or in the environment, or a label; else into the store of \
@@ -87,6 +88,7 @@ extension LazyPolicy {
 /// `starling materialize REF`.
 struct Materialize: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "materialize",
         abstract: "Fetch what containerd's content store lacks of an image that was pulled lazily, so that it can be exported and pushed.",
         discussion: """
             Containers need none of it. Blobs come byte for byte from where the image was pulled; what is there already is not fetched again.

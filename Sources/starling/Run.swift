@@ -7,6 +7,7 @@ import OCI
 /// `starling run IMAGE [COMMAND…]`.
 struct Run: AsyncParsableCommand, UsesPrivateMounts {
     static let configuration = CommandConfiguration(
+        commandName: "run",
         abstract: "Run a container from an image before the image is here. No daemon.",
         discussion: """
             The options are docker's. The exit status is the container's; 125 when it could not be started, 126 or 127 when its command cannot

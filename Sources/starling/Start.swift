@@ -8,6 +8,7 @@ import OCI
 /// `starling start CONTAINER…`.
 struct Start: AsyncParsableCommand, UsesPrivateMounts {
     static let configuration = CommandConfiguration(
+        commandName: "start",
         abstract: "Start containers again that have ended, in the background, with all that they had written.",
         discussion: """
             Examples:

@@ -5,6 +5,7 @@ import StatusAPI
 /// `starling status`.
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract: "Tell what a running starlingd serves: its mode, each lazy layer, and why layers are not lazy.",
         discussion: """
             Examples:

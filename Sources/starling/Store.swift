@@ -11,6 +11,7 @@ import Threads
 /// `starling store MOUNTPOINT`.
 struct Store: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "store",
         abstract: "Give podman and CRI-O layers before they are pulled: an additional layer store.",
         discussion: """
             storage.conf names it, under [storage.options]: additionallayerstores = ["MOUNTPOINT:ref"]

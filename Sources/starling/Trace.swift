@@ -6,6 +6,7 @@ import StartTrace
 /// `starling trace CONTAINER [FILE]`.
 struct Trace: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "trace",
         abstract: "Tell how a container in the background has started: where the time went, and which reads waited for what.",
         discussion: """
             The start of such a container is always recorded, and kept with it. Without a file the most important is printed; a file is a page

@@ -7,6 +7,7 @@ import Registry
 /// `starling verify IMAGE`.
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "verify",
         abstract: "Verify every digest of an image: manifest, configuration, blobs, diffIDs, TOCs and all chunks.",
         discussion: """
             Downloads each layer once. Ends with 1 and one line at the first thing that is wrong.
@@ -38,6 +39,7 @@ struct Verify: AsyncParsableCommand {
 /// `starling check SOURCE CONVERTED`.
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check",
         abstract: "Check that two images unpack to the same trees; print the first differences if not.",
         discussion: """
             Reads both images' layers as archives, whatever their format. What eStargz adds to a layer does not count. Ends with 1 when they differ.

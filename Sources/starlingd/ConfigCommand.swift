@@ -9,6 +9,7 @@ struct ConfigCommand: ParsableCommand {
     /// `starlingd config check FILE`.
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Read a configuration file as the daemon would.",
             discussion: """
                 What the daemon would refuse is an error with file, line and key, and exit status 1. Keys that have no effect here are listed.
@@ -33,7 +34,7 @@ struct ConfigCommand: ParsableCommand {
 
     /// `starlingd config default`.
     struct Default: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print a complete file with every key at its default, explained.")
+        static let configuration = CommandConfiguration(commandName: "default", abstract: "Print a complete file with every key at its default, explained.")
 
         func run() throws { print(DaemonConfiguration.defaultFile, terminator: "") }
     }

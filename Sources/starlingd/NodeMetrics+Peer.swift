@@ -92,7 +92,7 @@ extension NodeMetrics {
         MetricFamily(
             "stargz_fs_\(name)_bytes", .counter, help,
             layers.map {
-                MetricSample(size($0), ["digest": $0.layer.digest.description, "mountpoint": $0.mounted.directory])
+                MetricSample(size($0), ["digest": $0.layer.digest.description, "mountpoint": $0.directory ?? ""])
             })
     }
 }

@@ -113,7 +113,7 @@ struct ChainTests {
         _ = try await image.withRoot(lowers) { try TreeListing($0) }
         // What was replaced or deleted has not been read: fetch it too.
         for layer in opened {
-            let directory = layer.mounted.directory
+            let directory = try #require(layer.directory)
             _ = try await BlockingTask.run { try TreeListing(directory) }
             #expect(layer.layer.stored.isComplete)
         }

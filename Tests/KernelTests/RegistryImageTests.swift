@@ -99,7 +99,7 @@ struct RegistryImageTests {
         let node = try Node(Self.variants[variant])
         let opened = try await node.node.open(try await node.layer(), of: node.reference)
         let differences = try await BlockingTask.run {
-            try TreeListing(opened.mounted.directory).comparable().differences(from: UnpackedLayer().listing)
+            try TreeListing(#require(opened.directory)).comparable().differences(from: UnpackedLayer().listing)
         }
         #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
         try await node.end()
@@ -128,7 +128,7 @@ struct RegistryImageTests {
 
         let opened = try await node.node.open(layer.result, of: node.reference)
         let differences = try await BlockingTask.run {
-            try TreeListing(opened.mounted.directory).comparable().differences(from: UnpackedLayer().listing)
+            try TreeListing(#require(opened.directory)).comparable().differences(from: UnpackedLayer().listing)
         }
         #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
         let isPrioritized = !Self.formats[format].format.keepsDiffID
@@ -146,7 +146,7 @@ struct RegistryImageTests {
         let entry = try #require(fixture.toc.entries.first { $0.name == "bin/tool" })
         try node.damage(layer, at: entry.offset + 30_000)
         let opened = try await node.node.open(layer, of: node.reference)
-        let top = opened.mounted.directory
+        let top = try #require(opened.directory)
         let (code, whole) = try await BlockingTask.run { () throws -> (Int32?, Int) in
             var code: Int32?
             do throws(HostError) { _ = try Files.read(top + "/bin/tool", limit: 1 << 30) } catch { code = error.code }

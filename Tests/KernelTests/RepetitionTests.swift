@@ -56,7 +56,7 @@ struct RepetitionTests {
         #expect(front.reduce(0) { $0 + chunks.chunk($1).size } < 200_000)
         try waitUntil("what is before the landmark is here") { front.allSatisfy { opened.layer.stored.isPresent($0) } }
         let asked = opened.layer.statistics.snapshot.requests
-        let path = opened.mounted.directory + "/big/exact4m"
+        let path = try #require(opened.directory) + "/big/exact4m"
         let whole = try whole
         #expect(whole.count == 4 << 20)
         for span in Self.spans { #expect(try await read(path, span) == Array(whole[Int(span.offset)..<Int(span.offset + span.size)])) }
@@ -67,7 +67,7 @@ struct RepetitionTests {
         #expect(opened.layer.use.prefetched.hitBytes > 10_000)
         // Nothing else has changed.
         let differences = try await BlockingTask.run {
-            try TreeListing(opened.mounted.directory).comparable().differences(from: UnpackedLayer().listing)
+            try TreeListing(#require(opened.directory)).comparable().differences(from: UnpackedLayer().listing)
         }
         #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
         try node.unpack(as: layer.result.mediaType)

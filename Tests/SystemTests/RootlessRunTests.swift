@@ -87,6 +87,27 @@ struct RootlessRunTests {
         try expectNothingLeft(user)
     }
 
+    @Test("a container in the background takes another process in, also another user's, tells its output, and is stopped and removed")
+    func background() throws {
+        let user = try ContainerUser(.ordinary)
+        let started = try user.starling([
+            "run", "-d", "--name", "one", "--no-background-fetch", reference("lazy"), "sh", "-c", "echo begun; touch /tmp/mark; sleep 1000",
+        ])
+        #expect(started.status == 0, "\(started.errorText)")
+        try waitUntil("it has begun", deadline: .seconds(60)) { try user.starling(["logs", "one"]).outputText == "begun\n" }
+        let inside = try user.starling(["exec", "one", "sh", "-c", "id -u; ls /tmp; chown 1:1 /tmp/mark && stat -c %u /tmp/mark; exit 3"])
+        #expect(inside.status == 3 && inside.outputText == "0\nmark\n1\n", "\(inside.errorText)")
+        let other = try user.starling(["exec", "-u", "nobody", "-w", "/tmp", "one", "sh", "-c", "id -u; pwd; cat /etc/shadow"])
+        #expect(other.status == 1 && other.outputText == "65534\n/tmp\n", "\(other.errorText)")
+        #expect(try user.starling(["exec", "one", "no-such-program"]).status == 127)
+        #expect(try user.starling(["stop", "one"]).status == 0)
+        let late = try user.starling(["exec", "one", "true"])
+        #expect(late.status == 125 && late.errorText.contains("not running"), "\(late.errorText)")
+        #expect(try user.starling(["rm", "one"]).status == 0)
+        try waitUntil("nothing is left") { try MachineState.processes(mentioning: user.home).isEmpty }
+        try expectNothingLeft(user)
+    }
+
     @Test("a signal ends the container, and leaves nothing", arguments: [SIGTERM, SIGKILL])
     func signals(signal: Int32) throws {
         let user = try ContainerUser(.ordinary)

@@ -28,6 +28,8 @@ int starling_move_mount(int mount, const char *target);
 int starling_user_namespace(const char *user_map, const char *group_map);
 /// A descriptor of a new network namespace.
 int starling_network_namespace(void);
+/// What is mounted at `source`, from that directory on and without the mounts below, once more and nowhere yet (open_tree(2)): a descriptor.
+int starling_clone_mount(const char *source);
 /// What is mounted at `source`, from that directory on and without the mounts below, as a read-only mount that is nowhere yet and shows ids as
 /// a user namespace maps them (mount_setattr(2)): a descriptor.
 int starling_map_mount(const char *source, int user_namespace);
