@@ -4,7 +4,7 @@ export PATH := /opt/swift/usr/bin:$(PATH)
 
 # What the build links against and what tests start; Debian 12 names.
 BUILD_PACKAGES := libfuse3-dev zlib1g-dev libdeflate-dev libzstd-dev libcurl4-openssl-dev libssl-dev libyaml-dev libsqlite3-dev pkg-config
-TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc podman skopeo umoci uidmap mmdebstrap busybox-static erofs-utils zstd python3 \
+TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc crun podman skopeo umoci uidmap mmdebstrap busybox-static erofs-utils zstd python3 \
 	attr bindfs tini containernetworking-plugins iptables golang-github-containers-common ca-certificates openssl golang-go \
 	golang-github-containerd-stargz-snapshotter-dev golang-github-containerd-containerd-dev python3-prometheus-client strace systemd e2fsprogs \
 	nginx chromium valgrind gcc libc6-dev binutils

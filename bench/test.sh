@@ -54,7 +54,7 @@ export STARLING_TEST_DIRECTORY TMPDIR=$STARLING_TEST_DIRECTORY
 # A deadlock in a file system is a test that hangs: an hour is ten times what all tests take.
 run_tests 3600
 # What a container sees is seen again with FUSE in the place of the kernel's own mounts.
-STARLING_TEST_MODE=fuse run_tests 1800 --filter '^SystemTests\.(RunTests|MountTests|StoreTests|ContainerdTests|RestartTests)'
+STARLING_TEST_MODE=fuse run_tests 1800 --filter '^SystemTests\.(RunTests|SharedMountTests|MountTests|StoreTests|ContainerdTests|RestartTests)'
 
 # What it costs, counted: no clock is read.
 # The guardian has removed it again.

@@ -9,7 +9,7 @@ extension Container {
     /// mounted.
     func prepare(_ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool, _ trace: TraceRecorder?) throws {
         let mounting = trace?.begin(.container, "mount root file system")
-        try directory.mount(image.lowerDirectories)
+        try directory.mount(image.lowerDirectories, isLasting: !identity.removesAtEnd)
         mounting?.end()
         let preparing = trace?.begin(.container, "write bundle")
         defer { preparing?.end() }

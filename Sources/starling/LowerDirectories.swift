@@ -24,7 +24,8 @@ struct LowerDirectories: Sendable {
             switch part {
             case .lazy(let run):
                 // All of the image: others may show the same.
-                let shown = parts.count == 1 ? try node.sharedDirectories(of: run) : try node.lowerDirectories(of: run, keepsWhiteouts: index > 0)
+                let shown =
+                    parts.count == 1 ? try node.sharedDirectories(of: run) : try node.lowerDirectories(of: run, keepsWhiteouts: index > 0)
                 directories = shown + directories
                 // While the runtime prepares the container, what it will read first is on its way.
                 if let start { try node.expect(start, of: run) }

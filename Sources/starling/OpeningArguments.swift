@@ -73,7 +73,8 @@ struct OpeningArguments: ParsableArguments {
             root: storage.rootDirectory, directory: purpose.directory, place: purpose.alone,
             mode: purpose.alone == nil ? serving.mode : .fuse,
             client: client, fetching: fetching, opening: opening,
-            sharing: purpose.sharesMounts ? MountSharing(directory: storage.rootDirectory + "/shared") : nil, log: logging.logger("starling"))
+            sharing: purpose.sharesMounts ? MountSharing(directory: storage.rootDirectory + "/shared") : nil,
+            log: logging.logger("starling"))
         let result: Result
         do {
             let prepared = try await open(reference, purpose, node, client, signals)

@@ -68,7 +68,8 @@ struct Profile: ParsableCommand {
     }
 
     struct Merge: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "merge", abstract: "Make one profile of those of several nodes or starts.")
+        static let configuration = CommandConfiguration(
+            commandName: "merge", abstract: "Make one profile of those of several nodes or starts.")
 
         @Option(name: .shortAndLong, help: ArgumentHelp("Where it is written, not to standard output.", valueName: "file"))
         var output: String?
@@ -82,7 +83,8 @@ struct Profile: ParsableCommand {
     }
 
     struct Pull: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "pull", abstract: "Write the profile that an image has in its registry.")
+        static let configuration = CommandConfiguration(
+            commandName: "pull", abstract: "Write the profile that an image has in its registry.")
 
         @OptionGroup var image: ImageArgument
 

@@ -34,7 +34,8 @@ struct ConfigCommand: ParsableCommand {
 
     /// `starlingd config default`.
     struct Default: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "default", abstract: "Print a complete file with every key at its default, explained.")
+        static let configuration = CommandConfiguration(
+            commandName: "default", abstract: "Print a complete file with every key at its default, explained.")
 
         func run() throws { print(DaemonConfiguration.defaultFile, terminator: "") }
     }

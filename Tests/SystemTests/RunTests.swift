@@ -65,6 +65,16 @@ struct RunTests {
         try expectNothingLeft()
     }
 
+    @Test("a container that is removed when it ends never waits for the disk; one that is kept has what it wrote")
+    func volatile() throws {
+        let words = arguments("lazy", ["sh", "-c", "grep -c ' / / .*overlay.*volatile' /proc/self/mountinfo"])
+        #expect(try Starling.run(words).outputText == "1\n")
+        let kept = words.filter { $0 != "--rm" }
+        #expect(try Starling.run([kept[0], "--name", "kept"] + kept.dropFirst()).outputText == "0\n")
+        _ = try Starling.succeed(["rm", "--root", root, "kept"])
+        try expectNothingLeft()
+    }
+
     @Test("what the container prints and what it reads are passed through byte by byte")
     func streams() throws {
         // Without -i standard input is not the container's, as with docker; here it is empty anyway.

@@ -21,17 +21,21 @@ struct SharedMountTests {
 
     /// Device numbers of the file systems below the container's root, as the process sees them that serves it.
     private func devices(_ container: String) throws -> Set<String> {
-        let process = String(decoding: try Files.read("\(stage.root)/containers/\(container)/lock", limit: 32), as: UTF8.self).filter(\.isNumber)
+        let process = String(decoding: try Files.read("\(stage.root)/containers/\(container)/lock", limit: 32), as: UTF8.self).filter(
+            \.isNumber)
         let lines = String(decoding: try Files.read("/proc/\(process)/mountinfo", limit: 1 << 20), as: UTF8.self).split(separator: "\n")
         return Set(
-            lines.map { $0.split(separator: " ") }.filter { $0.count > 4 && $0[4].contains(container) && !$0.contains("overlay") }.map { String($0[2]) })
+            lines.map { $0.split(separator: " ") }.filter { $0.count > 4 && $0[4].contains(container) && !$0.contains("overlay") }.map {
+                String($0[2])
+            })
     }
 
     private static let sums = "find /usr /etc -xdev -type f | sort | xargs sha256sum | sha256sum"
 
     /// What all files are, as a container with a store of its own sees them.
     private func expectedSums() throws -> String {
-        try Starling.succeed(["run", "--rm", "--root", stage.directory.path + "/other", stage.fixture.lazy, "sh", "-c", Self.sums]).outputText
+        try Starling.succeed(["run", "--rm", "--root", stage.directory.path + "/other", stage.fixture.lazy, "sh", "-c", Self.sums])
+            .outputText
     }
 
     @Test("the first one ends, the next is killed: the others read on what is not here yet, and a new one comes in; nothing is left")
