@@ -62,7 +62,8 @@ struct Run: AsyncParsableCommand, UsesPrivateMounts {
         }
         guard serve != nil || !detach else { return try continueInBackground() }
         // First of all: a signal during preparation must end the run in order, and later ones belong to the container.
-        let signals = try SignalForwarder()
+        // Ctrl-Z is the container's as well, as with docker: stopped, this process would keep those waiting whom it serves.
+        let signals = try SignalForwarder(SignalForwarder.usual + [SIGTSTP])
         let runner = try ContainerRunner(ContainerRunner.Options(root: opening.storage.rootDirectory, runtime: self.container.runtime))
         let container = try runner.make(identity(reference))
         if serve == nil { try naming.writeID(container.id) }

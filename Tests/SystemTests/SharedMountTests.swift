@@ -95,6 +95,25 @@ struct SharedMountTests {
         try stage.expectNothingLeft()
     }
 
+    @Test("Ctrl-Z stops nobody: it goes to the container, and the process serves on")
+    func suspended() throws {
+        let one = try RunningProgram(
+            Places.product("starling"),
+            [
+                "run", "--rm", "--root", stage.root, "--plain-http", "--no-background-fetch", image, "sh", "-c",
+                "trap 'echo told' TSTP; echo begun; while :; do sleep 0.1; done",
+            ])
+        try waitUntil("it runs") { one.output == "begun\n" }
+        _ = try start("two")
+        one.kill(SIGTSTP)
+        try waitUntil("it was told") { one.output == "begun\ntold\n" }
+        #expect(try stage.succeed("exec", ["two", "python3", "-c", "print(2)"]) == "2\n")
+        one.kill(SIGTERM)
+        #expect(try one.wait() == 128 + SIGTERM)
+        _ = try stage.succeed("rm", ["-f", "two"])
+        try stage.expectNothingLeft()
+    }
+
     @Test("complete images are shared, too: whoever ends, nobody has to serve")
     func complete() throws {
         _ = try stage.succeed("pull", ["--complete", "--plain-http", image])
