@@ -17,7 +17,7 @@ public final class LockedDirectory: Sendable {
         path = parent + "/" + name
         // A directory that is not locked yet would look abandoned to a reaper, who could lock it first.
         let making = parent + "/" + LockedDirectory.makingPrefix + name
-        try Files.makeDirectories(making, mode: 0o711)
+        try Files.makeDirectories(making, mode: 0o700)
         do {
             lock = try FileLock(making + LockedDirectory.lockName)
             try Files.move(making, to: path)
