@@ -9,7 +9,7 @@ TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc podman 
 	golang-github-containerd-stargz-snapshotter-dev golang-github-containerd-containerd-dev python3-prometheus-client strace systemd e2fsprogs \
 	nginx chromium valgrind gcc libc6-dev binutils
 # What the Debian package is made with, and what its test needs of this machine.
-DEB_PACKAGES := dpkg-dev binutils python3
+DEB_PACKAGES := dpkg-dev binutils chrpath python3
 DEB_TEST_PACKAGES := mmdebstrap docker-registry skopeo busybox-static python3-yaml
 
 # What is ours to keep in shape.

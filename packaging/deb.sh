@@ -4,7 +4,7 @@
 #   packaging/deb.sh BIN_DIRECTORY OUTPUT_DIRECTORY [CHECKOUTS]     prints the path of starling_VERSION_ARCHITECTURE.deb
 #
 # BIN_DIRECTORY has starling and starlingd, release builds for the Debian that this runs on: what they depend on is taken from here. CHECKOUTS has the
-# sources of the Swift packages, of which the NOTICE files are passed on. Needs no root; dpkg-dev, binutils and python3.
+# sources of the Swift packages, of which the NOTICE files are passed on. Needs no root, but chrpath, dpkg-dev, binutils and python3.
 set -euo pipefail
 
 case $# in 2 | 3) ;; *)  sed -n '2,7p' "$0" | cut -c3- >&2; exit 2; ;; esac
@@ -40,6 +40,8 @@ mkdir -p "$root/usr/bin"
 for program in starling starlingd; do
     install -m 755 "$bin/$program" "$root/usr/bin/$program"
     strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/$program"
+    # SwiftPM's search path for libraries beside the program: there are none, and nobody is to put some there.
+    chrpath --delete "$root/usr/bin/$program" > /dev/null
 done
 
 say "man pages and completions"
@@ -49,7 +51,8 @@ packaging/manual.py --section 8 --version "$version" --date "$day" --out "$root/
 gzip -9n "$root"/usr/share/man/man*/*
 mkdir -p "$root/usr/share/bash-completion/completions" "$root/usr/share/zsh/vendor-completions" "$root/usr/share/fish/vendor_completions.d"
 for program in starling starlingd; do
-    "$bin/$program" --generate-completion-script bash > "$root/usr/share/bash-completion/completions/$program"
+    # It is read, not run.
+    "$bin/$program" --generate-completion-script bash | sed '1{/^#!/d}' > "$root/usr/share/bash-completion/completions/$program"
     "$bin/$program" --generate-completion-script zsh > "$root/usr/share/zsh/vendor-completions/_$program"
     "$bin/$program" --generate-completion-script fish > "$root/usr/share/fish/vendor_completions.d/$program.fish"
 done
@@ -80,12 +83,11 @@ mkdir -p "$root/usr/share/lintian/overrides"
 cp packaging/debian/lintian-overrides "$root/usr/share/lintian/overrides/starling"
 
 say "what it depends on"
-mkdir -p "$work/debian"
+mkdir -p "$work/debian" "$root/DEBIAN"
 printf 'Source: starling\n\nPackage: starling\nArchitecture: %s\n' "$architecture" > "$work/debian/control"
-depends=$(cd "$work" && dpkg-shlibdeps -O -eroot/usr/bin/starling -eroot/usr/bin/starlingd | sed -n 's/^shlibs:Depends=//p')
+depends=$(cd "$work" && dpkg-shlibdeps -O -Sroot -eroot/usr/bin/starling -eroot/usr/bin/starlingd | sed -n 's/^shlibs:Depends=//p')
 [ -n "$depends" ] || { say "nothing found that the programs depend on"; exit 1; }
 
-mkdir -p "$root/DEBIAN"
 size=$(find "$root" -path "$root/DEBIAN" -prune -o -type f -printf '%s\n' | awk '{ kib += int(($1 + 1023) / 1024) } END { print kib }')
 sed -e "s|@VERSION@|$version|; s|@ARCHITECTURE@|$architecture|; s|@DEPENDS@|$depends|; s|@SIZE@|$size|" packaging/debian/control.in > "$root/DEBIAN/control"
 for script in postinst prerm postrm; do install -m 755 "packaging/debian/$script" "$root/DEBIAN/$script"; done
@@ -94,8 +96,7 @@ find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 chmod -R u=rwX,go=rX "$root"
 
 say "the package"
-# One thread: what several write depends on how many there are.
 file=starling_${version}_$architecture.deb
-dpkg-deb --root-owner-group --threads-max=1 -Zxz --build "$root" "$work/$file" > /dev/null
+dpkg-deb --root-owner-group -Zxz --build "$root" "$work/$file" > /dev/null
 mv "$work/$file" "$output/$file"
 echo "$output/$file"
