@@ -79,8 +79,6 @@ if [ -n "$checkouts" ]; then
 else
     say "no CHECKOUTS: the package has no NOTICE.gz, and is not to be passed on"
 fi
-mkdir -p "$root/usr/share/lintian/overrides"
-cp packaging/debian/lintian-overrides "$root/usr/share/lintian/overrides/starling"
 
 say "what it depends on"
 mkdir -p "$work/debian" "$root/DEBIAN"
