@@ -13,7 +13,7 @@ quietly() { "$@" > /tmp/quietly.log 2>&1 || { tail -n 30 /tmp/quietly.log >&2; f
 install() { quietly apt-get install -y -q --no-install-recommends "$@"; }
 wait_for() { for _ in {1..150}; do if "$@" > /dev/null 2>&1; then return 0; fi; sleep 0.1; done; fail "no end of waiting for: $*"; }
 # What a package of this name would leave, but for what the test has brought.
-traces() { find / -xdev \( -path /test -o -path /proc -o -path /var/lib/apt -o -path /var/cache \) -prune -o -iname '*starling*' -print; }
+traces() { find / -xdev \( -path /test -o -path /proc -o -path /var/lib/apt -o -path /var/lib/containerd -o -path /var/cache \) -prune -o -iname '*starling*' -print; }
 
 quietly apt-get update -q
 same "what a fresh system has of it" "" "$(traces)"
