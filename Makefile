@@ -10,7 +10,7 @@ TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc podman 
 	nginx chromium valgrind gcc libc6-dev binutils
 # What the Debian package is made with, and what its test needs of this machine.
 DEB_PACKAGES := dpkg-dev binutils chrpath python3
-DEB_TEST_PACKAGES := mmdebstrap docker-registry skopeo busybox-static python3-yaml
+DEB_TEST_PACKAGES := mmdebstrap systemd-container docker-registry skopeo busybox-static python3-yaml
 
 # What is ours to keep in shape.
 SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/Package.swift fuzz/Sources/fuzz

@@ -3,11 +3,12 @@
 #
 #   packaging/test-deb.sh DEB
 #
-# Needs root, mmdebstrap, docker-registry, skopeo, busybox-static and python3-yaml. The systems are directories, entered in mount and process
-# namespaces that take all with them when they end, in whatever way; the registry is this machine's, on loopback. Nothing is left, also on Ctrl-C.
+# Needs root, mmdebstrap, systemd-container, docker-registry, skopeo, busybox-static and python3-yaml. The systems are directories, entered in mount and
+# process namespaces that take all with them when they end, in whatever way; the registry is this machine's, on loopback. Nothing is left, also on
+# Ctrl-C.
 set -euo pipefail
 
-[ $# -eq 1 ] || { sed -n '2,7p' "$0" | cut -c3- >&2; exit 2; }
+[ $# -eq 1 ] || { sed -n '2,8p' "$0" | cut -c3- >&2; exit 2; }
 [ "$(id -u)" = 0 ] || { echo "test-deb: run as root: it mounts file systems and starts containers" >&2; exit 1; }
 package=$(realpath "$1")
 cd "$(dirname "$0")/.."
@@ -16,8 +17,19 @@ say() { echo "test-deb: $*" >&2; }
 name=starling-deb-test-$$
 work=$(mktemp -d "/var/tmp/$name.XXXXXX")
 registry=
+running=
+# A command that a signal to this script does not have to wait for.
+run() {
+    local status=0
+    "$@" &
+    running=$!
+    wait "$running" || status=$?
+    running=
+    return "$status"
+}
 cleanup() {
     trap '' INT TERM HUP
+    if [ -n "$running" ]; then kill "$running" 2>/dev/null || true; wait "$running" 2>/dev/null || true; fi
     if [ -n "$registry" ]; then kill "$registry" 2>/dev/null || true; wait "$registry" 2>/dev/null || true; fi
     # Control groups are in no namespace: what a test that was cut short has left there is found by the names of its containers.
     for container in "$work"/main/var/lib/starling/containers/*; do
@@ -33,7 +45,7 @@ trap 'exit 143' TERM HUP
 # enter DIRECTORY LOWER COMMAND…: a command in the system of a directory, or of one whose changes go there. It has the machine's network.
 enter() {
     # shellcheck disable=SC2016
-    unshare --mount --pid --fork --kill-child=KILL --propagation private -- bash -euc '
+    run unshare --mount --pid --fork --kill-child=KILL --propagation private -- bash -euc '
         root=$1 lower=$2; shift 2
         if [ -n "$lower" ]; then
             mkdir -p "$root.work"
@@ -82,7 +94,7 @@ for image in test/app:v1 test/app:main; do
 done
 
 say "a fresh Debian 12"
-mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Retries "3"' bookworm "$work/main" >&2
+run mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Retries "3"' bookworm "$work/main" >&2
 mkdir "$work/main/test"
 cp "$package" "$work/main/test/starling.deb"
 cp -r "$work/image" packaging/test-deb/inside.sh "$work/main/test/"
@@ -98,6 +110,25 @@ for system in github gitlab; do
     skopeo inspect --raw --tls-verify=false --creds "tester:$password" "docker://127.0.0.1:$port/test/app:$tag" \
         | grep -q 'containerd.io/snapshot/stargz/toc.digest' || { say "$tag is not lazy"; exit 1; }
 done
+
+say "under systemd"
+cp -a "$work/main" "$work/systemd"
+cp packaging/test-deb/systemd.sh "$work/systemd/test/"
+enter "$work/systemd" "" bash -euc 'apt-get update -q; apt-get install -y -q --no-install-recommends systemd-sysv dbus' > "$work/systemd.log" 2>&1 \
+    || { tail -n 20 "$work/systemd.log" >&2; exit 1; }
+cat > "$work/systemd/etc/systemd/system/test.service" <<'UNIT'
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+StandardOutput=file:/test/output
+StandardError=inherit
+ExecStart=/test/systemd.sh
+UNIT
+ln -s /etc/systemd/system/test.service "$work/systemd/etc/systemd/system/multi-user.target.wants/"
+run timeout --kill-after=10 300 systemd-nspawn --quiet --register=no --keep-unit --machine="$name" --resolv-conf=replace-host --capability=all --bind=/dev/fuse \
+    --boot --directory="$work/systemd" > "$work/systemd.log" 2>&1 < /dev/null || true
+[ "$(tail -n 1 "$work/systemd/test/output")" = "all is well" ] || { cat "$work/systemd/test/output" >&2; tail -n 20 "$work/systemd.log" >&2; exit 1; }
 
 say "install, use, purge"
 enter "$work/main" "" bash -eu /test/inside.sh "127.0.0.1:$port" "$password" "$name"
