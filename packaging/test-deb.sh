@@ -18,10 +18,12 @@ name=starling-deb-test-$$
 work=$(mktemp -d "/var/tmp/$name.XXXXXX")
 registry=
 running=
-# A command that a signal to this script does not have to wait for.
+ending=
+# run SIGNAL COMMAND…: a command that a signal to this script does not have to wait for; SIGNAL ends it then.
 run() {
     local status=0
-    "$@" &
+    ending=$1
+    "${@:2}" &
     running=$!
     wait "$running" || status=$?
     running=
@@ -29,7 +31,7 @@ run() {
 }
 cleanup() {
     trap '' INT TERM HUP
-    if [ -n "$running" ]; then kill "$running" 2>/dev/null || true; wait "$running" 2>/dev/null || true; fi
+    if [ -n "$running" ]; then kill -s "$ending" "$running" 2>/dev/null || true; wait "$running" 2>/dev/null || true; fi
     if [ -n "$registry" ]; then kill "$registry" 2>/dev/null || true; wait "$registry" 2>/dev/null || true; fi
     # Control groups are in no namespace: what a test that was cut short has left there is found by the names of its containers.
     for container in "$work"/main/var/lib/starling/containers/*; do
@@ -44,8 +46,9 @@ trap 'exit 143' TERM HUP
 
 # enter DIRECTORY LOWER COMMAND…: a command in the system of a directory, or of one whose changes go there. It has the machine's network.
 enter() {
+    # unshare ignores what ends others.
     # shellcheck disable=SC2016
-    run unshare --mount --pid --fork --kill-child=KILL --propagation private -- bash -euc '
+    run KILL unshare --mount --pid --fork --kill-child=KILL --propagation private -- bash -euc '
         root=$1 lower=$2; shift 2
         if [ -n "$lower" ]; then
             mkdir -p "$root.work"
@@ -94,7 +97,7 @@ for image in test/app:v1 test/app:main; do
 done
 
 say "a fresh Debian 12"
-run mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Retries "3"' bookworm "$work/main" >&2
+run TERM mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Retries "3"' bookworm "$work/main" >&2
 mkdir "$work/main/test"
 cp "$package" "$work/main/test/starling.deb"
 cp -r "$work/image" packaging/test-deb/inside.sh "$work/main/test/"
@@ -126,7 +129,7 @@ StandardError=inherit
 ExecStart=/test/systemd.sh
 UNIT
 ln -s /etc/systemd/system/test.service "$work/systemd/etc/systemd/system/multi-user.target.wants/"
-run timeout --kill-after=10 300 systemd-nspawn --quiet --register=no --keep-unit --machine="$name" --resolv-conf=replace-host --capability=all --bind=/dev/fuse \
+run TERM timeout --kill-after=10 300 systemd-nspawn --quiet --register=no --keep-unit --machine="$name" --resolv-conf=replace-host --capability=all --bind=/dev/fuse \
     --boot --directory="$work/systemd" > "$work/systemd.log" 2>&1 < /dev/null || true
 [ "$(tail -n 1 "$work/systemd/test/output")" = "all is well" ] || { cat "$work/systemd/test/output" >&2; tail -n 20 "$work/systemd.log" >&2; exit 1; }
 
