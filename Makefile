@@ -8,6 +8,9 @@ TEST_PACKAGES := $(BUILD_PACKAGES) fuse3 docker-registry containerd runc crun po
 	attr bindfs tini containernetworking-plugins iptables golang-github-containers-common ca-certificates openssl golang-go \
 	golang-github-containerd-stargz-snapshotter-dev golang-github-containerd-containerd-dev python3-prometheus-client strace systemd e2fsprogs \
 	nginx chromium valgrind gcc libc6-dev binutils
+# What the Debian package is made with, and what its test needs of this machine.
+DEB_PACKAGES := dpkg-dev binutils chrpath python3
+DEB_TEST_PACKAGES := mmdebstrap systemd-container docker-registry skopeo busybox-static python3-yaml
 
 # What is ours to keep in shape.
 SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/Package.swift fuzz/Sources/fuzz
@@ -15,7 +18,7 @@ SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/
 # One scratch path per set of flags: changing flags in one rebuilds everything.
 RELEASE := -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: build release test guard fuzz lint format demo bench-convert bench-lazy bench-rpc bench-toc clean help
+.PHONY: build release deb deb-test reference test guard fuzz lint format demo bench-convert bench-lazy bench-rpc bench-toc clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -28,6 +31,17 @@ release: ## release build with the Swift libraries inside, into .build-release/r
 	@bench/apt-install.sh $(BUILD_PACKAGES)
 	swift build $(RELEASE) --product starling
 	swift build $(RELEASE) --product starlingd
+
+deb: release ## dist/starling_VERSION_ARCHITECTURE.deb: programs, man pages, completions, units, documents
+	@bench/apt-install.sh $(DEB_PACKAGES)
+	packaging/deb.sh .build-release/release dist .build-release/checkouts
+
+deb-test: deb ## install that in fresh Debian 12 systems and use it there (as root)
+	@bench/apt-install.sh $(DEB_TEST_PACKAGES)
+	packaging/test-deb.sh "$$(ls -t dist/starling_*.deb | head -n 1)"
+
+reference: build ## docs/configuration-reference.md, from the code
+	.build/debug/starlingd config reference > docs/configuration-reference.md
 
 test: ## install what tests need, build, run every test (as root: many mount file systems)
 	@bench/apt-install.sh $(TEST_PACKAGES)
@@ -63,4 +77,4 @@ bench-toc: ## a TOC of 100,000 entries parsed and compiled to an index, and the 
 	swift run -c release --package-path bench bench-toc $(ARGS)
 
 clean: ## remove what builds have made
-	rm -rf .build .build-release bench/.build fuzz/.build fuzz/findings
+	rm -rf .build .build-release dist bench/.build fuzz/.build fuzz/findings

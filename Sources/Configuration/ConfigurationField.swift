@@ -1,6 +1,6 @@
 /// One key of the file: its name, where its value goes, what it means, and what becomes of it.
 ///
-/// The only place that names a key: reading, the default file and the warnings all walk over these.
+/// The only place that names a key: reading, the default file, the reference and the warnings all walk over these.
 struct ConfigurationField<Table>: Sendable {
     /// Where a value goes, and what it may be.
     enum Place: Sendable {

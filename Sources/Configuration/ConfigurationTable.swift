@@ -40,6 +40,7 @@ struct NamedTable: Sendable {
     let effects: [String: KeyEffect]
     let read: @Sendable (inout DaemonConfiguration, TableReader) throws(ConfigurationError) -> Void
     let lines: @Sendable (DaemonConfiguration) -> [String]
+    let reference: @Sendable (DaemonConfiguration) -> [String]
 
     init<Table: ConfigurationTable>(_ name: String, _ path: any (WritableKeyPath<DaemonConfiguration, Table> & Sendable)) {
         self.name = name
@@ -48,5 +49,6 @@ struct NamedTable: Sendable {
             try reader.readTable(name) { table throws(ConfigurationError) in try configuration[keyPath: path].read(table) }
         }
         lines = { $0[keyPath: path].lines() }
+        reference = { $0[keyPath: path].reference() }
     }
 }

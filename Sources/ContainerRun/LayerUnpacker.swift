@@ -17,7 +17,7 @@ public struct LayerUnpacker: Sendable {
     public init(root: String) throws(HostError) {
         directory = root + "/unpacked"
         let directory = directory
-        try Files.makeDirectories(directory, mode: 0o711)
+        try Files.makeDirectories(directory, mode: 0o700)
         try LockedDirectory.reap(in: directory, where: { $0.hasPrefix(LayerUnpacker.temporaryPrefix) }) { name throws(HostError) in
             try Files.remove(directory + "/" + name)
         }

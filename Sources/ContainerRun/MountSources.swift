@@ -49,7 +49,7 @@ struct MountSources {
     private func volume(_ name: String, in directory: String, _ mount: ContainerMount) throws -> String {
         let path = directory + "/" + name
         if Files.isDirectory(path) { return path }
-        try Files.makeDirectories(directory, mode: 0o711)
+        try Files.makeDirectories(directory, mode: 0o700)
         // Under another name until it is whole: who comes meanwhile makes one, too, and the first to be whole is the volume.
         let making = "\(directory)/.new-\(RandomName.make())"
         try Files.makeDirectories(making)

@@ -12,12 +12,13 @@ public final class LockedDirectory: Sendable {
     /// A directory without a lock file is one that is being made or removed; after a minute nobody does that any more.
     private static let abandonedAfterSeconds = 60
 
-    /// Makes `parent/name`, with its parents, locked from the first moment that it has this name.
+    /// Makes `parent/name`, with its parents, locked from the first moment that it has this name; nobody but its owner gets at what is in it: a
+    /// container may make set-user-id programs there.
     public init(_ name: String, in parent: String) throws(HostError) {
         path = parent + "/" + name
         // A directory that is not locked yet would look abandoned to a reaper, who could lock it first.
         let making = parent + "/" + LockedDirectory.makingPrefix + name
-        try Files.makeDirectories(making, mode: 0o711)
+        try Files.makeDirectories(making, mode: 0o700)
         do {
             lock = try FileLock(making + LockedDirectory.lockName)
             try Files.move(making, to: path)

@@ -70,7 +70,7 @@ final class ChainMounts: Sendable {
         }
         var serving = Serving.fuse(reason: "so configured")
         if mode != .fuse {
-            try Files.makeDirectories(directory, mode: 0o711)
+            try Files.makeDirectories(directory, mode: 0o700)
             switch EROFSMount.probe(in: directory, remembering: store.root + "/native") {
             case .works: serving = .native
             case .refused(let reason):

@@ -82,7 +82,7 @@ struct FuseRequest: @unchecked Sendable {
     func replyRootAttributes() {
         var status = stat()
         status.st_ino = UInt(NodeID.root.raw)
-        status.st_mode = S_IFDIR | 0o711
+        status.st_mode = S_IFDIR | 0o700
         status.st_nlink = 2
         fuse_reply_attr(raw, &status, FuseOperations.forever)
     }

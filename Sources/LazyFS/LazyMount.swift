@@ -102,7 +102,7 @@ public final class LazyMount: Sendable {
     ) throws -> FuseSession {
         let mountpoint = place.path
         if Files.exists(Paths.parent(of: mountpoint)), try Mounts.mountPoint(at: mountpoint) != nil { try Mounts.unmount(mountpoint) }
-        try Files.makeDirectories(mountpoint, mode: 0o711)
+        try Files.makeDirectories(mountpoint, mode: 0o700)
         let device = try FuseDevice(mountingAt: mountpoint, source: place.source, readOnly: server.front == nil)
         keeping?.hold(device, at: mountpoint, name: nil, slots: [:], last: 0)
         do {

@@ -4,7 +4,8 @@ internal import Configuration
 /// `starlingd config`: about the configuration file, without a daemon.
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Check a configuration file, or print the default one.", subcommands: [Check.self, Default.self])
+        commandName: "config", abstract: "Check a configuration file, or print the default one or what every key means.",
+        subcommands: [Check.self, Default.self, Reference.self])
 
     /// `starlingd config check FILE`.
     struct Check: ParsableCommand {
@@ -38,6 +39,13 @@ struct ConfigCommand: ParsableCommand {
             commandName: "default", abstract: "Print a complete file with every key at its default, explained.")
 
         func run() throws { print(DaemonConfiguration.defaultFile, terminator: "") }
+    }
+
+    /// `starlingd config reference`.
+    struct Reference: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Print what every key means, with its default, as Markdown.")
+
+        func run() throws { print(DaemonConfiguration.reference, terminator: "") }
     }
 
     /// One line, without the usage that argument errors come with.

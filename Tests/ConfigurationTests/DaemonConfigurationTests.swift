@@ -1,3 +1,4 @@
+import HostSystem
 import Registry
 import Testing
 
@@ -149,6 +150,14 @@ import Testing
             }
             #expect(file.contains("\(key) = "), "\(key)")
         }
+    }
+
+    @Test("the reference in docs is what the program prints")
+    func reference() throws {
+        let package = Paths.parent(of: Paths.parent(of: Paths.parent(of: #filePath)))
+        let page = try Files.read(package + "/docs/configuration-reference.md", limit: 1 << 20)
+        let isSame = String(decoding: page, as: UTF8.self) == DaemonConfiguration.reference
+        #expect(isSame, "docs/configuration-reference.md is not what `starlingd config reference` prints: `make reference`")
     }
 
     @Test("0 means the default where stargz-snapshotter takes it so")

@@ -162,6 +162,14 @@ struct LazyMountTests {
         #expect(Set(inodes).count == 1)
     }
 
+    @Test("the mount's root is for its owner alone: no user of the machine gets at the layers below")
+    func root() throws {
+        let served = try Served()
+        defer { served.end() }
+        var status = stat()
+        #expect(lstat(served.mount.mountpoint, &status) == 0 && status.st_mode == S_IFDIR | 0o700 && status.st_uid == getuid())
+    }
+
     @Test("nothing stays mounted")
     func unmounted() throws {
         let served = try Served()

@@ -45,6 +45,20 @@ struct ContainersTests {
         try stage.expectNothingLeft()
     }
 
+    @Test("nobody else on the machine reaches what a container of root has written, so no set-user-id file of it is the machine's")
+    func shut() throws {
+        let id = try stage.start(
+            ["--rm", "-v", "data:/data"], "cp /bin/true /suid; cp /bin/true /data; chmod 4755 /suid /data/true; exec sleep 600")
+        let files = ["containers/\(id)/upper/suid", "volumes/data/true"].map { "\(stage.root)/\($0)" }
+        try waitUntil("it has written") { files.allSatisfy(Files.exists) }
+        for place in ["containers/\(id)", "volumes"] {
+            var facts = stat()
+            #expect(stat("\(stage.root)/\(place)", &facts) == 0 && facts.st_mode & 0o077 == 0, "\(place)")
+        }
+        #expect(try stage.succeed("rm", ["-f", id]) == "\(id)\n")
+        try stage.expectNothingLeft()
+    }
+
     @Test("what cannot be started is told by the exit status, and is not there; a name that is taken is said at once")
     func refused() throws {
         for (command, status) in [("no-such-program", 127), ("/etc", 126)] as [(String, Int32)] {
