@@ -198,7 +198,9 @@ let package = Package(
         tests("SnapshotsTests", ["Snapshots", "Digests", "OCI", "HostSystem", log]),
         tests("ProfilesTests", ["Profiles", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
         tests("ConversionTests", ["Conversion", "EStargz", "OCI", "Registry", "Digests", "HostSystem", "TestSupport"]),
-        tests("InspectionTests", ["Inspection", "Conversion", "TreeImage", "EStargz", "OCI", "Digests", "HostSystem", "TestSupport"]),
+        tests(
+            "InspectionTests",
+            ["Inspection", "Conversion", "TreeImage", "EStargz", "FetchEngine", "OCI", "Digests", "HostSystem", "TestSupport"]),
         tests("ContainerRunTests", ["ContainerRun", "OCI", "HostSystem", "TestSupport"]),
         tests("KeychainsTests", ["Keychains", "Registry", "HostSystem", "TestSupport", log]),
         tests("ConfigurationTests", ["Configuration", "Registry", "HostSystem"]),

@@ -1,13 +1,15 @@
 internal import Compression
 public import Digests
+internal import EStargz
 internal import FetchEngine
 internal import HostSystem
 public import OCI
+internal import Tar
 internal import Threads
 internal import TreeImage
 
 /// Verifies a layer against everything that is said of it, in one download: digest and size of the blob, the compressed stream as a whole, the
-/// diffID, and for a lazy layer the TOC and every chunk.
+/// diffID, and for a lazy layer the TOC, every chunk, and that the TOC tells of the same files as the archive.
 public struct LayerVerifier: Sendable {
     /// The image's layers, lowest first.
     public let layers: [Descriptor]
@@ -70,23 +72,60 @@ public struct LayerVerifier: Sendable {
             try AtomicFile.write(table.compiled().chunkMap, to: path)
             chunks = ChunkVerifier(map: try ChunkMap(path: path), layer: descriptor.digest)
         }
-        var hasher = SHA256Hasher()
-        var size: UInt64 = 0
-        let reader = try DecompressingReader { buffer in
-            let count = try stream.read(into: buffer)
-            try chunks?.receive(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            return count
-        }
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
-        defer { buffer.deallocate() }
-        while case let count = try reader.read(into: buffer), count > 0 {
+        let content = try Content(
+            DecompressingReader { buffer in
+                let count = try stream.read(into: buffer)
+                try chunks?.receive(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                return count
+            })
+        let differences = try table.map { try content.differences(from: $0.toc) } ?? []
+        try content.readToEnd()
+        try chunks?.finish()
+        guard content.digest == diffID else { throw DiffIDMismatch(expected: diffID, actual: content.digest) }
+        guard differences.isEmpty else { throw OtherFiles(differences: differences) }
+        return Outcome(format: table?.format, chunkCount: chunks?.verifiedCount ?? 0, uncompressedSize: content.size)
+    }
+
+    /// The uncompressed layer, hashed as it is read.
+    private final class Content: TarInput {
+        private let reader: DecompressingReader
+        private var hasher = SHA256Hasher()
+        private(set) var size: UInt64 = 0
+
+        init(_ reader: DecompressingReader) { self.reader = reader }
+
+        var digest: Digest { hasher.digestSoFar() }
+
+        func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+            let count = try reader.read(into: buffer)
             hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             size += UInt64(count)
+            return count
         }
-        try chunks?.finish()
-        let actual = hasher.digestSoFar()
-        guard actual == diffID else { throw DiffIDMismatch(expected: diffID, actual: actual) }
-        return Outcome(format: table?.format, chunkCount: chunks?.verifiedCount ?? 0, uncompressedSize: size)
+
+        /// Reads the archive, and what its files have of others than a TOC says.
+        func differences(from toc: TOC) throws -> [String] {
+            var comparison = TableComparison(toc)
+            let archive = TarReader(self)
+            while let entry = try archive.next() { try comparison.read(entry, archive) }
+            try archive.withTail { _ in }
+            return comparison.differences
+        }
+
+        func readToEnd() throws {
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+            defer { buffer.deallocate() }
+            while try read(into: buffer) > 0 {}
+        }
+    }
+
+    /// Whoever runs the layer lazily gets other files than who unpacks it.
+    private struct OtherFiles: Error, CustomStringConvertible {
+        let differences: [String]
+        var description: String {
+            "its TOC tells of other files than its archive has: \(differences[0])"
+                + (differences.count > 1 ? ", and \(differences.count - 1) more" : "")
+        }
     }
 
     private struct DiffIDMismatch: Error, CustomStringConvertible {

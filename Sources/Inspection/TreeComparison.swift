@@ -33,33 +33,8 @@ public struct TreeComparison: Sendable {
             switch (a[path], b[path]) {
             case (nil, _): "\(path): only in the second image"
             case (_, nil): "\(path): only in the first image"
-            case (let mine?, let other?): mine == other ? nil : "\(path): \(mine.difference(to: other))"
+            case (let mine?, let other?): mine == other ? nil : "\(path): \(mine.difference(to: other, in: "the second image"))"
             }
-        }
-    }
-
-    /// Everything that unpacking an entry brings about.
-    private struct FileFacts: Equatable, Sendable {
-        var kind: TarEntry.Kind
-        var mode: Int64
-        var uid: Int64
-        var gid: Int64
-        var size: Int64
-        var time: TarEntry.Time
-        var link: [UInt8]
-        var device: [Int64]
-        var xattrs: [String: [UInt8]]
-        var content: Digest?
-
-        func difference(to other: FileFacts) -> String {
-            if kind != other.kind { return "is of kind \(kind), in the second image \(other.kind)" }
-            if mode != other.mode { return "has mode \(String(mode, radix: 8)), in the second image \(String(other.mode, radix: 8))" }
-            if uid != other.uid || gid != other.gid { return "belongs to \(uid):\(gid), in the second image to \(other.uid):\(other.gid)" }
-            if size != other.size { return "has \(size) bytes, in the second image \(other.size)" }
-            if link != other.link { return "links to another place in the second image" }
-            if content != other.content { return "has other content in the second image" }
-            if time != other.time { return "has another time in the second image" }
-            return xattrs != other.xattrs ? "has other extended attributes in the second image" : "is another device in the second image"
         }
     }
 
@@ -84,11 +59,7 @@ public struct TreeComparison: Sendable {
     private static func facts(_ entry: TarEntry, _ reader: TarReader) throws -> FileFacts {
         var hasher = SHA256Hasher()
         while try reader.withPayload(atMost: .max, { hasher.update($0) }) != nil {}
-        return FileFacts(
-            kind: entry.kind, mode: entry.mode & 0o7777, uid: entry.uid, gid: entry.gid, size: entry.size, time: entry.modificationTime,
-            link: entry.kind == .symlink || entry.kind == .hardlink ? entry.linkNameBytes : [],
-            device: [entry.deviceMajor, entry.deviceMinor],
-            xattrs: entry.xattrs, content: entry.kind == .regular ? hasher.digestSoFar() : nil)
+        return FileFacts(entry, contents: entry.kind == .regular ? [hasher.digestSoFar()] : [])
     }
 
     private final class Archive: TarInput {

@@ -8,7 +8,7 @@ import Registry
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Verify every digest of an image: manifest, configuration, blobs, diffIDs, TOCs and all chunks.",
+        abstract: "Verify every digest of an image, down to each chunk, and that its TOCs tell of the files in its layers.",
         discussion: """
             Downloads each layer once. Ends with 1 and one line at the first thing that is wrong.
 

@@ -1,6 +1,7 @@
 import Conversion
 import Digests
 import EStargz
+import FetchEngine
 import HostSystem
 import Inspection
 import OCI
@@ -76,6 +77,89 @@ struct LayerVerifierTests {
             }
             #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
         }
+    }
+
+    /// The converted image with another TOC in its layer, for which all digests are right.
+    private func withTOC(_ converted: String, _ change: (inout TOC) throws -> Void) async throws {
+        var manifest = try await manifest(converted)
+        var layer = manifest.layers[0]
+        let source = OCILayoutSource(directory: converted, tag: "x")
+        var toc = try await LayerTable.read(layer, of: source).toc
+        try change(&toc)
+        let json = TOCSerializer.json(toc)
+        let work = try TemporaryDirectory()
+        try AtomicFile.write(json, to: work.path + "/" + TOC.entryName)
+        let blob = try Files.read(converted + "/blobs/sha256/" + layer.digest.hex, limit: 1 << 28)
+        guard case .estargz(let offset) = try Footer.parse(blobEnd: Array(blob.suffix(Footer.maximumSize))) else {
+            throw TestFailure("no footer")
+        }
+        try AtomicFile.write(Array(blob[..<Int(offset)]), to: work.path + "/files")
+        let script = "(cat files; tar --format=ustar -cf - \(TOC.entryName) | gzip -n) > blob; gunzip -c blob | sha256sum | cut -c1-64"
+        let diffID = try Digest(parsing: "sha256:" + run("sh", ["-c", script], workingDirectory: work.path).outputText.prefix(64))
+        let changed = try Files.read(work.path + "/blob", limit: 1 << 28) + Footer.estargz(tocOffset: offset).encoded()
+        layer.digest = .sha256(changed)
+        layer.size = Int64(changed.count)
+        layer.annotations?[Annotation.tocDigest] = Digest.sha256(json).description
+        let config = Array(#"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["\#(diffID)"]}}"#.utf8)
+        manifest.layers = [layer]
+        manifest.config = Descriptor(mediaType: MediaType.config, digest: Digest.sha256(config), size: Int64(config.count))
+        for (digest, bytes) in [(layer.digest, changed), (manifest.config.digest, config)] {
+            try AtomicFile.write(bytes, to: converted + "/blobs/sha256/" + digest.hex)
+        }
+        try TestImages.replaceManifest(in: converted, with: Documents.encode(manifest))
+    }
+
+    private static let lies: [(String, @Sendable (inout TOC) throws -> Void)] = [
+        ("has mode 644, in the TOC 4755", { $0.entries[try index($0)].mode = 0o4755 }),
+        ("in the TOC to 0:7", { $0.entries[try index($0)].gid = 7 }),
+        ("has other extended attributes", { $0.entries[try index($0)].xattrs["user.a"] = [1] }),
+        ("has another time", { $0.entries[try index($0)].modificationTime = .init(seconds: 1) }),
+        ("not in the TOC", { $0.entries.remove(at: try index($0)) }),
+        (
+            "added: only in the TOC",
+            { toc in
+                var entry = TOCEntry(name: "added", kind: .symlink)
+                entry.linkName = "/etc/shadow"
+                toc.entries.append(entry)
+            }
+        ),
+        (
+            "bytes, in the TOC",
+            { toc in
+                // Two files have each other's bytes, which their digests are right for.
+                let one = try index(toc)
+                let others = toc.entries.indices.filter { other in
+                    let entry = toc.entries[other]
+                    return other != one && entry.kind == .regular && entry.size > 10 && entry.chunkSize == 0
+                }
+                guard let two = others.first else { throw TestFailure("no other file") }
+                for part in [\TOCEntry.offset, \.innerOffset, \.size] as [WritableKeyPath<TOCEntry, Int64>] {
+                    (toc.entries[one][keyPath: part], toc.entries[two][keyPath: part]) = (
+                        toc.entries[two][keyPath: part], toc.entries[one][keyPath: part]
+                    )
+                }
+                (toc.entries[one].chunkDigest, toc.entries[two].chunkDigest) = (toc.entries[two].chunkDigest, toc.entries[one].chunkDigest)
+            }
+        ),
+    ]
+
+    /// A regular file in one chunk.
+    private static func index(_ toc: TOC) throws -> Int {
+        try #require(toc.entries.firstIndex { $0.kind == .regular && $0.mode == 0o644 && $0.size > 10 && $0.chunkSize == 0 })
+    }
+
+    @Test("a TOC that tells of other files than the archive is found, though every digest is right", arguments: lies.indices)
+    func lyingTOC(number: Int) async throws {
+        let (_, converted) = try await convert()
+        try await withTOC(converted) { _ in }
+        let honest = try await LayerVerifier(OCILayoutSource(directory: converted, tag: nil), platform: .current).verify(0)
+        #expect(honest.format == "estargz")
+        let (_, another) = try await convert()
+        try await withTOC(another, Self.lies[number].1)
+        let error = await #expect(throws: InspectionError.self) {
+            try await LayerVerifier(OCILayoutSource(directory: another, tag: nil), platform: .current).verify(0)
+        }
+        #expect(error?.description.contains(Self.lies[number].0) == true, "\(String(describing: error))")
     }
 
     @Test("differences between trees are told by path")
