@@ -89,6 +89,8 @@ final class NodeSharing: Sendable {
                 return nil
             }
         } catch {
+            // Without the descriptor the kernel ends the mount: reads fail, and do not wait for ever.
+            guard estate.take() != nil else { return nil }
             log.error("the mounts of another process are lost; this container has to be started again", metadata: ["reason": "\(error)"])
             return nil
         }
