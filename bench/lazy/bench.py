@@ -6,7 +6,6 @@ says why.
 import argparse
 import os
 import platform
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -20,6 +19,7 @@ import local
 import owned
 import runtime
 import session
+import turns
 import warm
 import whole
 from images import PROGRAMS, Images
@@ -27,7 +27,7 @@ from network import Registry
 from owned import Failed, Workplace, run
 from peer import Unavailable
 from peers import Peers
-from report import Report, Series, say
+from report import Report, say
 from systems import Containerd, Daemonless, ReferenceDaemon, StarlingDaemon, pull_as_reference, pull_as_starling, pull_plainly
 
 SECTIONS = {"cold": cold.section, "layers": layers.section, "whole": whole.section, "loopback": local.section, "warm": warm.section,
@@ -119,42 +119,13 @@ class Bench:
         return Containerd("reference", variant, pull_as_reference, lambda: ReferenceDaemon(self.peers))
 
     def in_turns(self, systems, measure, runs=None):
-        """Measures systems in turns, a Series each; one that fails once is not tried again.
-
-        systems: anything with a name, and a variant of the image that it takes.
-        """
-        found = [Series(system.name) for system in systems]
-        for number in range(runs or self.runs):
-            for system, series in zip(systems, found):
-                if series.note:
-                    continue
-                say("%s, %s, run %d" % (series.name, system.variant, number + 1))
-                try:
-                    with Workplace(self.workplace) as workplace:
-                        series.rounds.append(measure(system, workplace))
-                except (Failed, Unavailable) as error:
-                    series.note = str(error)
-                    say("%s: %s" % (series.name, error))
-        return found
+        return turns.in_turns(self.workplace, systems, measure, runs or self.runs)
 
     def drop_caches(self, for_registry=True):
-        """Forgets all that the kernel has read; for_registry: but not what the registry will send, for its disk is not what is measured."""
-        os.sync()
-        with open("/proc/sys/vm/drop_caches", "w") as file:
-            file.write("3")
-        if for_registry:
-            self.registry.warm()
+        turns.drop_caches(self.registry if for_registry else None)
 
     def warm_programs(self):
-        """Programs that a node has in memory, once caches were dropped: it has run containers before."""
-        for program in (self.peers.plain_ctr, self.peers.ctr, self.peers.programs + "/containerd-shim-runc-v2", "/usr/bin/runc",
-                        self.binaries + "/starling", self.binaries + "/starlingd"):
-            with open(program, "rb", buffering=0) as file:
-                while file.read(1 << 20):
-                    pass
-        for command in ([self.peers.plain_ctr, "--version"], [self.peers.ctr, "--version"], ["runc", "--version"],
-                        [self.binaries + "/starling", "--version"]):
-            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+        turns.warm_programs(self.peers, self.binaries)
 
 
 def main():
