@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 
 from podman import WithPodman
-from soci import SociDaemon, pull_as_soci
+from soci import ThroughSoci
 from systems import ReferenceDaemon, StarlingDaemon, pull_as_reference, pull_plainly
 from ways import ThroughContainerd, WithoutDaemon
 
@@ -41,7 +41,7 @@ def way(bench, mode):
         return ThroughContainerd(title, "whole" if mode.endswith("optimized") else "estargz", pull_as_reference, lambda: ReferenceDaemon(bench.peers))
     if mode == "soci":
         bench.soci.programs()
-        return ThroughContainerd(title, "soci", pull_as_soci(bench.soci), lambda: SociDaemon(bench.soci))
+        return ThroughSoci(title, "soci", bench.soci)
     bench.podman.root()
     return WithPodman(title, "zstd" if mode == "podman-zstd" else "plain")
 
