@@ -14,12 +14,13 @@ sys.path[:0] = [os.path.join(HERE, "..", name) for name in ("lazy", "convert")]
 import fractions_of
 import inputs
 import modes
+import network
 import owned
 import session
 import turns
 from catalog import BY_NAME
 from layering import Layers
-from network import Link, Registry
+from network import Link
 from owned import Failed, Workplace
 from peer import Unavailable
 from peers import Peers
@@ -38,7 +39,6 @@ class Bench:
         cache = os.environ.get("STARLING_TEST_CACHE", "/var/cache/starling-tests")
         self.report, self.peers = Report(), Peers()
         self.layers, self.soci, self.podman = Layers(cache, workplace), Soci(self.peers), Podman(cache)
-        self.registry = None
 
     def versions(self):
         """What is compared, by name; or why not."""
@@ -60,7 +60,7 @@ class Bench:
                 return self.lost(name, error)
             sizes = [layer["size"] for layer in inputs.manifest(layout)["layers"]]
             self.report.keep("image", image=name, packages=program.packages, layers=sizes)
-            registry = Registry(workplace)
+            registry = network.in_memory(workplace)
             variants = Variants(self, workplace, registry, program, layout)
             for link, chosen in planned:
                 self.compare(workplace, variants, modes.LINKS[link], chosen, sizes)
@@ -82,7 +82,7 @@ class Bench:
 
         def measure(way, own):
             image = "%s/%s" % (link.address, variants.name(way.variant))
-            turns.drop_caches(variants.registry)
+            turns.drop_caches()
             return {**asdict(way.reach(self, own, image, link, program)), "load": os.getloadavg()[0]}
 
         found = turns.in_turns(workplace, [way for _, way in ways], measure, self.arguments.runs, what="%s, %s: " % (program.name, speed.title))

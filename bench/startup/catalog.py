@@ -91,7 +91,7 @@ public class Hello {
 }
 """
 
-POSTGRES = ("setpriv --reuid=postgres --regid=postgres --clear-groups /usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main "
+POSTGRES = ("setpriv --reuid=postgres --regid=postgres --init-groups /usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main "
             "-c config_file=/etc/postgresql/15/main/postgresql.conf -c external_pid_file=/tmp/pid -c unix_socket_directories=/tmp -c listen_addresses=''")
 
 IMAGES = [

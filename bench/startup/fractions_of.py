@@ -7,7 +7,7 @@ import tarfile
 import catalog
 import inputs
 import modes
-from network import Registry
+import network
 from owned import Workplace
 from variants import Variants
 
@@ -27,7 +27,7 @@ def section(bench):
         shares = SHORT if bench.arguments.short else SHARES
         sets = {"srv/sets/%d" % share: "".join(name + "\n" for name in chosen(files, share)) for share in shares if share}
         layout = bench.layers.compose(dataclasses.replace(program, files=sets), os.path.join(workplace.path, "layout"))
-        variants = Variants(bench, workplace, Registry(workplace), program, layout)
+        variants = Variants(bench, workplace, network.in_memory(workplace), program, layout)
         sizes = [layer["size"] for layer in inputs.manifest(layout)["layers"]]
         for share in shares:
             bench.compare(workplace, variants, modes.LINKS[modes.USUAL], bench.arguments.modes or MODES, sizes,

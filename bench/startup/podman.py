@@ -20,6 +20,14 @@ runroot = "/run/containers/storage"
 [storage.options]
 pull_options = { enable_partial_images = "true", use_hard_links = "false", ostree_repos = "" }
 """
+CONTAINERS = """[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+runtime = "runc"
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
+"""
+POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 
 
 class Podman:
@@ -46,12 +54,12 @@ def make_root(directory):
 
 
 class Household:
-    """podman with a store of its own, below a workplace, in a chroot that ends with it."""
+    """podman of a root directory, with a store of its own below a workplace, in a chroot that ends with it. layers: of an additional layer store."""
 
-    def __init__(self, podman, workplace):
+    def __init__(self, root, workplace, layers=None):
         self.root = workplace.path + "/podman"
         os.mkdir(self.root)
-        run("mount", "--bind", podman.root(), self.root)
+        run("mount", "--bind", root, self.root)
         for name, target in (("graph", "/var/lib/containers"), ("run", "/run"), ("tmp", "/tmp"), ("etc", "/etc/containers")):
             place = "%s/podman-%s" % (workplace.path, name)
             os.mkdir(place)
@@ -60,9 +68,8 @@ class Household:
         mount("proc", "proc", self.root + "/proc")
         run("mount", "--rbind", "/sys", self.root + "/sys")
         run("mount", "--rbind", "/dev", self.root + "/dev")
-        for name, text in (("storage.conf", STORAGE), ("policy.json", json.dumps({"default": [{"type": "insecureAcceptAnything"}]})),
-                           ("containers.conf", '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\nruntime = "runc"\n'
-                                               '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n')):
+        storage = STORAGE + ('additionallayerstores = ["%s:ref"]\n' % layers if layers else "")
+        for name, text in (("storage.conf", storage), ("policy.json", json.dumps(POLICY)), ("containers.conf", CONTAINERS)):
             with open(self.root + "/etc/containers/" + name, "w") as file:
                 file.write(text)
 
@@ -75,25 +82,33 @@ class Household:
 
 
 class WithPodman:
-    """podman pull, create and start --attach."""
+    """podman pull, create and start --attach. root: of the podman that it is, Debian 13's where there is none."""
 
-    def __init__(self, name, variant):
-        self.name, self.variant = name, variant
+    def __init__(self, name, variant, root=None):
+        self.name, self.variant, self.root = name, variant, root
+
+    def household(self, bench, workplace):
+        return Household(self.root or bench.podman.root(), workplace)
 
     def reach(self, bench, workplace, image, link, program):
-        household = Household(bench.podman, workplace)
+        household = self.household(bench, workplace)
         run(*household.command("info"))
         turns.warm_programs(bench.peers, bench.binaries)
         link.reset()
         pull = timed(*household.command("pull", "--quiet", "--tls-verify=false", image))
-        create = timed(*household.command("create", "--name", "cold", "--network", "none", image, *program.arguments))
-        with open(workplace.path + "/container.log", "w") as log, Started(household.command("start", "--attach", "cold"), log) as task:
-            run_, ready = await_ready(task, program)
+        found = self.container(household, workplace, image, link, program, pull)
+        household.end()
+        return found
+
+    def container(self, household, workplace, image, link, program, pull, name="cold"):
+        """Creates a container and starts it, until it is ready; the image is there."""
+        create = timed(*household.command("create", "--name", name, "--network", "none", image, *program.arguments))
+        with open(workplace.path + "/container.log", "w") as log, Started(household.command("start", "--attach", name), log) as task:
+            first, ready = await_ready(task, program)
             counts = link.counts()
             if program.is_service:
-                run(*household.command("kill", "cold"))
+                run(*household.command("kill", name))
                 task.process.wait(60)
             else:
                 task.wait()
-        household.end()
-        return Start(pull, create, run_, ready, pull + create + run_ + ready, counts["requests"], counts["delivered"])
+        return Start(pull, create, first, ready, pull + create + first + ready, counts["requests"], counts["delivered"])
