@@ -7,7 +7,7 @@ import os
 
 import inputs
 import turns
-from owned import Failed, Started, mount, run, timed, unmount_below
+from owned import Failed, Started, mount, run, timed
 from peer import Unavailable
 from ways import Start, await_ready
 
@@ -77,8 +77,8 @@ class Household:
         return ["chroot", self.root, "podman", *words]
 
     def end(self):
+        """Containers end; mounts do with the workplace."""
         run(*self.command("rm", "--all", "--force", "--time", "0"))
-        unmount_below(self.root)
 
 
 class WithPodman:

@@ -91,8 +91,10 @@ class WithStore(Alone):
         settled(lambda: link.counts()["delivered"], seconds=1)
 
     def end(self, bench):
-        run(bench.binaries + "/starling", "umount", "--root", SHARED + "/root", SHARED + "/store")
-        unmount_below(SHARED)
+        try:
+            run(bench.binaries + "/starling", "umount", "--root", SHARED + "/root", SHARED + "/store")
+        finally:
+            unmount_below(SHARED)
 
 
 def start(bench):
