@@ -2,7 +2,7 @@
 //
 //     operations DIRECTORY ROUND     prints a line for each kind: NAME NANOSECONDS COUNT
 //
-// The tree is walked first, untimed, on one file system; paths are kept relative to DIRECTORY. What is written (copy-up, create) goes to the upper
+// The tree is walked first, untimed, but for what is mounted in it; paths are kept relative to DIRECTORY. What is written (copy-up, create) goes to the upper
 // directory of the overlay that DIRECTORY is; ROUND picks other files to copy up each time, for a file is copied up once.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,6 +25,7 @@ struct list {
 };
 static struct list all, files, links, directories, small;
 static size_t top_length;
+static dev_t device;
 
 static void fail(const char *name) {
     fprintf(stderr, "operations: %s: %s\n", name, strerror(errno));
@@ -41,6 +42,8 @@ static void append(struct list *list, const char *path) {
 
 static int note(const char *path, const struct stat *status, int kind, struct FTW *where) {
     (void)where;
+    // Of an overlay only directories have its device; what is mounted into a container, such as /proc, has another.
+    if (kind == FTW_D && status->st_dev != device) return FTW_SKIP_SUBTREE;
     const char *relative = strlen(path) > top_length ? path + top_length + 1 : ".";
     append(&all, relative);
     if (kind == FTW_D) append(&directories, relative);
@@ -49,7 +52,7 @@ static int note(const char *path, const struct stat *status, int kind, struct FT
         append(&files, relative);
         if (status->st_size >= COPY_LEAST && status->st_size <= COPY_MOST && status->st_nlink == 1) append(&small, relative);
     }
-    return 0;
+    return FTW_CONTINUE;
 }
 
 static void look(const char *path) {
@@ -127,7 +130,10 @@ int main(int count, char **arguments) {
         return 2;
     }
     top_length = strlen(arguments[1]);
-    if (nftw(arguments[1], note, 64, FTW_PHYS | FTW_MOUNT) != 0) fail(arguments[1]);
+    struct stat top;
+    if (stat(arguments[1], &top) != 0) fail(arguments[1]);
+    device = top.st_dev;
+    if (nftw(arguments[1], note, 64, FTW_PHYS | FTW_ACTIONRETVAL) != 0) fail(arguments[1]);
     if (chdir(arguments[1]) != 0) fail(arguments[1]);
     measure("lstat", &all, 0, all.count, look);
     measure("open+close", &files, 0, files.count, open_close);

@@ -29,8 +29,8 @@ def operations(bench, program, name):
         count = 0
 
         def measure(view):
-            lines = [line.split() for line in run(program, view.path.rstrip("/"), str(count)).splitlines()]
-            return {kind: int(nanoseconds) / 1e9 / int(operations) for kind, nanoseconds, operations in lines}
+            lines = [line.split() for line in run(program, os.path.join(view.path, "."), str(count)).splitlines()]
+            return {kind: int(nanoseconds) / 1e9 / (int(operations) or 1) for kind, nanoseconds, operations in lines}
 
         # The first, which fills caches, is not counted.
         in_rounds("first touch of " + name, 1, views, found, measure)

@@ -38,7 +38,7 @@ class Bench:
         self.binaries = os.path.abspath(os.environ["STARLING_BIN"])
         cache = os.environ.get("STARLING_TEST_CACHE", "/var/cache/starling-tests")
         self.report, self.peers = Report(), Peers()
-        self.layers, self.soci, self.podman = Layers(cache, workplace), Soci(self.peers), Podman(cache)
+        self.layers, self.soci, self.podman = Layers(cache, workplace), Soci(self.peers, workplace), Podman(cache)
 
     def versions(self):
         """What is compared, by name; or why not."""
@@ -123,9 +123,12 @@ def parse():
     parser.add_argument("--images", help="of %s" % ",".join(BY_NAME))
     parser.add_argument("--modes", help="of %s" % ",".join(modes.TITLES))
     parser.add_argument("--links", help="of %s" % ",".join(modes.LINKS))
-    parser.add_argument("--short", action="store_true", help="two images over one link, once")
+    parser.add_argument("--short", action="store_true", help="one image over one link, once")
     arguments = session.parse(parser, {"images": None, "fractions": None})
-    for option, there, short in (("images", BY_NAME, modes.SHORT), ("modes", modes.TITLES, None), ("links", modes.LINKS, [modes.USUAL])):
+    if arguments.images or arguments.short:
+        # It has an image of its own.
+        arguments.sections = [name for name in arguments.sections if name != "fractions"]
+    for option, there, short in (("images", BY_NAME, modes.SHORT), ("modes", modes.TITLES, modes.SHORT_MODES), ("links", modes.LINKS, [modes.USUAL])):
         words = getattr(arguments, option)
         chosen = words.split(",") if words else short if arguments.short else None
         for word in chosen or []:
@@ -165,7 +168,7 @@ def measure(bench):
                 bench.image(name, links)
             except Failed as error:
                 bench.lost(name, error)
-    if "fractions" in bench.arguments.sections and not bench.arguments.images:
+    if "fractions" in bench.arguments.sections:
         fractions_of.section(bench)
 
 

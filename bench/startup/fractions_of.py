@@ -12,9 +12,8 @@ from owned import Workplace
 from variants import Variants
 
 # Of the bytes of all regular files. The first is the shell alone, which says hello.
-SHARES = (0, 10, 25, 50, 75, 100)
-SHORT = (0, 50)
-MODES = ["full", "estargz", "run", "reference"]
+SHARES = (0, 10, 25, 50, 100)
+MODES = ["full", "estargz", "reference"]
 IMAGE = "python3"
 READ = 'if [ "$1" -gt 0 ]; then xargs -d "\\n" -a "/srv/sets/$1" cat | wc -c; fi\necho read'
 
@@ -24,12 +23,11 @@ def section(bench):
     program = dataclasses.replace(base, name="fractions", script=READ, ready="read")
     with Workplace(bench.workplace) as workplace:
         files = listing(bench, workplace, base)
-        shares = SHORT if bench.arguments.short else SHARES
-        sets = {"srv/sets/%d" % share: "".join(name + "\n" for name in chosen(files, share)) for share in shares if share}
+        sets = {"srv/sets/%d" % share: "".join(name + "\n" for name in chosen(files, share)) for share in SHARES if share}
         layout = bench.layers.compose(dataclasses.replace(program, files=sets), os.path.join(workplace.path, "layout"))
         variants = Variants(bench, workplace, network.in_memory(workplace), program, layout)
         sizes = [layer["size"] for layer in inputs.manifest(layout)["layers"]]
-        for share in shares:
+        for share in SHARES:
             bench.compare(workplace, variants, modes.LINKS[modes.USUAL], bench.arguments.modes or MODES, sizes,
                           program=dataclasses.replace(program, arguments=(str(share),)), share=share)
 

@@ -60,25 +60,23 @@ LINKS = {
     "far": Speed(40, 100, "40 ms, 100 Mbit/s"),
     "slow": Speed(150, 20, "150 ms, 20 Mbit/s"),
 }
-# Every image is measured over this one; the others, and peers that pull as a whole, with a few images.
+# Every image is measured over this one, and a few over the others, the slowest with one image.
 USUAL = "far"
 FEW = ["python3", "nodejs", "redis"]
-SHORT = ["python3", "redis"]
+IMAGES = {"loopback": FEW, "near": FEW, "slow": FEW[:1]}
+SHORT, SHORT_MODES = ["python3"], ["full", *OURS, "run", "reference"]
 
 
 def plan(arguments, images):
     """(image, link, modes) in the order of measuring. What is asked for by name is measured as asked; what is not is chosen so that a run ends
-    within an hour."""
+    within about an hour."""
     for image in images:
         for link in arguments.links or LINKS:
-            is_wide = bool(arguments.links) or image in FEW
-            if not is_wide and link != USUAL:
-                continue
-            modes = arguments.modes or default_modes(image, link)
-            yield image, link, modes
+            if arguments.links or image in IMAGES.get(link, [image]):
+                yield image, link, arguments.modes or default_modes(image, link)
 
 
 def default_modes(image, link):
-    if link != USUAL:
-        return [mode for mode in MAIN if mode not in ("zstd", "run-optimized")] if link == "slow" else MAIN
-    return MAIN + PEERS if image in FEW else ["full", *OURS, "run-optimized", "reference"]
+    if link == USUAL:
+        return MAIN + PEERS if image in FEW else ["full", *OURS, "reference"]
+    return ["full", *OURS, "run", "reference"]

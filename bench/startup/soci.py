@@ -14,8 +14,8 @@ STATE = "/var/lib/soci-snapshotter-grpc"
 
 
 class Soci:
-    def __init__(self, peers):
-        self.peers, self.directory = peers, None
+    def __init__(self, peers, workplace):
+        self.peers, self.workplace, self.directory = peers, workplace, None
 
     def programs(self):
         if not self.directory:
@@ -24,7 +24,15 @@ class Soci:
                 subprocess.run([self.directory + "/soci", "--version"], check=True, capture_output=True)
             except (OSError, subprocess.CalledProcessError) as error:
                 raise Unavailable("soci does not run here: %s" % error) from error
+            self.name_host()
         return self.directory
+
+    def name_host(self):
+        """Gives loopback the name of its registry, in this mount namespace alone."""
+        hosts = self.workplace.path + "/hosts"
+        with open("/etc/hosts") as known, open(hosts, "w") as file:
+            file.write("%s\n127.0.0.1 %s\n" % (known.read(), SecureFront.HOST))
+        run("mount", "--bind", hosts, "/etc/hosts")
 
     def version(self):
         return "soci-snapshotter %s (Debian %s)" % (self.peers.version(self.programs() + "/soci"), SUITE)
@@ -92,12 +100,6 @@ http {
         process = workplace.start("front", ["nginx", "-c", directory + "/nginx.conf", "-e", "stderr"])
         workplace.wait_for("front", process, lambda: answers(self.port))
         self.address = "%s:%d" % (self.HOST, self.port)
-        with open("/etc/hosts") as file:
-            known = file.read()
-        with open(directory + "/hosts", "w") as file:
-            file.write(known + "\n127.0.0.1 %s\n" % self.HOST)
-        # In this mount namespace alone.
-        run("mount", "--bind", directory + "/hosts", "/etc/hosts")
 
 
 class ThroughSoci(ThroughContainerd):
