@@ -15,6 +15,8 @@ STYLES = {
     "soci": ("#E69F00", "h"), "podman": ("#999999", "s"), "podman-zstd": ("#666666", "^"),
 }
 PHASES = {"pull": "#0072B2", "create": "#56B4E9", "run": "#E69F00", "ready": "#009E73"}
+# One command does it, from the image's name to the first word.
+ALL_IN_ONE = "#888888"
 
 
 class Plots:
@@ -36,11 +38,12 @@ class Plots:
         where = {"x": place, "y": middle, "yerr": spread} if is_upright else {"x": middle, "y": place, "xerr": spread}
         axes.errorbar(**where, fmt=marker, color=colour, markersize=5, elinewidth=1.2, capsize=2, markerfacecolor="none" if marker in "xP" else colour)
 
-    def legend(self, axes, modes, **options):
+    def legend(self, figure, axes, modes):
+        """Below all, where it hides nothing."""
         for mode in modes:
             colour, marker = STYLES[mode]
             axes.plot([], [], marker, color=colour, label=self.titles[mode], markerfacecolor="none" if marker in "xP" else colour)
-        axes.legend(frameon=False, **options)
+        figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0), ncol=3)
 
     def images(self, link, modes, key, scale, label, name):
         """A row for each image, a point for each mode; the images by what a full pull takes."""
@@ -59,7 +62,8 @@ class Plots:
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
         axes.set_xlabel(label)
         axes.set_title("%s, cold, %s" % (label.split(",")[0], link), loc="left")
-        self.legend(axes, modes, loc="lower right")
+        figure.tight_layout()
+        self.legend(figure, axes, modes)
         return self.save(figure, name)
 
     def phases(self, link, modes, images, name):
@@ -74,7 +78,8 @@ class Plots:
                 left = 0
                 for phase, colour in PHASES.items():
                     width = cell.median(phase) or 0
-                    axes.barh(row, width, left=left, color=colour, height=0.7, label=phase if row == 0 else None)
+                    is_all = phase == "run" and cell.median("pull") is None
+                    axes.barh(row, width, left=left, color=ALL_IN_ONE if is_all else colour, height=0.7)
                     left += width
                 axes.text(left, row, " %.2f" % cell.median(), va="center", fontsize=7)
             axes.set_title(image, loc="left")
@@ -82,10 +87,11 @@ class Plots:
             axes.set_xlim(0, axes.get_xlim()[1] * 1.08)
         places[0][0].set_yticks(range(len(modes)), [self.titles[mode] for mode in modes])
         places[0][0].invert_yaxis()
-        places[0][-1].legend(frameon=False, loc="lower right", title="pull, create: none with\nstarling run, all in run" if any(
-            mode.startswith("run") for mode in modes) else None, title_fontsize=7)
         figure.suptitle("Where the time goes, medians, %s" % link, x=0.01, ha="left")
         figure.tight_layout()
+        known = {**PHASES, "all before ready, one command": ALL_IN_ONE}
+        figure.legend([plot.Rectangle((0, 0), 1, 1, color=colour) for colour in known.values()], known, frameon=False, loc="upper center",
+                      bbox_to_anchor=(0.5, 0), ncol=len(known))
         return self.save(figure, name)
 
     def links(self, images, links, modes, name):
@@ -97,6 +103,8 @@ class Plots:
                     cell = self.figures.cell(image, link, mode)
                     if cell and cell.rounds:
                         self.whisker(axes, cell, at, mode, is_upright=True)
+                if not axes.containers:
+                    axes.set_visible(False)
                 axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.1)
                 axes.set_xlim(-0.6, len(modes) - 0.4)
                 axes.set_xticks([])
@@ -104,10 +112,7 @@ class Plots:
                 axes.set_title("%s, %s" % (image, link), loc="left", fontsize=8)
             places[row][0].set_ylabel("seconds until ready")
         figure.tight_layout()
-        for mode in modes:
-            colour, marker = STYLES[mode]
-            places[0][0].plot([], [], marker, color=colour, label=self.titles[mode], markerfacecolor="none" if marker in "xP" else colour)
-        figure.legend(*places[0][0].get_legend_handles_labels(), frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0), ncol=3)
+        self.legend(figure, places[0][0], modes)
         return self.save(figure, name)
 
     def shares(self, link, modes, shares, name):
@@ -125,7 +130,7 @@ class Plots:
             axes.set_xlabel("share of the image's bytes that is read, %")
         left.set_ylabel("seconds until it is read")
         right.set_ylabel("MB through the link")
-        self.legend(left, modes, loc="upper left")
         figure.suptitle("python3's image, of which files by chance are read; cold, %s" % link, x=0.01, ha="left")
         figure.tight_layout()
+        self.legend(figure, left, modes)
         return self.save(figure, name)
