@@ -8,7 +8,7 @@ import os
 from owned import run
 from report import Series
 from views import open_views
-from warm import explain, in_rounds, microseconds, times
+from warm import explain, in_rounds, times
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Each round copies up a hundred other files, of which an image has some thousands.
@@ -41,9 +41,13 @@ def operations(bench, program, name):
     base = found[views[0].name]
     kinds = list(base.rounds[0])
     bench.report.heading("operations, %s: each on every entry, warm; best of %d rounds" % (name, ROUNDS * bench.runs))
-    bench.report.rows(kinds, [(view.name, [microseconds(found[view.name].best(kind), 1) for kind in kinds]) for view in views])
+    bench.report.rows(kinds, [(view.name, [microseconds(found[view.name].best(kind)) for kind in kinds]) for view in views])
     bench.report.rows(["x " + kind for kind in kinds], [
         (view.name, [times(found[view.name].best(kind), base.best(kind)) for kind in kinds]) for view in views[1:]])
     explain(bench, views, found, missing)
     for view in views:
         bench.report.keep("operations", image=name, system=view.name, mode=view.mode, rounds=found[view.name].rounds, note=found[view.name].note)
+
+
+def microseconds(value):
+    return "-" if value is None else "%.2f us" % (value * 1e6)
