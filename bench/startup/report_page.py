@@ -2,7 +2,8 @@
 
     report_page.py [--png] RESULTS.json…
 
-Several files are put together: rounds of the same image, link and mode become one series.
+Several files are put together: rounds of the same image, link and mode become one series. What somebody has written into the page between the lines
+NOTES and NOTES_END stays when the page is made again.
 """
 import argparse
 import os
@@ -18,6 +19,7 @@ from findings import findings
 from plots import Plots
 
 USUAL = modes.LINKS[modes.USUAL].title
+NOTES, NOTES_END = "<!-- what it says, by hand -->", "<!-- end of it -->"
 SUMMARY = ["full", "reference", "estargz", "zstd", "profile", "optimized", "run-optimized"]
 
 
@@ -50,6 +52,13 @@ class Page:
                      machine["host"], machine["processors"], machine["kernel"], min(loads), max(loads)), "",
                  "Measured %s by `bench/startup/run.sh --save`; this page is `bench/startup/report.sh`'s." % ", ".join(run["time"] for run in self.figures.runs), "")
         self.table(["peer", "version, or why there is none"], [[name, text] for name, text in run["peers"].items()])
+
+    def notes(self, path):
+        text = ""
+        if os.path.exists(path):
+            with open(path) as file:
+                text = file.read().partition(NOTES)[2].partition(NOTES_END)[0].strip("\n")
+        self.add("## What it says", "", NOTES, "", text, "", NOTES_END, "")
 
     def summary(self, link):
         images = self.figures.images(link)
@@ -139,6 +148,7 @@ def main():
     stem = arguments.results[0].removesuffix(".json")
     page = Page(figures, Plots(figures, modes.TITLES, stem, arguments.png))
     page.head()
+    page.notes(stem + ".md")
     if figures.images(USUAL):
         page.summary(USUAL)
         page.peers(USUAL)
