@@ -5,7 +5,7 @@ each start has two moments that look the same from outside, whatever runs it: th
 """
 from dataclasses import dataclass, field
 
-STARTED = "started"
+STARTED, START = "started", "/srv/start"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -22,16 +22,17 @@ class Image:
     files: dict[str, str] = field(default_factory=dict)
     # It goes on until it is ended.
     is_service: bool = False
-    # What /srv/start is called with.
+    # What is run in place of /srv/start alone.
     arguments: tuple[str, ...] = ()
 
     def config(self):
-        return {"Entrypoint": ["/srv/start"], "Env": [PATH, "LANG=C.UTF-8"], "WorkingDir": "/srv"}
+        # No entry point: of what is given instead, ctr takes all and docker the arguments.
+        return {"Cmd": [START], "Env": [PATH, "LANG=C.UTF-8"], "WorkingDir": "/srv"}
 
     def all_files(self):
         """What the last layer has: contents and modes by path."""
         start = "#!/bin/sh\necho %s\n%s\n" % (STARTED, self.script)
-        return {"srv/start": (start, 0o755), **{path: (text, 0o644) for path, text in self.files.items()}}
+        return {START[1:]: (start, 0o755), **{path: (text, 0o644) for path, text in self.files.items()}}
 
 
 def service(name, packages, script, ready, files=None):

@@ -29,7 +29,7 @@ def section(bench):
         sizes = [layer["size"] for layer in inputs.manifest(layout)["layers"]]
         for share in SHARES:
             bench.compare(workplace, variants, modes.LINKS[modes.USUAL], bench.arguments.modes or MODES, sizes,
-                          program=dataclasses.replace(program, arguments=(str(share),)), share=share)
+                          program=dataclasses.replace(program, arguments=(catalog.START, str(share))), share=share)
 
 
 def listing(bench, workplace, image):
