@@ -61,7 +61,7 @@ class Page:
         self.add("## What it says", "", NOTES, "", text, "", NOTES_END, "")
 
     def summary(self, link):
-        images = self.figures.images(link)
+        images = sorted(self.figures.images(link), key=list(BY_NAME).index)
         chosen = [mode for mode in SUMMARY if mode in self.figures.modes(link)]
         self.add("## Every image, %s" % link, "", "Seconds until ready, and in brackets what part of the full pull's that is.")
         rows = [["%s, %s" % (image, megabytes(sum(self.figures.layers[image])))] + [self.timed(image, link, mode) for mode in chosen] for image in images]
@@ -112,7 +112,7 @@ class Page:
 
     def details(self):
         self.add("## All figures")
-        for image in self.figures.layers:
+        for image in sorted(self.figures.layers, key=list(BY_NAME).index):
             packages = ", ".join(BY_NAME[image].packages) if image in BY_NAME else ""
             self.add("", "### %s" % image, "", "Layers of %s; packages: %s." % (
                 ", ".join(megabytes(size) for size in self.figures.layers[image]), packages or "none but the base's"))
