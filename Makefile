@@ -18,7 +18,7 @@ SWIFT_SOURCES := Sources Tests Package.swift bench/toc bench/Package.swift fuzz/
 # One scratch path per set of flags: changing flags in one rebuilds everything.
 RELEASE := -c release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: build release deb deb-test reference test guard fuzz lint format demo bench-convert bench-lazy bench-rpc bench-toc clean help
+.PHONY: build release deb deb-test reference test guard fuzz lint format demo bench bench-startup bench-convert bench-fs bench-store bench-lazy bench-rpc bench-toc clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -63,8 +63,20 @@ format: ## rewrite the sources as lint wants them
 demo: ## one real image, lazily and by a full pull, side by side (as root)
 	@bench/demo.sh
 
+bench: ## a short version of all benches, some minutes; fails on errors alone (as root)
+	@bench/all.sh $(ARGS)
+
+bench-startup: ## 15 real images from nothing here to ready, over four links, with all peers (as root); ARGS as in bench/startup/run.sh
+	@bench/startup/run.sh $(ARGS)
+
 bench-convert: ## converting, against the reference in the same run (as root); ARGS="--runs 5 --save", see bench/convert/run.sh
 	@bench/convert/run.sh $(ARGS)
+
+bench-fs: ## file system operations on lazy mounts against an unpacked image (as root); ARGS as in bench/fs/run.sh
+	@bench/fs/run.sh $(ARGS)
+
+bench-store: ## podman with starling store against its own pull (as root); ARGS as in bench/store/run.sh
+	@bench/store/run.sh $(ARGS)
 
 bench-lazy: ## cold, warm and idle against a full pull, the reference and an unpacked image (as root); ARGS as in bench/lazy/run.sh
 	@bench/lazy/run.sh $(ARGS)

@@ -161,7 +161,7 @@ def table(name, form, input_bytes, ours, theirs):
     for series in (ours, theirs):
         title = series.converter[:44]
         if not series.runs:
-            print("%-44s %s" % (title, series.note or "no run"))
+            print("%-44s not measured: %s" % (title, series.note or "no run"))
             continue
         print("%-44s %7.2f s %7.2f s %10s %10s %12s" % (
             title, series.median("seconds"), series.median("cpu_seconds"), mebibytes(series.peak_rss()), megabytes(series.output_bytes),

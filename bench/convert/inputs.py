@@ -121,24 +121,25 @@ class Hashed:
 
 
 def make(layout, layers, level, config=None):
-    """Writes the layout; layers: functions that add members to an archive, the lowest first. Each goes through gzip, both ends hashed."""
-    blobs = os.path.join(layout, "blobs", "sha256")
-    os.makedirs(blobs)
-
-    def compressed(members):
-        path = os.path.join(layout, "layer")
-        with open(path, "wb") as output:
-            compressor = subprocess.Popen(["gzip", "-n", "-%d" % level], stdin=subprocess.PIPE, stdout=output)
-            archive = Hashed(compressor.stdin)
-            with tarfile.open(fileobj=archive, mode="w|", format=tarfile.GNU_FORMAT) as tar:
-                members(tar)
-            compressor.stdin.close()
-            if compressor.wait() != 0:
-                raise SystemExit("gzip failed")
-        return "sha256:" + archive.hash.hexdigest(), {"mediaType": LAYER, **store(path, blobs)}
-
-    described = [compressed(members) for members in layers]
+    """Writes the layout; layers: functions that add members to an archive, the lowest first."""
+    described = [add_layer(layout, members, level) for members in layers]
     write_image(layout, config or {}, [diff_id for diff_id, _ in described], [descriptor for _, descriptor in described])
+
+
+def add_layer(layout, members, level):
+    """Adds a layer to a layout's blobs and returns its diffID and its descriptor. It goes through gzip, both ends hashed."""
+    blobs = os.path.join(layout, "blobs", "sha256")
+    os.makedirs(blobs, exist_ok=True)
+    path = os.path.join(layout, "layer")
+    with open(path, "wb") as output:
+        compressor = subprocess.Popen(["gzip", "-n", "-%d" % level], stdin=subprocess.PIPE, stdout=output)
+        archive = Hashed(compressor.stdin)
+        with tarfile.open(fileobj=archive, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+            members(tar)
+        compressor.stdin.close()
+        if compressor.wait() != 0:
+            raise SystemExit("gzip failed")
+    return "sha256:" + archive.hash.hexdigest(), {"mediaType": LAYER, **store(path, blobs)}
 
 
 OCI = "application/vnd.oci.image."
@@ -173,9 +174,9 @@ def write_image(layout, config, diff_ids, layers):
         json.dump({"schemaVersion": 2, "manifests": [image]}, file)
 
 
-def once(layout, make):
-    """Makes a layout unless it is there; make gets a directory that becomes it."""
-    if not os.path.exists(os.path.join(layout, "index.json")):
+def once(layout, make, sign="index.json"):
+    """Makes a layout unless it is there; make gets a directory that becomes it. sign: the file that is there when it is whole."""
+    if not os.path.exists(os.path.join(layout, sign)):
         print("making the input %s (once; kept in %s)" % (os.path.basename(layout), os.path.dirname(layout)), file=sys.stderr, flush=True)
         work = layout + ".making"
         shutil.rmtree(work, ignore_errors=True)

@@ -32,7 +32,8 @@ class Workplace:
         self.parent, self.name, self.processes = parent, name, []
 
     def __enter__(self):
-        self.path = tempfile.mkdtemp(prefix=self.name, dir=self.parent.path if self.parent else "/var/tmp")
+        # One within another has a short name: the path of a socket has at most 104 bytes.
+        self.path = tempfile.mkdtemp(prefix="" if self.parent else self.name, dir=self.parent.path if self.parent else "/var/tmp")
         return self
 
     def __exit__(self, *_):
@@ -115,7 +116,7 @@ class Started:
     """A command that is waited for until its first line of output, and then until its end."""
 
     def __init__(self, command, log, environment=None):
-        self.command, self.log = command, log
+        self.command, self.log, self.said = command, log, ""
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             command, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
@@ -123,16 +124,26 @@ class Started:
 
     def first_line(self, seconds=300):
         """The first line; elapsed is then the time that it took."""
-        line, deadline = b"", time.monotonic() + seconds
+        return self.line_with("", seconds)
+
+    def line_with(self, text, seconds=300):
+        """The next line that holds a text; elapsed is then the time since the start."""
+        deadline, line = time.monotonic() + seconds, None
+        while line is None or text not in line:
+            line = self.said = self.line(deadline, seconds)
+        self.elapsed = time.monotonic() - self.began
+        return line
+
+    def line(self, deadline, seconds):
+        line = b""
         descriptor = self.process.stdout.fileno()
         while not line.endswith(b"\n"):
             if not select.select([descriptor], [], [], max(0, deadline - time.monotonic()))[0]:
                 raise Failed("%s has said nothing after %d s" % (described(self.command), seconds))
             byte = os.read(descriptor, 1)
             if not byte:
-                raise Failed("%s ended without output: %s" % (described(self.command), self.last_words()))
+                raise Failed("%s ended without the output: %s" % (described(self.command), self.last_words()))
             line += byte
-        self.elapsed = time.monotonic() - self.began
         return line.decode(errors="replace").rstrip("\n")
 
     def wait(self, seconds=300):
@@ -145,7 +156,7 @@ class Started:
 
     def last_words(self):
         with open(self.log.name, errors="replace") as file:
-            return last_line(file.read())
+            return last_line(file.read().strip() or self.said)
 
     def __enter__(self):
         return self

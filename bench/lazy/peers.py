@@ -21,3 +21,7 @@ class Peers(peer.Peer):
             self.daemon = result.stdout.strip()
         else:
             self.no_daemon = "the reference's daemon cannot be built: " + last_line(result.stderr)
+
+    def require_daemon(self):
+        if not self.daemon:
+            raise peer.Unavailable(self.no_daemon)

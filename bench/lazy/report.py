@@ -1,6 +1,10 @@
 """What is printed: tables, and beside each what issue 4 asks for."""
+import os
 import statistics
 import sys
+
+# What runs, by its directory.
+BENCH = os.path.basename(os.path.dirname(os.path.abspath(sys.argv[0])))
 
 
 class Report:
@@ -75,4 +79,4 @@ def whole(value):
 
 
 def say(text):
-    print("bench-lazy: " + text, file=sys.stderr, flush=True)
+    print("bench-%s: %s" % (BENCH, text), file=sys.stderr, flush=True)
