@@ -12,7 +12,7 @@ from owned import Workplace
 from variants import Variants
 
 # Of the bytes of all regular files. The first is the shell alone, which says hello.
-SHARES = (0, 10, 25, 50, 100)
+SHARES = (0, 2, 10, 25, 50, 100)
 MODES = ["full", "estargz", "reference"]
 IMAGE = "python3"
 READ = 'if [ "$1" -gt 0 ]; then xargs -d "\\n" -a "/srv/sets/$1" cat | wc -c; fi\necho read'
