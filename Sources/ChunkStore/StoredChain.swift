@@ -49,8 +49,8 @@ public final class StoredChain: Sendable {
         tree = layer.tree
     }
 
-    /// What identifies a chain.
-    static func identity(of layers: [StoredLayer], keepsWhiteouts: Bool) -> Digest {
+    /// What identifies a chain; nothing is read for it.
+    public static func identity(of layers: [StoredLayer], keepsWhiteouts: Bool) -> Digest {
         // The version is that of the merged tree's form.
         var text = "starling chain 1 \(keepsWhiteouts ? "upper" : "whole")\n"
         for layer in layers { text += "\(layer.digest) \(layer.facts.tocDigest)\n" }

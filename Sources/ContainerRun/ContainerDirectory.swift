@@ -74,14 +74,13 @@ final class ContainerDirectory: Sendable {
         var overlay = OverlayMount(
             lowerDirectories: lowerDirectories, upperDirectory: upper, workDirectory: path + "/work",
             extraOptions: UserNamespace.isNested ? ["userxattr"] : [])
-        let options = overlay.extraOptions
         if !isLasting { overlay.extraOptions.append("volatile") }
         do throws(HostError) {
             try overlay.mount(at: rootfs)
         } catch {
             // Before Linux 5.10.
             guard !isLasting, error.code == EINVAL else { throw error }
-            overlay.extraOptions = options
+            overlay.extraOptions.removeLast()
             try overlay.mount(at: rootfs)
         }
     }

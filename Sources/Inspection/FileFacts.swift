@@ -12,7 +12,7 @@ struct FileFacts: Equatable, Sendable {
     var size: Int64
     var time: TarEntry.Time
     var link: [UInt8]
-    /// Major and minor number; of a device only.
+    /// Major and minor number.
     var device: [Int64]
     var xattrs: [String: [UInt8]]
     /// Digests of a regular file's parts, in order; how it is divided is whoever compares's to say.
@@ -20,12 +20,11 @@ struct FileFacts: Equatable, Sendable {
 
     /// What an archive's entry says.
     init(_ entry: TarEntry, contents: [Digest]) {
-        let isDevice = entry.kind == .character || entry.kind == .block
         kind = entry.kind
         mode = entry.mode & 0o7777
         (uid, gid, size, time) = (entry.uid, entry.gid, entry.size, entry.modificationTime)
         link = entry.kind == .symlink || entry.kind == .hardlink ? entry.linkNameBytes : []
-        device = isDevice ? [entry.deviceMajor, entry.deviceMinor] : []
+        device = [entry.deviceMajor, entry.deviceMinor]
         xattrs = entry.xattrs
         self.contents = contents
     }
@@ -42,23 +41,24 @@ struct FileFacts: Equatable, Sendable {
         case .fifo: kind = .fifo
         case .chunk: return nil
         }
-        let isDevice = kind == .character || kind == .block
         mode = entry.mode & 0o7777
-        (uid, gid, size) = (entry.uid, entry.gid, kind == .regular ? entry.size : 0)
+        (uid, gid, size) = (entry.uid, entry.gid, entry.size)
         time = TarEntry.Time(seconds: entry.modificationTime?.seconds ?? 0, nanoseconds: entry.modificationTime?.nanoseconds ?? 0)
         link = kind == .symlink || kind == .hardlink ? Array(entry.linkName.utf8) : []
-        device = isDevice ? [entry.deviceMajor, entry.deviceMinor] : []
+        device = [entry.deviceMajor, entry.deviceMinor]
         xattrs = entry.xattrs
         contents = []
     }
 
-    /// The same as a TOC can say it: names in UTF-8, hard links by clean names, and whole seconds, for not every writer keeps the rest.
+    /// The same as a TOC can say it: names in UTF-8, hard links by clean names, whole seconds, for not every writer keeps the rest; sizes and numbers only of
+    /// what has them.
     var asInTOC: FileFacts {
         var facts = self
         let name = String(decoding: link, as: UTF8.self)
         facts.link = Array((kind == .hardlink ? TOC.cleanName(name) : name).utf8)
         facts.time.nanoseconds = 0
         if kind != .regular { facts.size = 0 }
+        if kind != .character, kind != .block { facts.device = [] }
         return facts
     }
 

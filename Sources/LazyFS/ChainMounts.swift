@@ -142,8 +142,10 @@ final class ChainMounts: Sendable {
     }
 
     private func entry(of layers: [LazyNode.Opened], _ keepsWhiteouts: Bool, _ state: inout State) throws -> Entry {
-        let chain = try store.chain(of: layers.map(\.layer.stored), keepsWhiteouts: keepsWhiteouts)
-        if let existing = state.chains[chain.digest] { return existing }
+        let stored = layers.map(\.layer.stored)
+        // A merged tree that the store opens is read and hashed whole.
+        if let existing = state.chains[StoredChain.identity(of: stored, keepsWhiteouts: keepsWhiteouts)] { return existing }
+        let chain = try store.chain(of: stored, keepsWhiteouts: keepsWhiteouts)
         let entry = Entry(chain: chain, prediction: prediction(of: chain, layers.map(\.layer), state.announced))
         state.announced.removeAll { $0.chain.digest == chain.digest }
         state.chains[chain.digest] = entry

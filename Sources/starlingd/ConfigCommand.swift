@@ -43,7 +43,8 @@ struct ConfigCommand: ParsableCommand {
 
     /// `starlingd config reference`.
     struct Reference: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print what every key means, with its default, as Markdown.")
+        static let configuration = CommandConfiguration(
+            commandName: "reference", abstract: "Print what every key means, with its default, as Markdown.")
 
         func run() throws { print(DaemonConfiguration.reference, terminator: "") }
     }

@@ -41,9 +41,7 @@ struct ContainerRunnerTests {
     private func expectNothingLeft() throws {
         #expect(try Files.entries(root + "/containers").isEmpty)
         #expect(try !Mounts.mountPoints().contains { $0.path.hasPrefix(directory.path) })
-        #expect(
-            try TestSupport.run("find", ["/sys/fs/cgroup", "-regextype", "posix-extended", "-regex", ".*/starling-[0-9a-f]{64}"]).outputText
-                .isEmpty)
+        #expect(try containerControlGroups().isEmpty)
     }
 
     @Test("the exit status is the container's", arguments: [0, 7, 255] as [Int32])

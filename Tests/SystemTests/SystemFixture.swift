@@ -80,8 +80,7 @@ struct MachineState: Equatable, CustomStringConvertible {
     init() throws {
         let ours = try Mounts.mountPoints().filter { $0.type == "overlay" || $0.type == "erofs" || $0.type.hasPrefix("fuse") }
         mounts = ours.map { "\($0.path) (\($0.type))" }
-        groups = try TestSupport.run("find", ["/sys/fs/cgroup", "-regextype", "posix-extended", "-regex", ".*/starling-[0-9a-f]{64}"])
-            .outputText.split(separator: "\n").map(String.init)
+        groups = try containerControlGroups()
     }
 
     var description: String { "mounts \(mounts), control groups \(groups)" }
