@@ -80,10 +80,11 @@ let package = Package(
         library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         library("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
-        library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         library("CFuse", pkgConfig: "fuse3", apt: "libfuse3-dev"),
         library("CYaml", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
         library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        // Of libcurl4-openssl-dev it takes the header: the library is loaded when it is needed.
+        .target(name: "CCurl"),
         .target(name: "CLinux"),
         .target(name: "CAtomics"),
         room("Threads", ["CLinux"]),

@@ -22,6 +22,9 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#ifdef __x86_64__
+#include <asm/unistd.h>
+#endif
 
 const unsigned long STARLING_MS_RDONLY = MS_RDONLY;
 const unsigned long STARLING_MS_BIND = MS_BIND;
@@ -359,3 +362,14 @@ static int set_range(int descriptor, short type, long long start, long long coun
 }
 int starling_lock_range(int descriptor, long long start, long long count) { return set_range(descriptor, F_WRLCK, start, count); }
 int starling_unlock_range(int descriptor, long long start, long long count) { return set_range(descriptor, F_UNLCK, start, count); }
+
+int starling_runs_x32(void) {
+#ifdef __x86_64__
+    // A filter's answer to an unknown architecture may be the end of the process.
+    if (prctl(PR_GET_SECCOMP) != 0) return 1;
+    // Numbers of x32 calls have this bit (asm/unistd.h).
+    return syscall(__X32_SYSCALL_BIT + SYS_getpid) > 0;
+#else
+    return 0;
+#endif
+}

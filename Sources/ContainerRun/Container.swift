@@ -177,6 +177,7 @@ public final class Container: Sendable {
         var state = try ContainerDirectory.state(directory.path) ?? ContainerState(started: .now)
         (state.hasEnded, state.exitStatus, state.finished) = (true, result.status, .now)
         try directory.write(state)
+        if identity.removesAtEnd { try directory.say(exitStatus: result.status) }
         return result.status
     }
 

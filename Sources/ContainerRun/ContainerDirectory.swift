@@ -61,6 +61,11 @@ final class ContainerDirectory: Sendable {
         self.home = Mutex(home)
     }
 
+    /// Says how the container has ended to those who wait for that, and may look when it has been removed.
+    func say(exitStatus: Int32) throws(HostError) {
+        try home.withLock { (home) throws(HostError) in try home?.leave(word: "\(exitStatus)") }
+    }
+
     /// Lets go of the lock; what the container is now is somebody else's to change.
     func letGo() { home.withLock { $0 = nil } }
 

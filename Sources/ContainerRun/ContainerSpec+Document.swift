@@ -83,7 +83,8 @@ extension ContainerSpec {
         if let seccomp = surroundings.seccomp {
             linux["seccomp"] = seccomp.json(
                 in: SeccompProfile.Circumstances(
-                    capabilities: Set(capabilities), architecture: machine.architecture, kernel: machine.kernel))
+                    capabilities: Set(capabilities), architecture: machine.architecture, kernel: machine.kernel,
+                    runsX32: machine.runsX32))
         }
         return .object(linux)
     }

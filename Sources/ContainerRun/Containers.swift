@@ -113,6 +113,16 @@ public struct Containers: Sendable {
         }
     }
 
+    /// Waits until a container has ended, however long, and returns its exit status, also when it is removed at its end.
+    public func exitStatus(of container: ContainerSummary) throws -> Int32 {
+        // Before it ends; it may have done so already.
+        let watch = try? LockedDirectory.Watch(path(container.record.id))
+        _ = try waitForEnd(container, nil)
+        if let state = try state(of: container) { return state.exitStatus }
+        if let word = try watch?.word.flatMap({ Int32($0) }) { return word }
+        return container.state.hasEnded ? container.state.exitStatus : ContainerReaper.lostStatus
+    }
+
     /// Removes a container that has ended, with all that it has written.
     ///
     /// - Parameter force: kills it first when it runs.

@@ -17,6 +17,8 @@ struct Machine {
     var architecture = Platform.current.architecture
     /// Whether the kernel has AppArmor, and it is on.
     var hasAppArmor = false
+    /// Whether the kernel runs programs of the x32 ABI.
+    var runsX32 = true
 
     /// This machine.
     static func current() throws -> Machine {
@@ -31,6 +33,7 @@ struct Machine {
         // Not there without AppArmor.
         let enabled = try? Files.read("/sys/module/apparmor/parameters/enabled", limit: 16)
         machine.hasAppArmor = enabled?.first == UInt8(ascii: "Y")
+        machine.runsX32 = ProcessorModes.runsX32
         return machine
     }
 

@@ -16,6 +16,8 @@ struct FrontRanges: Equatable {
     static let mostUnread = 0.05
     /// Ranges of a file. A TOC of a thousand more entries is 60 KB larger, compressed.
     static let mostRanges = 1024
+    /// Of a range, so much at a time comes sooner or later than the rest.
+    static let blockSize: Int64 = 64 << 10
     private static let page: Int64 = 4096
 
     /// - Returns: nil for a file that is wanted as a whole.
@@ -62,5 +64,67 @@ struct FrontRanges: Equatable {
             }
         }
         ranges = result
+    }
+
+    /// The ranges in the order in which they are wanted: for each read of the file, what nobody has wanted before, ascending and apart. All of it
+    /// together is `ranges`, cut into `mostRanges` at most.
+    ///
+    /// - Parameter reads: those that the ranges were made of, the first ones first.
+    func inOrder(of reads: [[Range<Int64>]]) -> [[Range<Int64>]] {
+        var result = Array(repeating: [Range<Int64>](), count: reads.count)
+        let turns = turns(of: reads)
+        var count = 0
+        for range in ranges {
+            var start = range.lowerBound
+            var turn = 0
+            // What was only between two reads comes with the one before it.
+            for block in FrontRanges.blocks(range) {
+                let end = min(range.upperBound, Int64(block + 1) * FrontRanges.blockSize)
+                turn = turns[block] ?? turn
+                if let last = result[turn].last, last.upperBound == start {
+                    result[turn][result[turn].count - 1] = last.lowerBound..<end
+                } else {
+                    result[turn].append(start..<end)
+                    count += 1
+                }
+                start = end
+            }
+        }
+        guard count > FrontRanges.mostRanges else { return result }
+        result = Array(repeating: [], count: reads.count)
+        result[0] = ranges
+        return result
+    }
+
+    /// The blocks that each range lies in, and the first read of each.
+    private func turns(of reads: [[Range<Int64>]]) -> [Int: Int] {
+        var turns: [Int: Int] = [:]
+        let end = ranges.last?.upperBound ?? 0
+        // For each block the next one without a turn, so that reads of the same cost nothing.
+        var next = Array(0...Int(end / FrontRanges.blockSize) + 1)
+        func free(_ block: Int) -> Int {
+            var block = block
+            while next[block] != block {
+                next[block] = next[next[block]]
+                block = next[block]
+            }
+            return block
+        }
+        for (turn, read) in reads.enumerated() {
+            for range in read where range.lowerBound < end {
+                let blocks = FrontRanges.blocks(range.clamped(to: 0..<end))
+                var block = free(blocks.lowerBound)
+                while block <= blocks.upperBound {
+                    turns[block] = turn
+                    next[block] = block + 1
+                    block = free(block)
+                }
+            }
+        }
+        return turns
+    }
+
+    private static func blocks(_ range: Range<Int64>) -> ClosedRange<Int> {
+        Int(range.lowerBound / blockSize)...Int((range.upperBound - 1) / blockSize)
     }
 }

@@ -51,10 +51,13 @@ struct LayerRewriting {
             try writer.appendArchive(TarReader(SpooledArchive(spool, isLast: true, cancellation: cancellation)))
             return Outcome(written: try writer.finish(), ignoredBytes: input.ignoredBytes)
         }
-        for run in EntryStash.runs(of: first) { try append(run, of: spool, to: writer) }
+        var repetitions = 0
+        for run in EntryStash.runs(of: first) { try append(run, of: spool, to: writer, &repetitions) }
         try writer.appendLandmark(prefetch: true)
         let isFirst = Set(first.filter { $0.ranges == nil }.map(\.number))
-        let repeated = Dictionary(first.map { ($0.number, $0.ranges?.ranges ?? []) }) { first, _ in first }
+        let repeated = Dictionary(grouping: first.filter { $0.ranges != nil }, by: \.number).mapValues { parts in
+            parts.flatMap { $0.ranges ?? [] }.sorted { $0.lowerBound < $1.lowerBound }
+        }
         try forEachEntry(in: spool, isLast: true) { number, entry, reader in
             if !isFirst.contains(number), order.isLast(number, entry), !TOC.isInternalName(TOC.cleanName(entry.name)) {
                 try writer.append(entry, payload: reader, repeated: repeated[number] ?? [])
@@ -65,22 +68,29 @@ struct LayerRewriting {
     }
 
     /// Writes wanted entries in their order: one as it comes by, more when all of them have come by.
-    private func append(_ wanted: ArraySlice<WantedEntry>, of spool: TemporaryFile, to writer: EStargzWriter) throws {
-        let entries = Dictionary(wanted.map { ($0.number, $0) }) { first, _ in first }
+    ///
+    /// - Parameter repetitions: how many parts of files the layer has so far.
+    private func append(
+        _ wanted: ArraySlice<WantedEntry>, of spool: TemporaryFile, to writer: EStargzWriter, _ repetitions: inout Int
+    ) throws {
+        let entries = Dictionary(grouping: wanted, by: \.number)
         var stash = EntryStash()
+        var missing = entries.count
         try forEachEntry(in: spool, isLast: false) { number, entry, reader in
-            guard let wanted = entries[number] else { return true }
-            guard entries.count > 1 || wanted.ranges != nil else {
+            guard let parts = entries[number] else { return true }
+            missing -= 1
+            if wanted.count == 1, parts[0].ranges == nil {
                 try writer.append(entry, payload: reader)
-                return false
+            } else {
+                try stash.take(parts, entry, reader)
             }
-            try stash.take(wanted, entry, reader)
-            return stash.count < entries.count
+            return missing > 0
         }
         for wanted in wanted {
-            guard let (entry, bytes, padding) = stash.remove(wanted.number) else { continue }
-            if let ranges = wanted.ranges?.ranges {
-                try writer.appendRepetition(wanted.number, of: ranges, bytes: bytes)
+            guard let (entry, bytes, padding) = stash.remove(wanted) else { continue }
+            if let ranges = wanted.ranges {
+                try writer.appendRepetition(repetitions, of: ranges, bytes: bytes)
+                repetitions += 1
             } else {
                 try writer.append(entry, payload: BytesPayload(bytes, padding: padding))
             }

@@ -15,7 +15,7 @@ public final class Priorities: Sendable {
         var ranges: [Range<Int64>]?
     }
 
-    /// A name of a layer that is wanted, and what of it; nil for all.
+    /// A name of a layer that is wanted at a time, and what of it; nil for all.
     struct Choice: Equatable {
         var name: String
         var ranges: [Range<Int64>]?
@@ -45,7 +45,7 @@ public final class Priorities: Sendable {
         return String(text)
     }
 
-    /// The names of a layer that are wanted, first wanted first, each once.
+    /// The names of a layer that are wanted, first wanted first: each once, or as often as parts of it are wanted.
     ///
     /// - Parameters:
     ///   - names: cleaned, in tar order.
@@ -53,37 +53,33 @@ public final class Priorities: Sendable {
     ///   - manifest: digest of the source's manifest.
     func choose(from names: [String], layer: Int, manifest: Digest) -> [Choice] {
         var chosen: [Choice] = []
+        // Where names come that are wanted as a whole, sooner or later.
         var places: [String: Int] = [:]
+        var whole: Set<String> = []
         let known = Set(names)
         for (index, wish) in wishes.enumerated() {
             guard wish.layer == nil || wish.layer == layer, wish.manifest == nil || wish.manifest == manifest else { continue }
             let matches = wish.pattern.literal.map { known.contains($0) ? [$0] : [] } ?? names.filter(wish.pattern.matches)
             guard !matches.isEmpty else { continue }
             fulfilled.withLock { _ = $0.insert(index) }
-            for name in matches {
-                if let place = places[name] {
-                    chosen[place].add(wish.ranges)
+            for name in matches where !whole.contains(name) {
+                if wish.ranges == nil { whole.insert(name) }
+                let place = places[name] ?? chosen.count
+                places[name] = place
+                if place < chosen.count, wish.ranges == nil {
+                    chosen[place].ranges = nil
                 } else {
-                    places[name] = chosen.count
                     chosen.append(Choice(name: name, ranges: wish.ranges))
                 }
             }
         }
-        return chosen
+        return chosen.filter { !whole.contains($0.name) || $0.ranges == nil }
     }
 
     /// What no layer had so far, as it was written.
     public var unfulfilled: [String] {
         let fulfilled = fulfilled.withLock { $0 }
         return wishes.indices.filter { !fulfilled.contains($0) }.map { wishes[$0].pattern.description }
-    }
-}
-
-extension Priorities.Choice {
-    /// Something else of it is wanted, too.
-    fileprivate mutating func add(_ more: [Range<Int64>]?) {
-        guard let all = ranges, let more else { return ranges = nil }
-        ranges = all + more
     }
 }
 

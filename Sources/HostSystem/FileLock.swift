@@ -31,6 +31,12 @@ public final class FileLock: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Writes a line behind the holder's process id, for those who have the file open, and can read it when it has been removed.
+    public func leave(word: String) throws(HostError) {
+        let text = "\(getpid())\n\(word)\n"
+        guard pwrite(descriptor, text, text.utf8.count, 0) == text.utf8.count else { throw .last("write", path) }
+    }
+
     /// `process 123 (starling)`, from what the holder wrote.
     private static func holder(_ descriptor: Int32) -> String {
         var buffer = [UInt8](repeating: 0, count: 32)

@@ -52,7 +52,28 @@ public final class LockedDirectory: Sendable {
     /// Process id of who owns a directory; nil when nobody does, or it cannot be told.
     public static func owner(of path: String) throws(HostError) -> Int32? {
         guard try isOwned(path) else { return nil }
-        return Int32(String(decoding: try Files.read(path + lockName, limit: 32), as: UTF8.self).filter(\.isNumber))
+        return Int32(String(decoding: try Files.read(path + lockName, limit: 64), as: UTF8.self).prefix(while: \.isNumber))
+    }
+
+    /// Leaves a word for those who watch the directory (`Watch`), and hear it also when all of it has been removed.
+    public func leave(word: String) throws(HostError) { try lock.leave(word: word) }
+
+    /// Hears what the owner of a directory says last.
+    public struct Watch {
+        private let lock: OpenFile
+
+        /// - Throws: `HostError` when there is no such directory any more.
+        public init(_ path: String) throws(HostError) { lock = try OpenFile(path + LockedDirectory.lockName) }
+
+        /// What the owner has said; nil when it said nothing, or its successor says nothing yet.
+        public var word: String? {
+            get throws {
+                var bytes = [UInt8](repeating: 0, count: 64)
+                let count = try bytes.withUnsafeMutableBytes { try lock.read(into: $0, at: 0) }
+                let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+                return lines.count > 1 ? String(lines[1]) : nil
+            }
+        }
     }
 
     /// Hands each directory in `parent` that nobody owns any more to `body`, which removes it; `isCandidate` chooses by name.

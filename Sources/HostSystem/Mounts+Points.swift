@@ -30,6 +30,12 @@ public struct MountPoint: Equatable, Sendable {
         superOptions = fields.count > dash + 3 ? String(fields[dash + 3]) : ""
     }
 
+    /// The field that says where it is mounted; empty when there is none.
+    static func path(ofLine line: Substring) -> String {
+        let fields = line.utf8.split(separator: UInt8(ascii: " "), maxSplits: 5)
+        return fields.count > 4 ? decoded(Substring(fields[4])) : ""
+    }
+
     /// Replaces `\040` and its like (space, tab, newline, backslash) by the byte they stand for.
     static func decoded(_ field: some StringProtocol) -> String {
         let bytes = Array(field.utf8)
@@ -58,6 +64,15 @@ public struct MountPoint: Equatable, Sendable {
     }
 }
 
+extension String {
+    /// Whether it names a directory or something below it.
+    fileprivate func isAt(orBelow directory: String) -> Bool {
+        let directory = directory.utf8.last == UInt8(ascii: "/") ? directory.dropLast() : directory[...]
+        return utf8.starts(with: directory.utf8)
+            && (utf8.count == directory.utf8.count || utf8.dropFirst(directory.utf8.count).first == UInt8(ascii: "/"))
+    }
+}
+
 extension Mounts {
     /// Bound on the size of mountinfo: 64 MiB, some 300,000 mounts; the kernel's own limit is 100,000 a namespace.
     private static let mountInfoLimit = 64 << 20
@@ -72,11 +87,15 @@ extension Mounts {
     }
 
     /// Everything mounted in this namespace, in the kernel's order: a mount comes after what it is mounted on.
-    public static func mountPoints() throws(HostError) -> [MountPoint] {
+    ///
+    /// - Parameter directory: only what is mounted there or below it, when it is given; without symbolic links.
+    public static func mountPoints(below directory: String? = nil) throws(HostError) -> [MountPoint] {
         let path = "/proc/self/mountinfo"
         let text = String(decoding: try Files.read(path, limit: mountInfoLimit), as: UTF8.self)
         var points: [MountPoint] = []
-        for line in text.split(separator: "\n") {
+        for line in text.utf8.split(separator: UInt8(ascii: "\n")).map(Substring.init) {
+            // Of hundreds of mounts a few are wanted: the others are not taken apart.
+            if let directory, !MountPoint.path(ofLine: line).isAt(orBelow: directory) { continue }
             guard let point = MountPoint(line: line) else { throw .malformed(path: path, reason: "unexpected line \"\(line)\"") }
             points.append(point)
         }

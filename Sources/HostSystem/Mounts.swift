@@ -59,9 +59,6 @@ public enum Mounts {
 
     /// Unmounts everything mounted at `directory` or below it, the deepest first.
     public static func unmountAll(below directory: String) throws(HostError) {
-        let prefix = directory.hasSuffix("/") ? directory : directory + "/"
-        for point in try mountPoints().reversed() where point.path == directory || point.path.hasPrefix(prefix) {
-            try unmount(point.path)
-        }
+        for point in try mountPoints(below: directory).reversed() { try unmount(point.path) }
     }
 }

@@ -45,12 +45,14 @@ struct FileIndex {
 
     /// The file whose bytes begin at a place; nil when none does.
     func file(at place: ContentPlace) -> File? {
-        var (low, high) = (0, entries.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].place < place { low = middle + 1 } else { high = middle }
-        }
-        return low < entries.count && entries[low].place == place ? entries[low].file : nil
+        let next = entries.partitioningIndex { $0.place >= place }
+        return next < entries.count && entries[next].place == place ? entries[next].file : nil
+    }
+
+    /// The file whose bytes begin at a place, or before it and nearest to it; nil when none of the layer does.
+    func file(atOrBefore place: ContentPlace) -> File? {
+        let next = entries.partitioningIndex { $0.place > place }
+        return next > 0 && entries[next - 1].place.layer == place.layer ? entries[next - 1].file : nil
     }
 }
 
@@ -72,4 +74,16 @@ struct ContentPlace: Hashable, Comparable, Sendable {
     }
 
     static func < (left: ContentPlace, right: ContentPlace) -> Bool { (left.layer, left.offset) < (right.layer, right.offset) }
+}
+
+extension Array {
+    /// The first index whose element belongs to the second part of an array that has two; the count when that is empty.
+    fileprivate func partitioningIndex(where belongsToSecond: (Element) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if belongsToSecond(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
 }

@@ -34,15 +34,19 @@ struct FuseDevice: ~Copyable, Sendable {
             ? try FuseDevice.mount(at: mountpoint, source: source, readOnly: readOnly)
             : try FuseHelper.mount(at: mountpoint, source: source)
         let descriptor = owned.raw
-        var buffer = [UInt8](repeating: 0, count: FuseDevice.bufferSize)
-        var count: Int
-        repeat { count = read(descriptor, &buffer, buffer.count) } while count < 0 && errno == EINTR
-        guard count > 0 else {
-            let code = errno
+        var code: Int32 = 0
+        // Of the room, which the kernel wants, a hundred bytes are used: the rest is never touched.
+        let greeting = [UInt8](unsafeUninitializedCapacity: FuseDevice.bufferSize) { buffer, count in
+            var result: Int
+            repeat { result = read(descriptor, buffer.baseAddress, buffer.count) } while result < 0 && errno == EINTR
+            code = errno
+            count = max(0, result)
+        }
+        guard !greeting.isEmpty else {
             _ = starling_umount_lazily(mountpoint)
             throw .mount(mountpoint: mountpoint, code: code)
         }
-        self.init(owned, greeting: Array(buffer[..<count]))
+        self.init(owned, greeting: Array(greeting[...]))
     }
 
     private static func mount(at mountpoint: String, source: String, readOnly: Bool) throws(LazyFSError) -> OwnedDescriptor {

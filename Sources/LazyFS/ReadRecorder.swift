@@ -39,7 +39,8 @@ public final class ReadRecorder: Sendable {
         }
     }
 
-    /// The files that were read so far, each once, first read first.
+    /// The files that were read so far, first reads first: each once for every 256 KiB that were read, so that what is read late of a large file
+    /// does not come before what other files are read for earlier.
     ///
     /// - Parameters:
     ///   - layers: digests of the image's layers as they are mounted, lowest first.
@@ -47,25 +48,46 @@ public final class ReadRecorder: Sendable {
     public func accesses(layers: [Digest], manifest: Digest?) -> [FileAccess] {
         let (trees, reads) = state.withLock { ($0.trees, $0.reads) }
         let files = trees.mapValues { ContentFiles($0) }
-        var found: [(file: ContentFiles.File, layer: Int, ranges: [FileAccess.Span])] = []
-        var places: [ContentPlace: Int] = [:]
+        var accesses: [FileAccess] = []
+        var burst = Burst()
         for (layer, bytes) in reads {
             guard let index = layers.firstIndex(of: layer) else { continue }
-            for (file, range) in files[layer]?.files(in: bytes) ?? [] {
-                let place = ContentPlace(layer: index, offset: file.offset)
-                let span = FileAccess.Span(offset: Int64(range.lowerBound), size: Int64(range.count))
-                if let known = places[place] {
-                    found[known].ranges.append(span)
-                } else {
-                    places[place] = found.count
-                    found.append((file, index, [span]))
-                }
+            for (file, range) in files[layer]?.files(in: bytes) ?? [] { burst.add(file, range, layer: index) }
+            if burst.byteCount >= ReadRecorder.burstSize {
+                accesses += burst.accesses(of: manifest)
+                burst = Burst()
             }
         }
-        return found.map { file, layer, ranges in
-            let joined = FileAccess.Span.union(ranges)
-            let isWhole = joined == [FileAccess.Span(offset: 0, size: Int64(file.size))]
-            return FileAccess(path: file.path, manifestDigest: manifest, layerIndex: layer, ranges: isWhole ? nil : joined)
+        return accesses + burst.accesses(of: manifest)
+    }
+
+    /// What is read between two places of the record. A twentieth of a second's worth of a slow link, and some pages of a large file at least.
+    private static let burstSize: UInt64 = 256 << 10
+
+    /// Reads that are told of together, file by file.
+    private struct Burst {
+        private var found: [(file: ContentFiles.File, layer: Int, ranges: [FileAccess.Span])] = []
+        private var places: [ContentPlace: Int] = [:]
+        private(set) var byteCount: UInt64 = 0
+
+        mutating func add(_ file: ContentFiles.File, _ range: Range<UInt64>, layer: Int) {
+            let place = ContentPlace(layer: layer, offset: file.offset)
+            let span = FileAccess.Span(offset: Int64(range.lowerBound), size: Int64(range.count))
+            byteCount += UInt64(range.count)
+            if let known = places[place] {
+                found[known].ranges.append(span)
+            } else {
+                places[place] = found.count
+                found.append((file, layer, [span]))
+            }
+        }
+
+        func accesses(of manifest: Digest?) -> [FileAccess] {
+            found.map { file, layer, ranges in
+                let joined = FileAccess.Span.union(ranges)
+                let isWhole = joined == [FileAccess.Span(offset: 0, size: Int64(file.size))]
+                return FileAccess(path: file.path, manifestDigest: manifest, layerIndex: layer, ranges: isWhole ? nil : joined)
+            }
         }
     }
 }

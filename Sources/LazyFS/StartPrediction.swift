@@ -209,12 +209,9 @@ final class StartPrediction: Sendable {
 
     // What a read misses is on its way already; what matters is what it names.
     private func look(atMissed place: ContentPlace, _ memory: inout Memory) {
-        let map = layers[place.layer].stored.chunks
-        if map.prefetchEnd > 0, let chunk = map.index(containing: place.offset), map.chunk(chunk).blobOffset >= map.prefetchEnd {
-            memory.passedLandmarks.insert(place.layer)
-        }
+        if isBehindLandmark(place), !isRecorded(place, &memory) { memory.passedLandmarks.insert(place.layer) }
         guard memory.seen.count < StartPrediction.mostFiles, !memory.seen.contains(place) else { return }
-        if memory.index == nil { memory.index = FileIndex(tree) }
+        buildIndex(&memory)
         guard let file = memory.index?.file(at: place), let name = name(of: file) else { return }
         let order = StartPrediction.beginning(&memory)
         if let tag = PythonModules.tag(ofCompiled: name) {
@@ -228,6 +225,24 @@ final class StartPrediction: Sendable {
             look(at: file.node, place, .program, file.directory, order.child(0), &memory)
             if let tag = PythonModules.tag(ofVersioned: name) { expect(PythonModules.startNames(tag), tag, nil, order.child(1), &memory) }
         }
+    }
+
+    private func buildIndex(_ memory: inout Memory) { if memory.index == nil { memory.index = FileIndex(tree) } }
+
+    private func isBehindLandmark(_ place: ContentPlace) -> Bool {
+        let map = layers[place.layer].stored.chunks
+        guard map.prefetchEnd > 0, let chunk = map.index(containing: place.offset) else { return false }
+        return map.chunk(chunk).blobOffset >= map.prefetchEnd
+    }
+
+    /// Whether a part of the file behind the landmark is repeated before it: then it belongs to the start that was recorded, and either that part is on its
+    /// way, or the kernel reads ahead elsewhere than it did then.
+    private func isRecorded(_ place: ContentPlace, _ memory: inout Memory) -> Bool {
+        buildIndex(&memory)
+        guard let file = memory.index?.file(atOrBefore: place), let size = tree.attributes(of: file.node)?.size,
+            let start = ContentPlace(tree, file.node), place.offset - start.offset < size, let chunks = chunks(at: start, 0..<size)
+        else { return false }
+        return chunks.contains { layers[place.layer].stored.chunks.repetition(of: $0) != nil }
     }
 
     private func name(of file: FileIndex.File) -> String? {
@@ -402,10 +417,13 @@ final class StartPrediction: Sendable {
         return count == bytes.count ? bytes : nil
     }
 
-    private func chunks(of file: File, _ range: Range<UInt64>) -> ClosedRange<Int>? {
-        let map = layers[file.place.layer].stored.chunks
-        let (end, overflow) = file.place.offset.addingReportingOverflow(range.upperBound)
-        guard !overflow, !range.isEmpty, end <= map.contentSize, let first = map.index(containing: file.place.offset + range.lowerBound),
+    private func chunks(of file: File, _ range: Range<UInt64>) -> ClosedRange<Int>? { chunks(at: file.place, range) }
+
+    /// - Parameter range: of the file that begins there.
+    private func chunks(at place: ContentPlace, _ range: Range<UInt64>) -> ClosedRange<Int>? {
+        let map = layers[place.layer].stored.chunks
+        let (end, overflow) = place.offset.addingReportingOverflow(range.upperBound)
+        guard !overflow, !range.isEmpty, end <= map.contentSize, let first = map.index(containing: place.offset + range.lowerBound),
             let last = map.index(containing: end - 1), last >= first
         else { return nil }
         return first...last

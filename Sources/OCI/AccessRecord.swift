@@ -1,7 +1,17 @@
-/// Files of an image in the order in which they were first read: JSON lines, as the reference's optimizer reads and writes them.
+/// Files of an image in the order in which they were read: JSON lines, as the reference's optimizer reads and writes them.
 public struct AccessRecord: Equatable, Sendable {
-    /// The files; one that was read in several layers is listed for each.
+    /// The files; one that was read in several layers is listed for each, and one that was read in parts as often as there are parts.
     public var accesses: [FileAccess]
+
+    /// How many files it names.
+    public var fileCount: Int { Set(accesses.map(Name.init)).count }
+
+    private struct Name: Hashable {
+        let layer: Int?
+        let path: String
+
+        init(_ access: FileAccess) { (layer, path) = (access.layerIndex, access.path) }
+    }
 
     /// Lines at most; a start touches thousands of files, not millions.
     public static let maximumCount = 1_000_000

@@ -1,7 +1,7 @@
 public import Digests
 
-/// One file of an image that was read: a line of a record, which lists files in the order in which each was first read (JSON lines, as the
-/// reference's optimizer writes them; `ranges` is ours, and others ignore it).
+/// One file of an image that was read: a line of a record, which lists files in the order in which they were read (JSON lines, as the reference's
+/// optimizer writes them; `ranges` is ours, and others ignore it). A file of which more was read later has another line then.
 public struct FileAccess: Codable, Equatable, Sendable {
     /// Path in the layer, without a slash before it.
     public var path: String

@@ -9,20 +9,13 @@ extension StartProfile {
     public static func merged(_ profiles: [(name: String, profile: StartProfile)]) throws(ProfileError) -> StartProfile {
         guard var result = profiles.first?.profile else { preconditionFailure("nothing is no profile") }
         if let other = profiles.first(where: { $0.profile.layers != result.layers }) { throw .otherImage(name: other.name) }
-        var files: [Key: File] = [:]
-        for file in profiles.flatMap(\.profile.files) {
-            let key = Key(layer: file.layer, path: file.path)
-            files[key] = files[key].map { $0.merged(file) } ?? file
-        }
+        var files: [Part: File] = [:]
+        for file in profiles.flatMap(\.profile.files) { files[file.part] = files[file.part].map { $0.merged(file) } ?? file }
         result.recordings = min(StartProfile.mostRecordings, profiles.reduce(0) { $0 + $1.profile.recordings })
         result.files = Array(
-            files.values.sorted { ($0.rank, $0.layer, $0.path) < ($1.rank, $1.layer, $1.path) }.prefix(StartProfile.mostFiles))
+            files.values.sorted { ($0.rank, $0.layer, $0.path, $0.start) < ($1.rank, $1.layer, $1.path, $1.start) }.prefix(
+                StartProfile.mostFiles))
         return result
-    }
-
-    private struct Key: Hashable {
-        let layer: Int
-        let path: String
     }
 }
 
@@ -32,11 +25,9 @@ extension StartProfile.File {
         merged.recordings = min(StartProfile.mostRecordings, recordings + other.recordings)
         let sum = Double(recordings) * rank + Double(other.recordings) * other.rank
         merged.rank = min(1, sum / Double(recordings + other.recordings))
-        if let mine = ranges, let theirs = other.ranges {
-            merged.ranges = FileAccess.Span.union(mine + theirs)
-        } else {
-            merged.ranges = nil
-        }
+        merged.add(other.ranges)
         return merged
     }
+
+    fileprivate var start: Int64 { ranges?.first?.offset ?? 0 }
 }

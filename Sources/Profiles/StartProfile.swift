@@ -17,10 +17,10 @@ public struct StartProfile: Codable, Equatable, Sendable {
     public var layers: [Digest]
     /// How many starts were recorded.
     public var recordings: Int
-    /// Files, each once, in the order of reads.
+    /// Files, in the order of reads: each once, or, when it is read in parts, once for every part of `partSize` of which something is read.
     public var files: [File]
 
-    /// A file that starts read.
+    /// A file that starts read, or a part of one.
     public struct File: Codable, Equatable, Sendable {
         /// Place of its layer in the image, the lowest is 0.
         public var layer: Int
@@ -36,6 +36,8 @@ public struct StartProfile: Codable, Equatable, Sendable {
 
     /// Files of a profile at most; a start reads thousands.
     public static let mostFiles = 100_000
+    /// Bytes of a file's part, of which the n-th begins at n times as many: what is read early and late of a large file are different things.
+    static let partSize: Int64 = 1 << 20
     /// A recording counts for so many at most, and all of a profile for so many.
     static let mostRecordings = 1_000_000
 
@@ -45,12 +47,33 @@ public struct StartProfile: Codable, Equatable, Sendable {
     public init(_ record: AccessRecord, layers: [Digest]) {
         self.layers = layers
         recordings = 1
-        let accesses = record.accesses.filter { layers.indices.contains($0.layerIndex ?? -1) }.prefix(StartProfile.mostFiles)
-        files = accesses.enumerated().map { place, access in
-            File(
-                layer: access.layerIndex ?? 0, path: access.path, ranges: access.ranges, recordings: 1,
-                rank: accesses.count > 1 ? Double(place) / Double(accesses.count - 1) : 0)
+        var parts: [File] = []
+        var places: [Part: Int] = [:]
+        for access in record.accesses {
+            guard let layer = access.layerIndex, layers.indices.contains(layer) else { continue }
+            for (number, ranges) in access.parts {
+                let part = Part(layer: layer, path: access.path, number: number)
+                if let place = places[part] {
+                    parts[place].add(ranges)
+                } else if parts.count < StartProfile.mostFiles {
+                    places[part] = parts.count
+                    parts.append(File(layer: layer, path: access.path, ranges: ranges, recordings: 1, rank: 0))
+                }
+            }
         }
+        files = parts.enumerated().map { place, file in
+            var file = file
+            file.rank = parts.count > 1 ? Double(place) / Double(parts.count - 1) : 0
+            return file
+        }
+    }
+
+    /// What is told of apart: a part of a file, or all of it.
+    struct Part: Hashable {
+        let layer: Int
+        let path: String
+        /// Nil for all of it.
+        let number: Int64?
     }
 
     /// Reads a profile.
@@ -84,6 +107,46 @@ public struct StartProfile: Codable, Equatable, Sendable {
     /// The files that are, the first ones first.
     public var expected: [FileAccess] {
         files.filter(isExpected).map { FileAccess(path: $0.path, layerIndex: $0.layer, ranges: $0.ranges) }
+    }
+}
+
+extension StartProfile.File {
+    /// What of it is read; nil for all.
+    public var byteCount: Int64? { ranges.map { $0.reduce(0) { $0 + $1.size } } }
+
+    /// Which part of which file it is.
+    var part: StartProfile.Part {
+        StartProfile.Part(layer: layer, path: path, number: ranges.map { ($0.first?.offset ?? 0) / StartProfile.partSize })
+    }
+
+    /// Something else of it is read, too; nil for all.
+    mutating func add(_ more: [FileAccess.Span]?) {
+        if let mine = ranges, let more { ranges = FileAccess.Span.union(mine + more) } else { ranges = nil }
+    }
+}
+
+extension FileAccess {
+    /// Its ranges, cut where parts end; all of a file is one.
+    fileprivate var parts: [(number: Int64?, ranges: [Span]?)] {
+        guard let ranges else { return [(nil, nil)] }
+        var parts: [(number: Int64?, ranges: [Span]?)] = []
+        for range in Span.union(ranges) {
+            var start = range.offset
+            let end = range.offset + range.size
+            // A range may be claimed that no file has.
+            while start < end, parts.count < StartProfile.mostFiles {
+                let number = start / StartProfile.partSize
+                let next = min(end, number < .max / StartProfile.partSize ? (number + 1) * StartProfile.partSize : .max)
+                let span = Span(offset: start, size: next - start)
+                if let last = parts.last, last.number == number {
+                    parts[parts.count - 1].ranges?.append(span)
+                } else {
+                    parts.append((number, [span]))
+                }
+                start = next
+            }
+        }
+        return parts
     }
 }
 

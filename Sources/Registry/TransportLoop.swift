@@ -5,8 +5,7 @@ internal import Threads
 
 /// The transport's thread and what it works on; kept alive by the thread until it has ended.
 final class TransportLoop: TaskExecutor, @unchecked Sendable {
-    // Safety: `multi` and `active` are used by the thread only, but for curl_multi_wakeup, which is made for other threads.
-    private let multi: UnsafeMutableRawPointer
+    // Safety: `active`, and the handle of curl, are used by the thread only, but for curl_multi_wakeup, which is made for other threads.
     private var active: [ObjectIdentifier: Transfer] = [:]
     private let inbox = Mutex(Inbox())
     private let runningThread = Mutex<pthread_t?>(nil)
@@ -16,7 +15,8 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
         var resuming: [Transfer] = []
         var jobs: [UnownedJob] = []
         var thread: NativeThread?
-        var isStarted = false
+        /// Curl's, from the first request on.
+        var multi: UnsafeMutableRawPointer?
         var isEnding = false
         var hasEnded = false
     }
@@ -28,16 +28,7 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
     /// Milliseconds without news after which the thread looks again.
     private static let idleWait = 30_000
 
-    init() {
-        curl_global_init(Int(CURL_GLOBAL_DEFAULT))
-        guard let multi = curl_multi_init() else { fatalError("libcurl is out of memory") }
-        self.multi = multi
-        _ = starling_curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
-        _ = starling_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, TransportLoop.connectionsPerHost)
-        _ = starling_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, TransportLoop.idleConnections)
-    }
-
-    deinit { curl_multi_cleanup(multi) }
+    deinit { inbox.withLock { if let multi = $0.multi { curl_multi_cleanup(multi) } } }
 
     func start(_ transfer: Transfer) {
         let accepted = inbox.withLock { inbox in
@@ -47,12 +38,12 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
         }
         // Whoever asks through `exchange` is a task; no callback of `RemoteBlob.stream` gets here on its caller's stack.
         guard accepted else { return transfer.completion(.failure(.cancelled)) }
-        curl_multi_wakeup(multi)
+        wake()
     }
 
     func resume(_ transfer: Transfer) {
         inbox.withLock { if !$0.hasEnded { $0.resuming.append(transfer) } }
-        curl_multi_wakeup(multi)
+        wake()
     }
 
     func end(wait: Bool) {
@@ -60,7 +51,7 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
             inbox.isEnding = true
             return inbox.thread.take()
         }
-        curl_multi_wakeup(multi)
+        wake()
         guard let thread else { return }
         if wait, !isOnThread { thread.join() } else { thread.detach() }
     }
@@ -86,20 +77,35 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
             return true
         }
         guard accepted else { return runElsewhere(job) }
-        curl_multi_wakeup(multi)
+        wake()
     }
 
-    // Started with the first request: a client that is never used costs no thread. The thread keeps the loop until it has ended.
+    private func wake() { if let multi = inbox.withLock({ $0.multi }) { curl_multi_wakeup(multi) } }
+
+    // Started with the first request: a client that is never used costs no thread and no library. The thread keeps the loop until it has ended.
     private func runThread(_ inbox: inout Inbox) -> Bool {
-        if inbox.isStarted { return true }
+        if inbox.multi != nil { return true }
         guard !inbox.isEnding else { return false }
+        let multi = TransportLoop.makeMulti()
+        inbox.multi = multi
         do throws(ThreadError) {
             inbox.thread = try NativeThread.start(name: "registry") { self.run() }
         } catch {
+            inbox.multi = nil
+            curl_multi_cleanup(multi)
             return false
         }
-        inbox.isStarted = true
         return true
+    }
+
+    private static func makeMulti() -> UnsafeMutableRawPointer {
+        starling_curl_load()
+        curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+        guard let multi = curl_multi_init() else { fatalError("libcurl is out of memory") }
+        _ = starling_curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
+        _ = starling_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connectionsPerHost)
+        _ = starling_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, idleConnections)
+        return multi
     }
 
     // A peer that has gone must end a write on this thread, not the process: OpenSSL writes without MSG_NOSIGNAL.
@@ -111,6 +117,7 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
     }
 
     private func run() {
+        guard let multi = inbox.withLock({ $0.multi }) else { return }
         blockSIGPIPE()
         runningThread.withLock { $0 = pthread_self() }
         while true {
@@ -120,13 +127,13 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
                 return work
             }
             for job in work.jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
-            work.starting.forEach(begin)
-            work.resuming.forEach(goOn)
+            for transfer in work.starting { begin(transfer, multi) }
+            for transfer in work.resuming { goOn(transfer, multi) }
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
-            collect()
+            collect(multi)
             if work.isEnding {
-                for transfer in active.values { end(transfer, CURLE_ABORTED_BY_CALLBACK, isCancelled: true) }
+                for transfer in active.values { end(transfer, multi, CURLE_ABORTED_BY_CALLBACK, isCancelled: true) }
                 let isEmpty = inbox.withLock { inbox in
                     inbox.hasEnded = inbox.jobs.isEmpty && inbox.starting.isEmpty
                     return inbox.hasEnded
@@ -134,11 +141,11 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
                 if isEmpty { return }
                 continue
             }
-            curl_multi_poll(multi, nil, 0, endSilent(), nil)
+            curl_multi_poll(multi, nil, 0, endSilent(multi), nil)
         }
     }
 
-    private func begin(_ transfer: Transfer) {
+    private func begin(_ transfer: Transfer, _ multi: UnsafeMutableRawPointer) {
         if let handle = transfer.begin(), curl_multi_add_handle(multi, handle) == CURLM_OK {
             active[ObjectIdentifier(transfer)] = transfer
         } else {
@@ -146,17 +153,17 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    private func goOn(_ transfer: Transfer) {
+    private func goOn(_ transfer: Transfer, _ multi: UnsafeMutableRawPointer) {
         guard active[ObjectIdentifier(transfer)] != nil, let handle = transfer.handle else { return }
         if transfer.isCancelled.load(ordering: .acquiring) {
-            end(transfer, CURLE_ABORTED_BY_CALLBACK)
+            end(transfer, multi, CURLE_ABORTED_BY_CALLBACK)
         } else {
             transfer.resumed()
             curl_easy_pause(handle, CURLPAUSE_CONT)
         }
     }
 
-    private func collect() {
+    private func collect(_ multi: UnsafeMutableRawPointer) {
         var left: Int32 = 0
         while let message = curl_multi_info_read(multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
@@ -164,23 +171,23 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
             var context: UnsafeMutableRawPointer?
             _ = starling_curl_get_pointer(handle, CURLINFO_PRIVATE, &context)
             guard let context else { continue }
-            end(Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue(), code)
+            end(Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue(), multi, code)
         }
     }
 
     // Ends what has heard nothing for too long; returns the milliseconds until the next could be due.
-    private func endSilent() -> Int32 {
+    private func endSilent(_ multi: UnsafeMutableRawPointer) -> Int32 {
         let now = ContinuousClock.now
         var wait = Duration.milliseconds(TransportLoop.idleWait)
         for transfer in Array(active.values) {
             guard let rest = transfer.silenceEnd(at: now).map({ now.duration(to: $0) }) else { continue }
-            if rest <= .zero { end(transfer, CURLE_OPERATION_TIMEDOUT) } else { wait = min(wait, rest) }
+            if rest <= .zero { end(transfer, multi, CURLE_OPERATION_TIMEDOUT) } else { wait = min(wait, rest) }
         }
         return Int32(wait / .milliseconds(1)) + 1
     }
 
     // `active` is what keeps a transfer alive while curl points to it.
-    private func end(_ transfer: Transfer, _ code: CURLcode, isCancelled: Bool = false) {
+    private func end(_ transfer: Transfer, _ multi: UnsafeMutableRawPointer, _ code: CURLcode, isCancelled: Bool = false) {
         if isCancelled { transfer.isCancelled.store(true, ordering: .releasing) }
         if let handle = transfer.handle { curl_multi_remove_handle(multi, handle) }
         active[ObjectIdentifier(transfer)] = nil

@@ -132,13 +132,6 @@ struct Wait: AsyncParsableCommand {
     var containers: [String]
 
     func run() async throws {
-        try await forEach(containers, storage) { all, container in
-            var status = container.state.exitStatus
-            // One that is removed at its end says it before.
-            while try !all.waitForEnd(container, .milliseconds(20)) {
-                if let now = try all.state(of: container) { status = now.exitStatus }
-            }
-            return "\(try all.state(of: container)?.exitStatus ?? status)"
-        }
+        try await forEach(containers, storage) { all, container in "\(try all.exitStatus(of: container))" }
     }
 }

@@ -16,7 +16,7 @@ enum Main {
         // Also when the arguments are no good: docker's 125 says that nothing was run.
         let runsContainer = ["run", "exec", "start"].contains(CommandLine.arguments.dropFirst().first)
         do {
-            var command = try Starling.parseAsRoot()
+            var command = try parsed()
             // Before anything starts a thread: a mount namespace belongs to a thread.
             if mounts(command) { try MountNamespace.enterPrivate() }
             if geteuid() != 0, command is Store || (command as? Unmount)?.endsStore == true { try PodmanNamespace.enter() }
@@ -31,6 +31,19 @@ enum Main {
         } catch {
             leave(error, runsContainer: runsContainer)
         }
+    }
+
+    /// The parser looks at all options of a command several times, and at those of the commands above it: one that is named first is parsed alone. Help, and
+    /// what is wrong, is told with the whole tree.
+    private static func parsed() throws -> any ParsableCommand {
+        let words = CommandLine.arguments.dropFirst()
+        if let name = words.first, let type = Starling.configuration.subcommands.first(where: { $0.configuration.commandName == name }),
+            type.configuration.subcommands.isEmpty, let command = try? type.parseAsRoot(Array(words.dropFirst())),
+            Swift.type(of: command) == type
+        {
+            return command
+        }
+        return try Starling.parseAsRoot()
     }
 
     private static func keep() -> Never {

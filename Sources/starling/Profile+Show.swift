@@ -28,17 +28,53 @@ extension Profile {
         func run() async throws {
             let profile = Files.exists(name) ? try Profile.read(name) : try await image.pull(name)
             if json { return try Profile.write(profile, to: nil) }
-            try Terminal.result("starts: \(profile.recordings); \(profile.expected.count) of \(profile.files.count) files are prefetched")
-            for file in profile.files { try Terminal.result(Show.line(file, of: profile)) }
+            let files = Show.files(of: profile)
+            let expected = files.count { $0.isExpected }
+            try Terminal.result("starts: \(profile.recordings); \(expected) of \(files.count) files are prefetched")
+            for file in files { try Terminal.result(Show.line(file, of: profile)) }
         }
 
-        private static func line(_ file: StartProfile.File, of profile: StartProfile) -> String {
-            let mark = profile.isExpected(file) ? " " : "-"
-            let bytes = file.ranges.map { ranges in "\(ranges.reduce(0) { $0 + $1.size })" } ?? "all"
+        /// What all parts of a file come to.
+        private struct Whole {
+            let first: StartProfile.File
+            /// Nil for all of it.
+            var byteCount: Int64?
+            var recordings: Int
+            var isExpected: Bool
+
+            init(_ part: StartProfile.File, of profile: StartProfile) {
+                first = part
+                byteCount = part.byteCount
+                recordings = part.recordings
+                isExpected = profile.isExpected(part)
+            }
+
+            mutating func add(_ other: Whole) {
+                byteCount = byteCount.flatMap { mine in other.byteCount.map { mine + $0 } }
+                recordings = max(recordings, other.recordings)
+                isExpected = isExpected || other.isExpected
+            }
+        }
+
+        private static func files(of profile: StartProfile) -> [Whole] {
+            var files: [Whole] = []
+            var places: [String: Int] = [:]
+            for part in profile.files {
+                let file = Whole(part, of: profile)
+                let place = places["\(part.layer)/\(part.path)"] ?? files.count
+                places["\(part.layer)/\(part.path)"] = place
+                if place < files.count { files[place].add(file) } else { files.append(file) }
+            }
+            return files
+        }
+
+        private static func line(_ file: Whole, of profile: StartProfile) -> String {
+            let mark = file.isExpected ? " " : "-"
+            let bytes = file.byteCount.map { "\($0)" } ?? "all"
             let columns = ["\(file.recordings)/\(profile.recordings)", bytes].map { text in
                 String(repeating: " ", count: max(0, 9 - text.count)) + text
             }
-            return mark + columns.joined() + "  layer \(file.layer + 1)  /\(file.path)"
+            return mark + columns.joined() + "  layer \(file.first.layer + 1)  /\(file.first.path)"
         }
     }
 }

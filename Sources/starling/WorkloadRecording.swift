@@ -70,9 +70,10 @@ struct WorkloadRecording: Sendable {
         }
         let accesses = recorder.accesses(layers: source.layers, manifest: source.named.digest)
         guard !accesses.isEmpty else { throw NothingRead(image: "\(image)") }
-        Terminal.say("recorded \(accesses.count) files")
+        let record = AccessRecord(accesses)
+        Terminal.say("recorded \(record.fileCount) files")
         return Recorded(
-            record: AccessRecord(accesses),
+            record: record,
             ofSource: AccessRecord(recorder.accesses(layers: source.layers, manifest: source.own)),
             source: source.name, layers: source.layers, manifest: source.named)
     }

@@ -32,6 +32,17 @@ struct SeccompTests {
         #expect(all.isSuperset(of: ["mount", "unshare", "setns", "bpf", "clone", "clone3", "reboot"]) && !all.contains("keyctl"))
     }
 
+    @Test("x32 is left out where the kernel has none, but not of a file that names it")
+    func withoutX32() throws {
+        var circumstances = try circumstances()
+        circumstances.runsX32 = false
+        var profile = DefaultSeccomp.profile
+        func architectures() -> [String]? { profile.json(in: circumstances)["architectures"]?.array?.compactMap(\.string) }
+        #expect(architectures() == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"])
+        profile.architectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X32"]
+        #expect(architectures() == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X32"])
+    }
+
     /// Calls that podman's list on Debian 12 does not have: newer than it, or left out there.
     private let beyondPodman: Set<String> = [
         "cachestat", "fchmodat2", "futex_requeue", "futex_wait", "futex_waitv", "futex_wake", "getxattrat", "io_pgetevents",

@@ -68,17 +68,19 @@ struct PrioritiesTests {
         #expect(error?.description.hasPrefix("record.json:2: ") == true)
     }
 
-    @Test("ranges of one file from several lines come together; a line without any means all of it")
+    @Test("ranges of one file from several lines stay where they are; a line without any means all of it, at the first of its places")
     func ranges() throws {
         let text = """
             {"path":"usr/bin/a","ranges":[{"offset":0,"size":10},{"offset":-1,"size":1},{"offset":90,"size":9223372036854775807}]}
             {"path":"usr/bin/b","ranges":[{"offset":5,"size":5}]}
             {"path":"usr/bin/a","ranges":[{"offset":20,"size":5}]}
+            {"path":"etc/x","ranges":[{"offset":0,"size":1}]}
             {"path":"usr/bin/b"}
+            {"path":"usr/bin/b","ranges":[{"offset":0,"size":1}]}
             """
         let choices = try Priorities(AccessRecord(parsing: text, path: "record")).choose(from: names, layer: 0, manifest: manifest)
-        #expect(choices.map(\.name) == ["usr/bin/a", "usr/bin/b"])
-        #expect(choices.map(\.ranges) == [[0..<10, 90..<Int64.max, 20..<25], nil])
+        #expect(choices.map(\.name) == ["usr/bin/a", "usr/bin/b", "usr/bin/a", "etc/x"])
+        #expect(choices.map(\.ranges) == [[0..<10, 90..<Int64.max], nil, [20..<25], [0..<1]])
     }
 }
 
@@ -97,6 +99,29 @@ struct FrontRangesTests {
         #expect(FrontRanges([0..<95_000], fileSize: 100_000) == nil)
         #expect(FrontRanges([], fileSize: 100_000) == nil)
         #expect(FrontRanges([100_000..<200_000], fileSize: 100_000) == nil)
+    }
+
+    @Test("each read brings what no earlier one has, in blocks, and together they are all of it")
+    func inOrder() throws {
+        let block = FrontRanges.blockSize
+        let reads: [[Range<Int64>]] = [
+            [10 * block..<11 * block], [0..<4096], [0..<3 * block, 10 * block + 4096..<12 * block], [1..<2], [20 * block..<Int64.max],
+        ]
+        let ranges = try #require(FrontRanges(reads.flatMap { $0 }, fileSize: 100 * block + 1))
+        #expect(ranges.ranges == [0..<3 * block, 10 * block..<12 * block, 20 * block..<100 * block + 1])
+        #expect(
+            ranges.inOrder(of: reads) == [
+                [10 * block..<11 * block], [0..<block], [block..<3 * block, 11 * block..<12 * block], [], [20 * block..<100 * block + 1],
+            ])
+    }
+
+    @Test("too many pieces are none: all of it comes with the first read")
+    func pieces() throws {
+        let block = FrontRanges.blockSize
+        let blocks = (0..<Int64(3000)).map { [$0 * block..<($0 + 1) * block] }
+        let reads = stride(from: 0, to: 3000, by: 2).map { blocks[$0] } + stride(from: 1, to: 3000, by: 2).map { blocks[$0] }
+        let pieces = try #require(FrontRanges(reads.flatMap { $0 }, fileSize: 4000 * block)).inOrder(of: reads)
+        #expect(pieces.first == [0..<3000 * block] && pieces.dropFirst().allSatisfy(\.isEmpty))
     }
 
     @Test("never more than a TOC should hold")

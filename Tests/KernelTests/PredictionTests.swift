@@ -20,6 +20,7 @@ struct PredictionTests {
     private let directory: TemporaryDirectory
     private let client = RegistryClient()
     private let reference: Reference
+    private let layout: String
     private let layer: Descriptor
 
     /// Files in the order of the archive; between them lies more than a miss brings along.
@@ -64,21 +65,26 @@ struct PredictionTests {
         let path = directory.path + "/image.tar"
         try AtomicFile.write(archive + TarWriter.end, to: path)
         try run("gzip", ["-n", "-1", path])
-        let layout = try TestImages.oneLayer(path + ".gz", in: directory.path)
+        layout = try TestImages.oneLayer(path + ".gz", in: directory.path)
         reference = try Reference(parsing: "\(registry.address)/predicted:1")
         _ = try await ImageConverter(options: ConversionOptions()).convert(
             from: OCILayoutSource(directory: layout, tag: nil), to: RegistryDestination(client: client, reference: reference))
         layer = try Documents.decode(Manifest.self, from: try await client.resolve(reference).1, what: "manifest").layers[0]
     }
 
-    private func withRoot(_ mode: ServingMode, _ body: @escaping @Sendable (String, StoredLayer) async throws -> Void) async throws {
-        try await withNode(mode) { node, opened in
+    /// - Parameter layer: the one that has no landmark, or another.
+    private func withRoot(
+        _ mode: ServingMode, _ layer: Descriptor? = nil, _ body: @escaping @Sendable (String, StoredLayer) async throws -> Void
+    ) async throws {
+        try await withNode(mode, layer) { node, opened in
             let lowers = try await BlockingTask.run { try node.lowerDirectories(of: [opened]) }
             try await body(lowers[0], opened.layer.stored)
         }
     }
 
-    private func withNode(_ mode: ServingMode, _ body: (LazyNode, LazyNode.Opened) async throws -> Void) async throws {
+    private func withNode(
+        _ mode: ServingMode, _ layer: Descriptor? = nil, _ body: (LazyNode, LazyNode.Opened) async throws -> Void
+    ) async throws {
         var fetching = FetchOptions()
         fetching.completesLayers = false
         var opening = LayerOpener.Options()
@@ -86,7 +92,7 @@ struct PredictionTests {
         let node = try LazyNode(
             root: directory.path + "/store", directory: directory.path + "/mounts", mode: mode, client: client, prefetch: .none,
             fetching: fetching, opening: opening, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let opened = try await node.open(layer, of: reference)
+        let opened = try await node.open(layer ?? self.layer, of: reference)
         try await body(node, opened)
         try await BlockingTask.run { node.shutdown() }
     }
@@ -161,6 +167,23 @@ struct PredictionTests {
             try await PredictionTests.waitUntilHere("/lib64/ld-linux-x86-64.so.2", stored)
             try await PredictionTests.waitUntilHere("/usr/lib/x86_64-linux-gnu/libc.so.6", stored)
             #expect(try !PredictionTests.isHere("/filler-4", stored))
+        }
+    }
+
+    @Test("of a start that was recorded nothing is guessed, until a file is read of which nothing was", arguments: ChainTests.modes)
+    func recorded(mode: ServingMode) async throws {
+        let accesses = [FileAccess(path: "usr/bin/tool", ranges: [FileAccess.Span(offset: 0, size: 8192)])]
+        let converted = try await ImageConverter(options: ConversionOptions(priorities: Priorities(AccessRecord(accesses)))).convert(
+            from: OCILayoutSource(directory: layout, tag: nil), to: RegistryDestination(client: client, reference: reference))
+        try await withRoot(mode, converted.images[0].layers[0].result) { root, stored in
+            // Its beginning is before the landmark, and not here; its middle behind.
+            _ = try await BlockingTask.run { try run("head", ["-c", "4096", root + "/usr/bin/tool"]).outputText.isEmpty }
+            _ = try await BlockingTask.run {
+                try run("dd", ["if=\(root)/usr/bin/tool", "of=/dev/null", "bs=4096", "skip=1000", "count=1", "status=none"])
+            }
+            _ = try await BlockingTask.run { try Files.read(root + "/usr/lib/python3.11/first.py", limit: 1 << 20) }
+            try await PredictionTests.waitUntilHere("/usr/lib/python3.11/pack/third.py", stored)
+            #expect(try !PredictionTests.isHere("/usr/lib/x86_64-linux-gnu/libc.so.6", stored))
         }
     }
 }

@@ -21,6 +21,23 @@ struct StartProfileTests {
         #expect(try StartProfile(parsing: profile.encoded(), name: "file") == profile)
     }
 
+    @Test("what is read late of a large file comes late, and what lies in one part of it together")
+    func parts() throws {
+        let mebi: Int64 = 1 << 20
+        let profile = profile([
+            (0, "a", [span(0, 10), span(3 * mebi - 5, 10)]), (0, "b", nil), (0, "a", [span(20, 5), span(9 * mebi, 2 * mebi)]),
+        ])
+        #expect(profile.expected.map(\.path) == ["a", "a", "a", "b", "a", "a"])
+        #expect(
+            profile.expected.map(\.ranges) == [
+                [span(0, 10), span(20, 5)], [span(3 * mebi - 5, 5)], [span(3 * mebi, 5)], nil, [span(9 * mebi, mebi)],
+                [span(10 * mebi, mebi)],
+            ])
+        #expect(try StartProfile.merged([("", profile), ("", profile)]).expected == profile.expected)
+        let endless = self.profile([(0, "a", [span(1, .max - 1)])])
+        #expect(endless.files.count == StartProfile.mostFiles)
+    }
+
     @Test("many starts expect what at least half of them read, what is read earlier first, and all ranges that any of them read")
     func merged() throws {
         let profiles = [
@@ -29,7 +46,8 @@ struct StartProfileTests {
             profile([(0, "a", [span(0, 1)]), (0, "z", nil), (1, "a", nil)]),
         ]
         let merged = try StartProfile.merged(profiles.map { ("", $0) })
-        #expect(merged.recordings == 3 && merged.files.count == 4)
+        // Of "z" all was read twice, and a part once.
+        #expect(merged.recordings == 3 && merged.files.count == 5)
         #expect(merged.expected.map(\.path) == ["a", "z"])
         #expect(merged.expected[0].ranges == [span(0, 15), span(100, 1)] && merged.expected[1].ranges == nil)
         // In parts, too, and in any order.

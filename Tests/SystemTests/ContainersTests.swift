@@ -45,6 +45,18 @@ struct ContainersTests {
         try stage.expectNothingLeft()
     }
 
+    @Test("whoever waits for a container hears how it ended, also when it is removed then", arguments: [[], ["--rm"]])
+    func wait(options: [String]) throws {
+        let id = try stage.start(options, "sleep 1; exit 7")
+        #expect(try stage.succeed("wait", [id]) == "7\n")
+        if options.isEmpty { #expect(try stage.succeed("rm", [id]) == "\(id)\n") }
+        let killed = try stage.start(["--rm"], "exec sleep 600")
+        let waiting = try ChildProcess("sh", ["-c", "sleep 1; kill -9 $(head -n 1 \(stage.root)/containers/\(killed)/lock)"])
+        #expect(try stage.succeed("wait", [killed]) == "137\n")
+        _ = try waiting.wait()
+        try stage.expectNothingLeft()
+    }
+
     @Test("nobody else on the machine reaches what a container of root has written, so no set-user-id file of it is the machine's")
     func shut() throws {
         let id = try stage.start(

@@ -120,5 +120,7 @@ int starling_set_terminal_size(int fd, unsigned short rows, unsigned short colum
 int starling_terminal_size(int fd, unsigned short *rows, unsigned short *columns);
 /// Moves bytes from a pipe to a descriptor without copying them here, as splice(2).
 ssize_t starling_splice(int pipe, int target, size_t size);
+/// Whether the kernel runs programs of the x32 ABI (most do not), found by asking it; 1 also where a filter of system calls may forbid to ask.
+int starling_runs_x32(void);
 /// syncfs(2).
 int starling_sync_file_system(int fd);
