@@ -30,6 +30,13 @@ public struct StartAdvice: Encodable, Equatable, Sendable {
         let share = Quantity.percent(summary.waitUnion, of: summary.firstOutput ?? summary.end)
         let waited = "\(Quantity.count(summary.waitsBefore, "read")) waited, \(Quantity.time(summary.waitUnion)) or \(share) of the time"
         let landmarks = record.layers.contains { $0.landmark > 0 }
+        let time = { (reads: [TraceRead]) in reads.reduce(0) { $0 + $1.wait } }
+        let reads = record.events.reads
+        if landmarks, 2 * time(reads.filter { $0.cause == .onItsWay }) > time(reads) {
+            return StartAdvice(
+                text: "\(waited). Most of that was for bytes that had been asked for before: "
+                    + "what is left to gain is a faster link, or fewer bytes.", command: nil)
+        }
         let why =
             landmarks
             ? "The image is optimized, but not for these reads. Optimize it for this command:"

@@ -75,6 +75,9 @@ struct Optimize: AsyncParsableCommand, UsesPrivateMounts {
         guard !noOptimize || recordIn.isEmpty && recordOut == nil && command.isEmpty else {
             throw ValidationError("--no-optimize runs nothing and needs no record and no command")
         }
+        guard !isStatic || recordIn.isEmpty && !noOptimize else {
+            throw ValidationError("--static looks into the image; it goes with neither --record-in nor --no-optimize")
+        }
         guard destination != nil || recordOut != nil else {
             throw ValidationError("neither a destination nor --record-out: nothing would be written")
         }

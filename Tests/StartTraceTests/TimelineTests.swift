@@ -86,6 +86,13 @@ struct TimelineTests {
                 == #"starling optimize registry.example/python:3 registry.example/python:3-opt -- python3 -c 'print('\''a'\'')'"#)
         let optimized = StartTimeline(RecordFixture.record { $0.layers[0].landmark = 5_000 }).advice
         #expect(optimized.first?.text.contains("not for these reads") == true)
+        let slow = StartTimeline(
+            RecordFixture.record { record in
+                record.layers[0].landmark = 5_000
+                record.events.reads = [RecordFixture.read(100_000...600_000, .onItsWay)]
+            }
+        ).advice
+        #expect(slow.map(\.command) == [nil] && slow[0].text.contains("asked for before"))
         let plain = StartTimeline(RecordFixture.record { $0.layers[0].format = nil }).advice
         #expect(plain.first?.command == "starling convert registry.example/python:3 registry.example/python:3-esgz")
         let quick = StartTimeline(RecordFixture.record { $0.events.reads = [] }).advice
