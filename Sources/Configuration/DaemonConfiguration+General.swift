@@ -76,7 +76,9 @@ extension DaemonConfiguration {
                 "disable_verification", \.disableVerification,
                 "Believe the TOCs of all layers as they come. Chunks are verified against them all the same."),
             .int(
-                "max_concurrency", \.maxConcurrency, "Ranges under way at once to complete layers in the background.", zeroIsDefault: true),
+                "max_concurrency", \.maxConcurrency,
+                "Ranges under way at once to complete layers in the background; small ones, of 2 MiB together, four times as many.",
+                zeroIsDefault: true),
             .bool(
                 "log_file_access", \.logFileAccess, "Log every open of a file.",
                 .moot("the kernel opens files without asking anybody")),

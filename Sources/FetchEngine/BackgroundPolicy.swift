@@ -2,8 +2,9 @@
 ///
 /// A starting container misses now and then; a large range on a slow link would stand before each of these misses. So nothing starts until
 /// there was no miss for a while, and pieces grow with the time that there was none. A container that never stops missing must not keep its
-/// layers incomplete for ever: after a long wait, a small piece goes all the same. And one that has read much of its layers reads the rest: if that
-/// came miss by miss, the link would stand still for a round trip each time.
+/// layers incomplete for ever: after a long wait, a small piece goes all the same. And one that has read much of its layers, or has waited for them half
+/// as long as the rest would take, gets the rest: if that came miss by miss, the link would stand still for a round trip each time. (What is still to
+/// come nobody knows; who buys when the rent has come to half of the price pays three times the price of the better at most, and starts are over then.)
 enum BackgroundPolicy {
     /// What is known when something could start.
     struct Facts {
@@ -17,6 +18,10 @@ enum BackgroundPolicy {
         /// Of the layers that are being read (`RecentDemands`): bytes of content that are here, and all.
         var present: UInt64 = 0
         var content: UInt64 = .max
+        /// Of the same: what reads have waited, each for itself, unless prefetches are left to do; and what the link takes for all that is not here, when it
+        /// is known.
+        var waited = Duration.zero
+        var rest: Duration?
     }
 
     enum Decision: Equatable {
@@ -43,7 +48,8 @@ enum BackgroundPolicy {
         let quiet = min(facts.sinceDemand ?? facts.sinceOpening, facts.sinceOpening)
         if !facts.isBusy, quiet >= calm { return .start(min(max(quiet / 16, smallest), largest)) }
         let isMuchHere = facts.present >= much && facts.present >= facts.content / 4
-        if isMuchHere || facts.sinceBackground >= patience { return .start(smallest) }
+        let isWorthIt = facts.rest.map { facts.waited >= $0 / 2 } ?? false
+        if isMuchHere || isWorthIt || facts.sinceBackground >= patience { return .start(smallest) }
         // Whatever keeps it busy gives notice when it ends; the time is for what does not.
         return .wait(facts.isBusy ? patience - facts.sinceBackground : min(calm - quiet, patience - facts.sinceBackground))
     }

@@ -18,9 +18,11 @@ struct FetchQueue<Job: AnyObject> {
         /// Patient ranges: prefetches and background ones.
         var prefetch = 2
         var background = 2
-        /// Small prefetches cost their round trip and hardly any bytes: that many may be under way, as long as they are that few bytes together.
+        /// Small ranges cost their round trip and hardly any bytes: that many prefetches may be under way, and for each background range that many, as long as
+        /// all of the kind are that few bytes together. (What is left of a layer that was read here and there is small ranges.)
         var smallPrefetches = 16
-        var smallPrefetchBytes: UInt64 = 2 << 20
+        var smallForBackground = 4
+        var smallBytes: UInt64 = 2 << 20
         /// Prefetches up to that size take no place of another but one of the small ones.
         var tinyPrefetch: UInt64 = 64 << 10
         /// Compressed bytes asked for and not yet decoded; it bounds the memory of everything that is on its way. One job is always allowed.
@@ -124,8 +126,15 @@ struct FetchQueue<Job: AnyObject> {
         switch entry.priority {
         case .demand: return demands < limits.active - (patientsWait || patient > 0 ? 1 : 0)
         case .prefetch: return hasPlace(forPrefetch: entry)
-        case .background: return activeCount(.background) < limits.background
+        case .background: return hasPlaceForBackground(of: entry.size)
         }
+    }
+
+    /// Whether one more background range of some size could start, as far as those of its kind are concerned.
+    func hasPlaceForBackground(of size: UInt64) -> Bool {
+        let sizes = active.values.lazy.filter { $0.priority == .background }.map(\.size)
+        guard sizes.count >= limits.background else { return true }
+        return sizes.count < limits.smallForBackground * limits.background && sizes.reduce(size, +) <= limits.smallBytes
     }
 
     private func hasPlace(forPrefetch entry: Entry) -> Bool {
@@ -133,6 +142,6 @@ struct FetchQueue<Job: AnyObject> {
         let isTiny = entry.size <= limits.tinyPrefetch
         if !isTiny, prefetches.count(where: { $0.size > limits.tinyPrefetch }) < limits.prefetch { return true }
         return prefetches.count < limits.smallPrefetches
-            && (isTiny || prefetches.reduce(entry.size, { $0 + $1.size }) <= limits.smallPrefetchBytes)
+            && (isTiny || prefetches.reduce(entry.size, { $0 + $1.size }) <= limits.smallBytes)
     }
 }

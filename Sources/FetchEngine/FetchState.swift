@@ -115,7 +115,7 @@ struct FetchState {
             let bytes = link.bytes(in: FetchState.prefetchTime, unknown: FetchState.prefetchUnknown, within: FetchState.prefetchBytes)
             return .plan(goal, bytes: min(bytes, largest))
         }
-        guard queue.waitingCount(.background) == 0, queue.activeCount(.background) < queue.limits.background else { return .nothing }
+        guard queue.waitingCount(.background) == 0, queue.hasPlaceForBackground(of: 0) else { return .nothing }
         let used = recent.layers(at: now)
         guard let goal = goals.next(.background, first: used, at: now) else {
             return goals.nextRested(.background).map { .wait(max(now.duration(to: $0), .zero)) } ?? .nothing
@@ -137,11 +137,17 @@ struct FetchState {
     private func facts(_ used: [LazyLayer], at now: ContinuousClock.Instant) -> BackgroundPolicy.Facts {
         let demands = queue.activeCount(.demand) + queue.waitingCount(.demand)
         let prefetches = queue.activeCount(.prefetch) + queue.waitingCount(.prefetch)
-        return BackgroundPolicy.Facts(
+        var facts = BackgroundPolicy.Facts(
             sinceDemand: demanded.map { $0.duration(to: now) }, sinceOpening: opened.duration(to: now),
             sinceBackground: fetchedInBackground.duration(to: now),
             isBusy: demands + prefetches > 0 || !goals.isEmpty(.prefetch), present: used.reduce(0) { $0 + $1.stored.bytesPresent },
             content: used.reduce(0) { $0 + $1.stored.chunks.contentBytes })
+        // Whoever waits for a prefetch has it coming.
+        if goals.isEmpty(.prefetch) {
+            facts.waited = .nanoseconds(used.reduce(0) { $0 + $1.statistics.snapshot.demandWaitNanoseconds })
+            facts.rest = link.time(for: used.reduce(0) { $0 + $1.missingBytes })
+        }
+        return facts
     }
 }
 

@@ -91,6 +91,13 @@ public final class LazyLayer: Sendable {
         return repetition
     }
 
+    /// Compressed bytes that are not here, as if all compressed alike.
+    var missingBytes: Double {
+        let content = Double(stored.chunks.contentBytes)
+        guard content > 0 else { return 0 }
+        return Double(stored.facts.blobSize) * max(0, 1 - Double(stored.bytesPresent) / content)
+    }
+
     /// Other processes wait with opening the layer until what came with its opening is claimed.
     func keep(_ turn: OpeningTurn?) { self.turn.withLock { $0 = turn } }
 

@@ -47,6 +47,9 @@ struct LinkEstimate {
         return min(max(UInt64(min(max(bytes, 0), 1e15)), bounds.lowerBound), bounds.upperBound)
     }
 
+    /// Time in which so many bytes arrive; nil as long as nothing is known.
+    func time(for bytes: Double) -> Duration? { bytesPerSecond.map { .seconds(bytes / max($0, 1)) } }
+
     // Faster counts at once, slower by and by: a stall is no slow link.
     private mutating func fold(until end: ContinuousClock.Instant) {
         guard let start, case let time = start.duration(to: end),

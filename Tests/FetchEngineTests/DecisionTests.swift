@@ -188,6 +188,19 @@ struct BackgroundPolicyTests {
         #expect(decide(60, of: 229, demand: .seconds(8), isBusy: false) == .start(.milliseconds(500)))
     }
 
+    @Test("who has waited half as long as the rest takes gets the rest, misses or not")
+    func worth() {
+        func decide(waited: Duration, rest: Duration?) -> BackgroundPolicy.Decision {
+            var facts = BackgroundPolicy.Facts(
+                sinceDemand: .milliseconds(5), sinceOpening: .seconds(100), sinceBackground: .seconds(1), isBusy: true)
+            (facts.waited, facts.rest) = (waited, rest)
+            return BackgroundPolicy.decide(facts)
+        }
+        #expect(decide(waited: .seconds(3), rest: .seconds(6)) == .start(.milliseconds(100)))
+        #expect(decide(waited: .seconds(2), rest: .seconds(6)) == .wait(.seconds(14)))
+        #expect(decide(waited: .seconds(60), rest: nil) == .wait(.seconds(14)))
+    }
+
     @Test("pieces grow with the quiet, up to a second of the link")
     func growth() {
         #expect(decide(demand: .seconds(8)) == .start(.milliseconds(500)))

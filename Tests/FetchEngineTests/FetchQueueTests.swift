@@ -103,7 +103,7 @@ struct FetchQueueTests {
         _ = queue.remove { _ in true }
 
         queue = Queue()
-        _ = add(50, .prefetch, to: &queue, size: queue.limits.smallPrefetchBytes / 4)
+        _ = add(50, .prefetch, to: &queue, size: queue.limits.smallBytes / 4)
         #expect(started(&queue).count == 4)
     }
 
@@ -122,9 +122,25 @@ struct FetchQueueTests {
     func background() {
         var queue = Queue()
         queue.limits.background = 1
-        _ = add(5, .background, to: &queue)
+        _ = add(5, .background, to: &queue, size: Self.large)
         let jobs = started(&queue)
         #expect(jobs.count == 1 && queue.activeCount(.background) == 1 && queue.waitingCount(.background) == 4)
+    }
+
+    @Test("small background ranges are four times as many, as long as they are few bytes together")
+    func smallBackground() {
+        var queue = Queue()
+        queue.limits.background = 1
+        _ = add(5, .background, to: &queue)
+        #expect(started(&queue).count == 4)
+        queue = Queue()
+        _ = add(5, .background, to: &queue, size: queue.limits.smallBytes / 3)
+        #expect(started(&queue).count == 3 && !queue.hasPlaceForBackground(of: queue.limits.smallBytes / 3))
+        queue = Queue()
+        _ = add(1, .background, to: &queue, size: Self.large)
+        _ = add(5, .background, to: &queue)
+        // What is large leaves small ones no place of theirs.
+        #expect(started(&queue).count == 2)
     }
 
     @Test("bytes under way are bounded, patient ones more, but one job is always allowed")
