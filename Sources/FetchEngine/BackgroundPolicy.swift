@@ -37,6 +37,8 @@ enum BackgroundPolicy {
     static let patience = Duration.seconds(15)
     /// Much of the layers: a quarter, and more than nearly any start of a program takes.
     static let much: UInt64 = 48 << 20
+    /// Waits that most starts do not come to, however little the rest would take: it takes processors, too, which a start needs.
+    static let long = Duration.seconds(2)
     /// Link time of the smallest and of the largest piece.
     static let smallest = Duration.milliseconds(100)
     static let largest = Duration.milliseconds(1_000)
@@ -48,7 +50,7 @@ enum BackgroundPolicy {
         let quiet = min(facts.sinceDemand ?? facts.sinceOpening, facts.sinceOpening)
         if !facts.isBusy, quiet >= calm { return .start(min(max(quiet / 16, smallest), largest)) }
         let isMuchHere = facts.present >= much && facts.present >= facts.content / 4
-        let isWorthIt = facts.rest.map { facts.waited >= $0 / 2 } ?? false
+        let isWorthIt = facts.rest.map { facts.waited >= max($0 / 2, long) } ?? false
         if isMuchHere || isWorthIt || facts.sinceBackground >= patience { return .start(smallest) }
         // Whatever keeps it busy gives notice when it ends; the time is for what does not.
         return .wait(facts.isBusy ? patience - facts.sinceBackground : min(calm - quiet, patience - facts.sinceBackground))

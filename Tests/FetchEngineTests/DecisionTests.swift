@@ -199,6 +199,9 @@ struct BackgroundPolicyTests {
         #expect(decide(waited: .seconds(3), rest: .seconds(6)) == .start(.milliseconds(100)))
         #expect(decide(waited: .seconds(2), rest: .seconds(6)) == .wait(.seconds(14)))
         #expect(decide(waited: .seconds(60), rest: nil) == .wait(.seconds(14)))
+        // On a fast link no start is held up by the rest of its image.
+        #expect(decide(waited: .seconds(1), rest: .milliseconds(10)) == .wait(.seconds(14)))
+        #expect(decide(waited: .seconds(2), rest: .milliseconds(10)) == .start(.milliseconds(100)))
     }
 
     @Test("pieces grow with the quiet, up to a second of the link")
