@@ -149,7 +149,7 @@ struct KeptMountTests {
         #expect(old.count == 1)
         old.forEach { kill($0, SIGKILL) }
         try waitUntil("there is another keeper") { try kept.keepers().contains { !old.contains($0) } }
-        try waitUntil("it has the mount") { try Keepers.holdMount(of: kept.root) }
+        try waitUntil("it has the mount") { try Keepers.holdMount(of: kept.root, besides: old) }
         first.leave()
         _ = try kept.serve()
         #expect(try read(top + "/etc/conf").count == 500)

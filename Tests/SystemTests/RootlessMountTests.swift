@@ -66,7 +66,7 @@ struct RootlessMountTests {
     @Test("what is in use stays mounted, unless it is to be detached")
     func busy() throws {
         #expect(try user.starling(["mount", reference("lazy"), target]).status == 0)
-        let inside = try user.start("sh", ["-c", "cd \(target)/etc && echo in && sleep 1000"])
+        let inside = try user.start("sh", ["-c", "cd \(target)/etc && echo in && exec sleep 1000"])
         try waitUntil("somebody is in it") { inside.output == "in\n" }
         let refused = try user.starling(["umount", target])
         #expect(refused.status == 1 && refused.errorText.contains("in use"), "\(refused.errorText)")

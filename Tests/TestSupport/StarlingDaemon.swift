@@ -98,8 +98,11 @@ public enum Keepers {
     }
 
     /// Whether one of a root directory holds a mount.
-    public static func holdMount(of root: String) throws -> Bool {
+    ///
+    /// - Parameter ended: those that were killed, which may be seen for a moment yet.
+    public static func holdMount(of root: String, besides ended: [Int32] = []) throws -> Bool {
         try processes(of: root).contains { process in
+            guard !ended.contains(process) else { return false }
             // Either may be gone while we look.
             let names = (try? Files.entries("/proc/\(process)/fd")) ?? []
             return names.contains { (try? Paths.resolved("/proc/\(process)/fd/\($0)")) == "/dev/fuse" }
