@@ -188,7 +188,7 @@ struct BackgroundPolicyTests {
         #expect(decide(60, of: 229, demand: .seconds(8), isBusy: false) == .start(.milliseconds(500)))
     }
 
-    @Test("who has waited half as long as the rest takes gets the rest, misses or not")
+    @Test("who has waited nearly as long as the rest takes gets the rest, misses or not")
     func worth() {
         func decide(waited: Duration, rest: Duration?) -> BackgroundPolicy.Decision {
             var facts = BackgroundPolicy.Facts(
@@ -196,8 +196,8 @@ struct BackgroundPolicyTests {
             (facts.waited, facts.rest) = (waited, rest)
             return BackgroundPolicy.decide(facts)
         }
-        #expect(decide(waited: .seconds(3), rest: .seconds(6)) == .start(.milliseconds(100)))
-        #expect(decide(waited: .seconds(2), rest: .seconds(6)) == .wait(.seconds(14)))
+        #expect(decide(waited: .seconds(5), rest: .seconds(6)) == .start(.milliseconds(100)))
+        #expect(decide(waited: .seconds(4), rest: .seconds(6)) == .wait(.seconds(14)))
         #expect(decide(waited: .seconds(60), rest: nil) == .wait(.seconds(14)))
         // On a fast link no start is held up by the rest of its image.
         #expect(decide(waited: .seconds(1), rest: .milliseconds(10)) == .wait(.seconds(14)))
