@@ -22,9 +22,6 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-#ifdef __x86_64__
-#include <asm/unistd.h>
-#endif
 
 const unsigned long STARLING_MS_RDONLY = MS_RDONLY;
 const unsigned long STARLING_MS_BIND = MS_BIND;

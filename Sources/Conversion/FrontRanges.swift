@@ -5,8 +5,6 @@
 struct FrontRanges: Equatable {
     /// Of the file, ascending and apart; at most `mostRanges`.
     let ranges: [Range<Int64>]
-    /// Bytes of all of them.
-    var byteCount: Int64 { ranges.reduce(0) { $0 + Int64($1.count) } }
 
     /// Files up to this size are wanted as a whole, as a reader asks for them: the kernel's smallest readahead.
     static let smallFile: Int64 = 16 << 10

@@ -53,8 +53,7 @@ public final class Priorities: Sendable {
     ///   - manifest: digest of the source's manifest.
     func choose(from names: [String], layer: Int, manifest: Digest) -> [Choice] {
         var chosen: [Choice] = []
-        // Where names come that are wanted as a whole, sooner or later.
-        var places: [String: Int] = [:]
+        // Names that are wanted as a whole, sooner or later.
         var whole: Set<String> = []
         let known = Set(names)
         for (index, wish) in wishes.enumerated() {
@@ -64,16 +63,14 @@ public final class Priorities: Sendable {
             fulfilled.withLock { _ = $0.insert(index) }
             for name in matches where !whole.contains(name) {
                 if wish.ranges == nil { whole.insert(name) }
-                let place = places[name] ?? chosen.count
-                places[name] = place
-                if place < chosen.count, wish.ranges == nil {
-                    chosen[place].ranges = nil
-                } else {
-                    chosen.append(Choice(name: name, ranges: wish.ranges))
-                }
+                chosen.append(Choice(name: name, ranges: wish.ranges))
             }
         }
-        return chosen.filter { !whole.contains($0.name) || $0.ranges == nil }
+        var placed: Set<String> = []
+        return chosen.compactMap { choice in
+            guard whole.contains(choice.name) else { return choice }
+            return placed.insert(choice.name).inserted ? Choice(name: choice.name) : nil
+        }
     }
 
     /// What no layer had so far, as it was written.

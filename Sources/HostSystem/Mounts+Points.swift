@@ -83,7 +83,7 @@ extension Mounts {
         let name = path.split(separator: "/").last.map(String.init) ?? ""
         let parent = try Paths.resolved(Paths.parent(of: path))
         let resolved = name.isEmpty ? "/" : (parent == "/" ? "" : parent) + "/" + name
-        return try mountPoints().last { $0.path == resolved }
+        return try mountPoints(below: resolved).last { $0.path == resolved }
     }
 
     /// Everything mounted in this namespace, in the kernel's order: a mount comes after what it is mounted on.

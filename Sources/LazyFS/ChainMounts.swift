@@ -61,7 +61,7 @@ final class ChainMounts: Sendable {
         self.predictions = predictions
         self.servesAll = servesAll
         var inherited: Set<String> = []
-        for point in Files.exists(directory) ? try Mounts.mountPoints() : [] where point.path.hasPrefix(directory + "/") {
+        for point in Files.exists(directory) ? try Mounts.mountPoints(below: directory) : [] where point.path != directory {
             if point.path.hasSuffix(ChainMounts.whole) || mount.existing?.hasInheritedAll == true {
                 inherited.insert(point.path)
             } else {

@@ -34,12 +34,8 @@ struct ContentFiles {
 
     /// The files that have bytes in a part of the content file, and which bytes of each these are.
     func files(in bytes: Range<UInt64>) -> [(file: File, bytes: Range<UInt64>)] {
-        var (low, high) = (0, files.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if files[middle].offset + files[middle].size <= bytes.lowerBound { low = middle + 1 } else { high = middle }
-        }
-        return files[low...].prefix { $0.offset < bytes.upperBound }.map { file in
+        let first = files.partitioningIndex { $0.offset + $0.size > bytes.lowerBound }
+        return files[first...].prefix { $0.offset < bytes.upperBound }.map { file in
             let start = max(bytes.lowerBound, file.offset) - file.offset
             return (file, start..<min(bytes.upperBound - file.offset, file.size))
         }

@@ -78,7 +78,7 @@ struct ContentPlace: Hashable, Comparable, Sendable {
 
 extension Array {
     /// The first index whose element belongs to the second part of an array that has two; the count when that is empty.
-    fileprivate func partitioningIndex(where belongsToSecond: (Element) -> Bool) -> Int {
+    func partitioningIndex(where belongsToSecond: (Element) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {
             let middle = (low + high) / 2

@@ -34,19 +34,18 @@ struct FuseDevice: ~Copyable, Sendable {
             ? try FuseDevice.mount(at: mountpoint, source: source, readOnly: readOnly)
             : try FuseHelper.mount(at: mountpoint, source: source)
         let descriptor = owned.raw
-        var code: Int32 = 0
         // Of the room, which the kernel wants, a hundred bytes are used: the rest is never touched.
-        let greeting = [UInt8](unsafeUninitializedCapacity: FuseDevice.bufferSize) { buffer, count in
-            var result: Int
-            repeat { result = read(descriptor, buffer.baseAddress, buffer.count) } while result < 0 && errno == EINTR
-            code = errno
-            count = max(0, result)
+        let (greeting, code) = withUnsafeTemporaryAllocation(byteCount: FuseDevice.bufferSize, alignment: 16) { buffer in
+            var count: Int
+            repeat { count = read(descriptor, buffer.baseAddress, buffer.count) } while count < 0 && errno == EINTR
+            let code = errno
+            return (Array(buffer.prefix(max(0, count))), code)
         }
         guard !greeting.isEmpty else {
             _ = starling_umount_lazily(mountpoint)
             throw .mount(mountpoint: mountpoint, code: code)
         }
-        self.init(owned, greeting: Array(greeting[...]))
+        self.init(owned, greeting: greeting)
     }
 
     private static func mount(at mountpoint: String, source: String, readOnly: Bool) throws(LazyFSError) -> OwnedDescriptor {

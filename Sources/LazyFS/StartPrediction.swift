@@ -232,7 +232,7 @@ final class StartPrediction: Sendable {
     private func isBehindLandmark(_ place: ContentPlace) -> Bool {
         let map = layers[place.layer].stored.chunks
         guard map.prefetchEnd > 0, let chunk = map.index(containing: place.offset) else { return false }
-        return map.chunk(chunk).blobOffset >= map.prefetchEnd
+        return !map.isInFront(chunk)
     }
 
     /// Whether a part of the file behind the landmark is repeated before it: then it belongs to the start that was recorded, and either that part is on its

@@ -5,7 +5,10 @@ internal import Threads
 
 /// The transport's thread and what it works on; kept alive by the thread until it has ended.
 final class TransportLoop: TaskExecutor, @unchecked Sendable {
-    // Safety: `active`, and the handle of curl, are used by the thread only, but for curl_multi_wakeup, which is made for other threads.
+    // Safety: `active` is used by the thread only. `multi` is set under the lock of `inbox`, before the thread starts, and used by the thread and under
+    // that lock; curl_multi_wakeup is made for other threads.
+    /// Curl's, from the first request on.
+    private var multi: UnsafeMutableRawPointer?
     private var active: [ObjectIdentifier: Transfer] = [:]
     private let inbox = Mutex(Inbox())
     private let runningThread = Mutex<pthread_t?>(nil)
@@ -15,8 +18,6 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
         var resuming: [Transfer] = []
         var jobs: [UnownedJob] = []
         var thread: NativeThread?
-        /// Curl's, from the first request on.
-        var multi: UnsafeMutableRawPointer?
         var isEnding = false
         var hasEnded = false
     }
@@ -28,7 +29,7 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
     /// Milliseconds without news after which the thread looks again.
     private static let idleWait = 30_000
 
-    deinit { inbox.withLock { if let multi = $0.multi { curl_multi_cleanup(multi) } } }
+    deinit { if let multi { curl_multi_cleanup(multi) } }
 
     func start(_ transfer: Transfer) {
         let accepted = inbox.withLock { inbox in
@@ -80,19 +81,19 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
         wake()
     }
 
-    private func wake() { if let multi = inbox.withLock({ $0.multi }) { curl_multi_wakeup(multi) } }
+    private func wake() { inbox.withLock { _ in if let multi { curl_multi_wakeup(multi) } } }
 
     // Started with the first request: a client that is never used costs no thread and no library. The thread keeps the loop until it has ended.
     private func runThread(_ inbox: inout Inbox) -> Bool {
-        if inbox.multi != nil { return true }
+        if multi != nil { return true }
         guard !inbox.isEnding else { return false }
-        let multi = TransportLoop.makeMulti()
-        inbox.multi = multi
+        let made = TransportLoop.makeMulti()
+        multi = made
         do throws(ThreadError) {
             inbox.thread = try NativeThread.start(name: "registry") { self.run() }
         } catch {
-            inbox.multi = nil
-            curl_multi_cleanup(multi)
+            multi = nil
+            curl_multi_cleanup(made)
             return false
         }
         return true
@@ -117,7 +118,6 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
     }
 
     private func run() {
-        guard let multi = inbox.withLock({ $0.multi }) else { return }
         blockSIGPIPE()
         runningThread.withLock { $0 = pthread_self() }
         while true {
@@ -127,13 +127,13 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
                 return work
             }
             for job in work.jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
-            for transfer in work.starting { begin(transfer, multi) }
-            for transfer in work.resuming { goOn(transfer, multi) }
+            work.starting.forEach(begin)
+            work.resuming.forEach(goOn)
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
-            collect(multi)
+            collect()
             if work.isEnding {
-                for transfer in active.values { end(transfer, multi, CURLE_ABORTED_BY_CALLBACK, isCancelled: true) }
+                for transfer in active.values { end(transfer, CURLE_ABORTED_BY_CALLBACK, isCancelled: true) }
                 let isEmpty = inbox.withLock { inbox in
                     inbox.hasEnded = inbox.jobs.isEmpty && inbox.starting.isEmpty
                     return inbox.hasEnded
@@ -141,11 +141,11 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
                 if isEmpty { return }
                 continue
             }
-            curl_multi_poll(multi, nil, 0, endSilent(multi), nil)
+            curl_multi_poll(multi, nil, 0, endSilent(), nil)
         }
     }
 
-    private func begin(_ transfer: Transfer, _ multi: UnsafeMutableRawPointer) {
+    private func begin(_ transfer: Transfer) {
         if let handle = transfer.begin(), curl_multi_add_handle(multi, handle) == CURLM_OK {
             active[ObjectIdentifier(transfer)] = transfer
         } else {
@@ -153,17 +153,17 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    private func goOn(_ transfer: Transfer, _ multi: UnsafeMutableRawPointer) {
+    private func goOn(_ transfer: Transfer) {
         guard active[ObjectIdentifier(transfer)] != nil, let handle = transfer.handle else { return }
         if transfer.isCancelled.load(ordering: .acquiring) {
-            end(transfer, multi, CURLE_ABORTED_BY_CALLBACK)
+            end(transfer, CURLE_ABORTED_BY_CALLBACK)
         } else {
             transfer.resumed()
             curl_easy_pause(handle, CURLPAUSE_CONT)
         }
     }
 
-    private func collect(_ multi: UnsafeMutableRawPointer) {
+    private func collect() {
         var left: Int32 = 0
         while let message = curl_multi_info_read(multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
@@ -171,23 +171,23 @@ final class TransportLoop: TaskExecutor, @unchecked Sendable {
             var context: UnsafeMutableRawPointer?
             _ = starling_curl_get_pointer(handle, CURLINFO_PRIVATE, &context)
             guard let context else { continue }
-            end(Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue(), multi, code)
+            end(Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue(), code)
         }
     }
 
     // Ends what has heard nothing for too long; returns the milliseconds until the next could be due.
-    private func endSilent(_ multi: UnsafeMutableRawPointer) -> Int32 {
+    private func endSilent() -> Int32 {
         let now = ContinuousClock.now
         var wait = Duration.milliseconds(TransportLoop.idleWait)
         for transfer in Array(active.values) {
             guard let rest = transfer.silenceEnd(at: now).map({ now.duration(to: $0) }) else { continue }
-            if rest <= .zero { end(transfer, multi, CURLE_OPERATION_TIMEDOUT) } else { wait = min(wait, rest) }
+            if rest <= .zero { end(transfer, CURLE_OPERATION_TIMEDOUT) } else { wait = min(wait, rest) }
         }
         return Int32(wait / .milliseconds(1)) + 1
     }
 
     // `active` is what keeps a transfer alive while curl points to it.
-    private func end(_ transfer: Transfer, _ multi: UnsafeMutableRawPointer, _ code: CURLcode, isCancelled: Bool = false) {
+    private func end(_ transfer: Transfer, _ code: CURLcode, isCancelled: Bool = false) {
         if isCancelled { transfer.isCancelled.store(true, ordering: .releasing) }
         if let handle = transfer.handle { curl_multi_remove_handle(multi, handle) }
         active[ObjectIdentifier(transfer)] = nil

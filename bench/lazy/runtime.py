@@ -36,7 +36,7 @@ def warm(bench):
         command = [bench.binaries + "/starling", "run", "--rm", *store, image, "/bin/true"]
         run(bench.binaries + "/starling", "pull", "--complete", *store, image, seconds=300)
         bundle = unpacked_bundle(bench, workplace)
-        filtered = with_filter(bench, workplace, store + [image], bundle)
+        filtered = with_filter(bench, workplace, store, image, bundle)
         commands = {
             "runc run, unpacked": ["runc", "run", "--bundle", bundle, "bench"],
             "the same, with docker's filter of system calls": ["runc", "run", "--bundle", filtered, "bench"],
@@ -71,13 +71,13 @@ def unpacked_bundle(bench, workplace):
     return bundle
 
 
-def with_filter(bench, workplace, image, bundle):
+def with_filter(bench, workplace, store, image, bundle):
     """A bundle like another, with the filter that `starling run` asks for."""
     name = "bench-filter"
-    run(bench.binaries + "/starling", "run", "-d", "--name", name, *image, "/bin/sleep", "60", seconds=60)
+    run(bench.binaries + "/starling", "run", "-d", "--name", name, *store, image, "/bin/sleep", "60", seconds=60)
     with open(os.path.join(workplace.path, "store/names", name, "config.json")) as file:
         seccomp = json.load(file)["linux"]["seccomp"]
-    run(bench.binaries + "/starling", "rm", "-f", *image[1:3], name, seconds=60)
+    run(bench.binaries + "/starling", "rm", "-f", "--root", workplace.path + "/store", name, seconds=60)
     with open(bundle + "/config.json") as file:
         configuration = json.load(file)
     configuration["linux"]["seccomp"] = seccomp
