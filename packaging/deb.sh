@@ -18,7 +18,7 @@ export LC_ALL=C.UTF-8 TZ=UTC PYTHONDONTWRITEBYTECODE=1
 
 say() { echo "deb: $*" >&2; }
 
-version=$(sed -n 's/.*"\([0-9][^"]*\)".*/\1/p' Sources/starling/Version.swift)
+version=$(sed -n 's/.*"\([0-9][^"]*\)".*/\1/p' Sources/Commands/Version.swift)
 [ "$("$bin/starling" --version)" = "$version" ] || { say "$bin/starling is not version $version"; exit 1; }
 [ "$("$bin/starlingd" --version)" = "starlingd $version" ] || { say "$bin/starlingd is not version $version"; exit 1; }
 head -n 1 packaging/debian/changelog | grep -qF "starling ($version)" || { say "packaging/debian/changelog does not begin with $version"; exit 1; }

@@ -1,5 +1,6 @@
 public import Digests
 internal import FoundationEssentials
+public import TreeImage
 
 /// What a stored layer was compiled from: enough to know, without the registry, whether it is what an image asks for.
 public struct LayerFacts: Codable, Equatable, Sendable {
@@ -15,6 +16,10 @@ public struct LayerFacts: Codable, Equatable, Sendable {
     public var version: Int
     /// Digest of the tree's file; nil until the store writes the layer.
     public internal(set) var treeDigest: Digest?
+    /// Sum of the same; nil in layers that were stored before it was taken.
+    public internal(set) var treeChecksum: TreeChecksum?
+    /// Whether the tree hides files of layers below; nil in layers that were stored before this was noted.
+    public internal(set) var hidesLowerFiles: Bool?
 
     /// The version that this code writes and reads: 2 since every file but the bitmap proves itself when it is opened.
     public static let currentVersion = 2

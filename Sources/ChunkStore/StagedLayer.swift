@@ -43,6 +43,8 @@ extension LayerStore {
         do {
             var facts = facts
             facts.treeDigest = Digest.sha256(compiled.erofs)
+            facts.treeChecksum = compiled.erofs.withUnsafeBytes { TreeChecksum(of: $0) }
+            facts.hidesLowerFiles = compiled.hidesLowerFiles
             try LayerStore.write(compiled, facts, in: directory)
             let home = self.directory(of: digest)
             let layer = try StoredLayer(directory: directory, home: home, digest: digest, new: facts, overflow: overflow)

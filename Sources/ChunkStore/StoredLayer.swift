@@ -9,9 +9,9 @@ public import TreeImage
 ///                  chunks       chunk map, immutable
 ///                  content      sparse file of the files' bytes, each file at a 4 KiB-aligned offset
 ///                  present      bitmap of verified chunks
-///                  layer.json   what the layer was compiled from, and the digest of its tree
+///                  layer.json   what the layer was compiled from, and digest and checksum of its tree
 ///
-/// What is opened was looked at: the tree has its digest, the chunk map its checksum, all files the sizes that belong together. What is not
+/// What is opened was looked at: tree and chunk map have their checksums, all files the sizes that belong together. What is not
 /// right is an error that says so, and the layer is fetched again. A wrong bit in `present` is the one thing that cannot be seen, until the
 /// next boot, when each marked chunk proves itself. Any number of threads and processes may use one at the same time: bytes at a place are determined by the chunk's digest, so two writers
 /// write the same, and a bit is set only after its bytes.
@@ -55,7 +55,8 @@ public final class StoredLayer: Sendable {
         self.treeDigest = treeDigest
         treePath = (home ?? directory) + "/tree.erofs"
         contentPath = (home ?? directory) + "/content"
-        tree = try LayerTree(path: directory + "/tree.erofs", digest: new == nil ? treeDigest : nil)
+        tree = try LayerTree(
+            path: directory + "/tree.erofs", proof: new == nil ? LayerTree.Proof(facts.treeChecksum, treeDigest) : nil)
         chunks = try ChunkMap(path: directory + "/chunks", isNew: new != nil)
         guard facts.blobSize == chunks.blobSize else {
             throw StoreError.damaged(path: factsPath, reason: "of a blob of \(facts.blobSize) bytes instead of \(chunks.blobSize)")
@@ -85,6 +86,12 @@ public final class StoredLayer: Sendable {
 
     /// Bytes of content that are here, of `chunks.contentBytes`.
     public var bytesPresent: UInt64 { present.bytesPresent }
+    /// Whether the tree hides files of layers below.
+    func hidesLowerFiles() throws(TreeImageError) -> Bool {
+        if let isKnown = facts.hidesLowerFiles { return isKnown }
+        return try tree.hidesLowerFiles()
+    }
+
     /// Whether all content is here.
     public var isComplete: Bool { bytesPresent == chunks.contentBytes }
 

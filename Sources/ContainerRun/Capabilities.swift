@@ -38,7 +38,7 @@ public enum Capabilities {
         NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME
         SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON
         BPF CHECKPOINT_RESTORE
-        """.split(whereSeparator: \.isWhitespace).map { "CAP_" + $0 }
+        """.words.map { "CAP_" + $0 }
 
     /// Those of `wanted` that a process with this mask may give, in the kernel's order.
     static func granted(_ wanted: Set<String>, by bounding: UInt64) -> [String] {

@@ -7,21 +7,29 @@ internal import StartTrace
 extension Container {
     /// Mounts the image and writes what the runtime reads. Looks into the root file system and lets go of it: an open descriptor would keep it
     /// mounted.
-    func prepare(_ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool, _ trace: TraceRecorder?) throws {
+    ///
+    /// - Returns: the filter of system calls that the runtime has to compile, when it could be kept.
+    func prepare(
+        _ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool, _ trace: TraceRecorder?
+    ) throws -> CompiledFilters.Name? {
         let mounting = trace?.begin(.container, "mount root file system")
         try directory.mount(image.lowerDirectories, isLasting: !identity.removesAtEnd)
         mounting?.end()
         let preparing = trace?.begin(.container, "write bundle")
         defer { preparing?.end() }
+        var missing: CompiledFilters.Name?
         if let earlier {
             try describeAgain(earlier, keepsLog: keepsLog)
         } else {
-            try describe(image, settings, keepsLog: keepsLog)
+            missing = try describe(image, settings, keepsLog: keepsLog)
         }
         try directory.write(ContainerState(started: .now))
+        return missing
     }
 
-    private func describe(_ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool) throws {
+    private func describe(
+        _ image: RootFileSystem, _ settings: ContainerSettings, keepsLog: Bool
+    ) throws -> CompiledFilters.Name? {
         let inside = try RootedDirectory(directory.rootfs)
         let hostname =
             settings.hostname ?? (settings.network == .host ? HostFiles.hostname() : String(directory.id.prefix(ContainerID.shortLength)))
@@ -30,7 +38,9 @@ extension Container {
         // What is mounted over the image may bring the program along.
         if settings.mounts.isEmpty { try ContainerProgram(spec).check(in: inside, image: identity.image) }
         let address = settings.network == .bridge ? try network.connect(settings.ports).address : nil
-        try ContainerSurroundings(root: root, directory: directory.path, image: inside).write(spec, address: address)
+        let surroundings = ContainerSurroundings(
+            root: root, directory: directory.path, image: inside, filters: CompiledFilters(root: root, runtime))
+        let missing = try surroundings.write(spec, address: address)
         try directory.write(
             ContainerRecord(
                 id: identity.id, name: identity.name, image: identity.image, imageDigest: image.digest, command: spec.arguments,
@@ -39,6 +49,7 @@ extension Container {
                 address: address, stopSignal: image.config.config?.stopSignal.flatMap(SignalName.number) ?? SIGTERM,
                 runtime: runtime.program,
                 arguments: identity.arguments, directory: try Paths.resolved(".")))
+        return missing
     }
 
     /// What the runtime reads is there from the time before; only a network is made anew each time.

@@ -103,13 +103,14 @@ public final class Container: Sendable {
         onStart: () -> Void = {}
     ) throws -> Int32 {
         if settings.terminal, isatty(1) == 0 || settings.readsInput && isatty(0) == 0 { throw ContainerError.noTerminal }
-        try prepare(image, settings, keepsLog: false, trace)
+        let missing = try prepare(image, settings, keepsLog: false, trace)
         onStart()
         let process = ContainerProcess(directory, runtime, terminal: settings.terminal)
         let watch = try trace.map { try ProcessWatch($0, seesOutput: !settings.terminal) }
         try process.start(
             input: settings.readsInput ? .inherit : .null, output: watch?.output ?? .inherit, error: watch?.error ?? .inherit)
         try watch?.started(process)
+        if let missing, try process.waitUntilRunning(every: .milliseconds(1)) { keep(missing) }
         let result = try process.wait(signals)
         watch?.ended(result.status)
         return try finish(result)
@@ -125,7 +126,7 @@ public final class Container: Sendable {
         _ image: RootFileSystem, _ settings: ContainerSettings, signals: SignalForwarder, trace: TraceRecorder? = nil,
         onRunning: () throws -> Void
     ) throws -> Int32 {
-        try prepare(image, settings, keepsLog: true, trace)
+        let missing = try prepare(image, settings, keepsLog: true, trace)
         let process = ContainerProcess(directory, runtime, terminal: settings.terminal, isBackground: true)
         let streams = try ContainerStreams(
             terminal: settings.terminal, readsInput: settings.readsInput, log: ContainerLog(path: directory.logFile),
@@ -145,12 +146,18 @@ public final class Container: Sendable {
             if try process.waitUntilRunning() {
                 trace?.mark(.program)
                 try onRunning()
+                if let missing { keep(missing) }
             }
             result = try process.wait(signals)
             trace?.markExit(result.status)
         }
         if !result.hasStarted { try sayWhy() }
         return try finish(result)
+    }
+
+    /// Keeps the filter that the runtime has compiled; without it the next container is as slow.
+    private func keep(_ filter: CompiledFilters.Name) {
+        try? CompiledFilters(root: root, runtime)?.keep(filter, of: directory)
     }
 
     /// Keeps how it started, in place of what was kept before.

@@ -16,18 +16,17 @@ extension ContainerSpec {
     static let initPath = "/sbin/docker-init"
 
     /// The document.
-    func json(on machine: Machine, _ surroundings: Surroundings = Surroundings()) throws -> [UInt8] {
+    func json(on machine: Machine, _ surroundings: Surroundings = Surroundings()) -> JSONValue {
         let capabilities = settings.security.capabilities.capabilities(
             isPrivileged: settings.security.isPrivileged, bounding: machine.boundingCapabilities)
-        return try Documents.encode(
-            JSONValue.object([
-                "ociVersion": .string("1.0.2"),
-                "hostname": .string(hostname),
-                "root": .object(["path": .string("rootfs"), "readonly": .bool(settings.isReadOnly)]),
-                "process": process(on: machine, capabilities),
-                "mounts": .array(mounts(surroundings.mounts).map(\.json)),
-                "linux": linux(on: machine, capabilities, surroundings),
-            ]))
+        return .object([
+            "ociVersion": .string("1.0.2"),
+            "hostname": .string(hostname),
+            "root": .object(["path": .string("rootfs"), "readonly": .bool(settings.isReadOnly)]),
+            "process": process(on: machine, capabilities),
+            "mounts": .array(mounts(surroundings.mounts).map(\.json)),
+            "linux": linux(on: machine, capabilities, surroundings),
+        ])
     }
 
     /// All mounts, what is deeper after what it is in; what is mounted on purpose replaces a default in its place.

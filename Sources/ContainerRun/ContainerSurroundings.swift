@@ -8,9 +8,12 @@ struct ContainerSurroundings {
     let directory: String
     /// The container's root file system.
     let image: RootedDirectory
+    /// Filters that are compiled; nil for a runtime that takes none.
+    var filters: CompiledFilters?
 
     /// - Parameter address: the container's own, on a bridge.
-    func write(_ spec: ContainerSpec, address: String?) throws {
+    /// - Returns: the filter that the runtime has to compile, when it could be kept.
+    func write(_ spec: ContainerSpec, address: String?) throws -> CompiledFilters.Name? {
         let machine = try Machine.current()
         let settings = spec.settings
         if let profile = settings.security.appArmorProfile, !machine.hasAppArmor { throw ContainerError.noAppArmor(profile: profile) }
@@ -26,7 +29,11 @@ struct ContainerSurroundings {
         }
         surroundings.devices = try settings.security.isPrivileged ? DeviceMapping.all() : settings.devices.flatMap { try $0.devices() }
         surroundings.seccomp = try settings.security.profile()
-        let document = try RootlessSpec.adapted(try spec.json(on: machine, surroundings))
-        try AtomicFile.write(document, to: directory + "/config.json", mode: 0o600, durably: false)
+        var document = try RootlessSpec.adapted(spec.json(on: machine, surroundings))
+        let filter = document["linux"]?["seccomp"].flatMap { filters?.name(of: $0) }
+        let compiled = filter.flatMap { filters?.annotation($0) }
+        if let compiled { document["annotations"] = .object([compiled.key: .string(compiled.value)]) }
+        try AtomicFile.write(Documents.encode(document), to: directory + "/config.json", mode: 0o600, durably: false)
+        return compiled == nil ? filter : nil
     }
 }

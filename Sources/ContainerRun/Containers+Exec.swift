@@ -98,7 +98,7 @@ struct ExecProcess {
         process["terminal"] = .bool(settings.terminal)
         if let user = settings.user { process["user"] = try ContainerUser(user, image: container, root: inside).json }
         process["capabilities"] = try capabilities(of: process, settings)
-        return try Documents.encode(process)
+        return Documents.encode(process)
     }
 
     /// The container's bound, or all; a user who is not root has nothing but the bound.

@@ -41,7 +41,7 @@ enum DefaultSeccomp {
             SeccompProfile.Rule(["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38, excludes: withoutAdministration),
         ]
 
-    private static func words(_ text: String) -> [String] { text.split(whereSeparator: \.isWhitespace).map(String.init) }
+    private static func words(_ text: String) -> [String] { text.words }
 
     private static let byCapability: [(String, String)] = [
         ("CAP_DAC_READ_SEARCH", "open_by_handle_at"),

@@ -43,7 +43,7 @@ struct NetworkPlugin {
         // They start iptables by its name, which is not in the PATH of every user who may be root.
         environment["PATH"] = (Paths.environment("PATH").map { $0 + ":" } ?? "") + "/usr/sbin:/sbin:/usr/bin:/bin"
         let result = try Program.run(
-            program, [], input: try Documents.encode(configuration), environment: ChildProcess.environment(with: environment),
+            program, [], input: Documents.encode(configuration), environment: ChildProcess.environment(with: environment),
             deadline: NetworkPlugin.deadline)
         guard result.status == 0 else {
             let failure = try? Documents.decode(Failure.self, from: result.output, what: type)

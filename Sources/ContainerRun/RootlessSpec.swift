@@ -9,15 +9,15 @@ internal import OCI
 /// - Terminals belong to group 5 where there is such a group.
 enum RootlessSpec {
     /// The configuration as it is possible in this process's user namespace; as it is in the machine's own.
-    static func adapted(_ document: [UInt8]) throws -> [UInt8] {
-        guard UserNamespace.isNested else { return document }
-        return try adapted(document, hasTerminalGroup: UserNamespace.hasGroup(terminalGroup))
+    static func adapted(_ spec: JSONValue) throws -> JSONValue {
+        guard UserNamespace.isNested else { return spec }
+        return adapted(spec, hasTerminalGroup: UserNamespace.hasGroup(terminalGroup))
     }
 
     private static let terminalGroup: UInt32 = 5
 
-    static func adapted(_ document: [UInt8], hasTerminalGroup: Bool) throws -> [UInt8] {
-        var spec = try Documents.decode(JSONValue.self, from: document, what: "runtime configuration")
+    static func adapted(_ spec: JSONValue, hasTerminalGroup: Bool) -> JSONValue {
+        var spec = spec
         var linux = spec["linux"] ?? .object([:])
         let hasOwnNetwork = linux["namespaces"]?.array?.contains { $0["type"] == .string("network") } ?? false
         linux["cgroupsPath"] = nil
@@ -27,7 +27,7 @@ enum RootlessSpec {
         spec["linux"] = linux
         let mounts = spec["mounts"]?.array ?? []
         spec["mounts"] = .array(mounts.compactMap { adapted($0, hasOwnNetwork: hasOwnNetwork, hasTerminalGroup: hasTerminalGroup) })
-        return try Documents.encode(spec)
+        return spec
     }
 
     private static func adapted(_ mount: JSONValue, hasOwnNetwork: Bool, hasTerminalGroup: Bool) -> JSONValue? {

@@ -1,4 +1,5 @@
 internal import ContainerdAPI
+internal import Daemons
 internal import Digests
 internal import GRPCCore
 internal import GRPCProtobuf

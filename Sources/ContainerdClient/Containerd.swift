@@ -1,4 +1,5 @@
 internal import ContainerdAPI
+internal import Daemons
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCProtobuf

@@ -1,3 +1,4 @@
+public import Daemons
 public import OCI
 
 /// The images of a running containerd, for the time of a closure, to be read and written.
@@ -5,7 +6,7 @@ public import OCI
 ///     try await ContainerdImages.open(ContainerdOptions()) { images in
 ///         try await converter.convert(from: images.source(old), to: images.destination(new))
 ///     }
-public struct ContainerdImages: Sendable {
+public struct ContainerdImages: DaemonImages {
     private let containerd: Containerd
 
     /// Connects, runs `body` under a lease, and disconnects.

@@ -1,5 +1,5 @@
-internal import Digests
-public import OCI
+public import Daemons
+internal import OCI
 
 /// Pulls an image into containerd the way a client of a lazy snapshotter must: metadata is downloaded, layers only where they have to be.
 ///
@@ -18,32 +18,16 @@ public struct ContainerdPull: Sendable {
     let report: @Sendable (PullEvent) -> Void
 
     /// Prepares a pull.
-    ///
-    /// - Parameters:
-    ///   - reference: name of the image in containerd, and where the snapshotter fetches its layers from.
-    ///   - source: the same image; documents and, where a layer cannot be lazy, blobs are read from it.
-    ///   - report: told what happens, as it happens.
-    public init(
-        reference: Reference, source: any ImageSource, options: ContainerdOptions, wishes: PullWishes = PullWishes(),
-        report: @escaping @Sendable (PullEvent) -> Void
-    ) {
-        self.reference = reference
-        self.source = source
-        self.options = options
-        self.wishes = wishes
-        self.report = report
-    }
-
-    /// What a pull brought about.
-    public struct Result: Sendable {
-        /// The image's top document, index or manifest.
-        public let target: Descriptor
-        /// Layers of the images for the chosen platforms, one after the other, each lowest first.
-        public let layers: [LayerReport]
+    public init(_ order: PullOrder) {
+        reference = order.reference
+        source = order.source
+        options = order.options
+        wishes = order.wishes
+        report = order.report
     }
 
     /// Pulls. Throws a `ContainerdError`, or what the source throws.
-    public func run() async throws -> Result {
+    public func run() async throws -> PullResult {
         try await Containerd.connect(options) { containerd in
             try await containerd.checkVersion()
             let resolved = try await ResolvedImage(source: source, platforms: wishes.platforms)
@@ -56,7 +40,7 @@ public struct ContainerdPull: Sendable {
                         ["containerd.io/gc.ref.snapshot.\(options.snapshotter)": "\(image.chainID)"], of: image.manifest.config.digest)
                 }
                 try await containerd.record(name: reference.description, target: resolved.target, labels: wishes.labels)
-                return Result(target: resolved.target, layers: layers)
+                return PullResult(target: resolved.target, layers: layers)
             }
         }
     }
@@ -65,7 +49,7 @@ public struct ContainerdPull: Sendable {
     /// another platform, are fetched from the source, byte for byte, so that containerd can export or push it. Snapshots stay as they are.
     ///
     /// - Throws: `ContainerdError.noImage`, another `ContainerdError`, or what the source throws.
-    public func materialize() async throws -> Result {
+    public func materialize() async throws -> PullResult {
         try await Containerd.connect(options) { containerd in
             try await containerd.checkVersion()
             return try await containerd.withLease { containerd in
@@ -78,7 +62,7 @@ public struct ContainerdPull: Sendable {
                 try await store(resolved, in: containerd)
                 var layers: [LayerReport] = []
                 for image in resolved.images { layers += try await fetchLayers(of: image, in: containerd) }
-                return Result(target: target, layers: layers)
+                return PullResult(target: target, layers: layers)
             }
         }
     }

@@ -1,3 +1,4 @@
+internal import Daemons
 internal import OCI
 
 /// An image in containerd: its record leads to the documents, and all bytes come from the content store.

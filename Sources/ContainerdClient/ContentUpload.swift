@@ -1,3 +1,4 @@
+internal import Daemons
 internal import Digests
 internal import FoundationEssentials
 internal import HostSystem

@@ -73,7 +73,7 @@ struct DocumentWriter {
             var rootfs = config["rootfs"] ?? .object([:])
             rootfs["diff_ids"] = .array(diffIDs.map { .string($0.description) })
             config["rootfs"] = rootfs
-            bytes = try Documents.encode(config)
+            bytes = Documents.encode(config)
             descriptor = describe(bytes, MediaType.config, like: descriptor)
         }
         try await destination.putBlob(descriptor, bytes: bytes)

@@ -71,6 +71,12 @@ public enum Files {
     ///
     /// - Parameter mode: for the last component; parents get 0755. Not cut by the umask.
     public static func makeDirectories(_ path: String, mode: UInt32 = 0o755) throws(HostError) {
+        // Mostly it is there, or all but the last.
+        if isDirectory(path) { return }
+        if mkdir(path, mode) == 0 {
+            guard chmod(path, mode) == 0 else { throw .last("set the mode of", path) }
+            return
+        }
         var prefix = path.hasPrefix("/") ? "/" : ""
         let components = path.split(separator: "/")
         for (index, component) in components.enumerated() {

@@ -2,6 +2,17 @@ internal import Glibc
 
 /// Runs a program to its end and keeps what it printed.
 public enum Program {
+    /// Goes on as another program, in the same process and with the same open streams.
+    ///
+    /// - Parameters:
+    ///   - path: of the program.
+    ///   - name: what it is called by, its argument 0.
+    public static func become(_ path: String, name: String, _ arguments: [String]) throws(HostError) -> Never {
+        let words = CStringArray([name] + arguments)
+        execv(path, words.pointers)
+        throw .last("start", path)
+    }
+
     /// What a program did.
     public struct Result: Sendable {
         /// Exit code, or 128 + signal.

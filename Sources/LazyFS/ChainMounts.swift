@@ -113,7 +113,8 @@ final class ChainMounts: Sendable {
 
     var serving: Serving { state.withLock(\.serving) }
 
-    /// Lower directories of overlayfs that show the chain, topmost first.
+    /// Lower directories of overlayfs that show the chain, topmost first; below a kernel's mount of its tree the directory of its state, where there is a
+    /// FUSE mount or has to be one.
     ///
     /// - Parameters:
     ///   - layers: lowest first, at least one, all on the mount.
@@ -130,6 +131,8 @@ final class ChainMounts: Sendable {
                 let point = try kernelMount(layers, &entry, &state.inherited)
                 mounting?.end()
                 state.chains[entry.chain.digest] = entry
+                // Nothing needs the FUSE mount then but its file of state, and that would only tell that all is here: mounting takes some milliseconds.
+                if point.hasSuffix(ChainMounts.whole), mount.existing == nil { return [point] }
                 return [point, try slot(of: &entry, layers, keepsWhiteouts, &state).stateDirectory]
             } catch {
                 guard mode == .auto else { throw LazyFSError.notNative(reason: "\(error)") }

@@ -33,6 +33,13 @@ public enum Documents {
         }
     }
 
+    /// Encodes any JSON. Its numbers must be finite, as those of documents are.
+    public static func encode(_ value: JSONValue) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.write(value)
+        return writer.output
+    }
+
     /// Encodes a document.
     public static func encode(_ document: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()

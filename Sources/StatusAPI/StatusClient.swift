@@ -1,3 +1,4 @@
+public import Daemons
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 

@@ -1,5 +1,10 @@
+public import Daemons
 public import GRPCCore
 internal import OCI
+
+// StatusAPI: what a running starlingd tells of itself: one call without arguments on its socket, one JSON document back.
+//
+//   starlingd: layers and their counts ─▶ StatusService ──gRPC, unix socket──▶ StatusClient ─▶ starling status
 
 /// The one method, and its message as JSON: a schema of its own would only repeat what `StatusReport` says.
 enum StatusMethod {

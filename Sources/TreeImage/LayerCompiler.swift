@@ -23,6 +23,8 @@ public struct CompiledLayer: Sendable {
     public let chunkCount: Int
     /// Number of inodes.
     public let inodeCount: Int
+    /// Whether the tree hides files of layers below (`LayerTree.hidesLowerFiles`).
+    public let hidesLowerFiles: Bool
 }
 
 /// How the members of a layer are compressed.

@@ -51,6 +51,7 @@ struct LayerPlan: Sendable {
     /// What both make together.
     func layer(_ chunks: (map: [UInt8], count: Int), _ tree: (erofs: [UInt8], inodeCount: Int)) -> CompiledLayer {
         CompiledLayer(
-            erofs: tree.erofs, chunkMap: chunks.map, contentSize: placement.size, chunkCount: chunks.count, inodeCount: tree.inodeCount)
+            erofs: tree.erofs, chunkMap: chunks.map, contentSize: placement.size, chunkCount: chunks.count, inodeCount: tree.inodeCount,
+            hidesLowerFiles: builder.hidesLowerFiles(order))
     }
 }

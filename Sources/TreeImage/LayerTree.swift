@@ -56,14 +56,30 @@ public final class LayerTree: Sendable {
     private let file: MappedFile
     let image: EROFSImage
 
+    /// By what a file is known to be what was written, which costs a look at all of it.
+    public enum Proof: Sendable {
+        case checksum(TreeChecksum)
+        case digest(Digest)
+
+        /// What there is of a file: the sum, which is faster, and its digest where that was not taken yet.
+        public init(_ checksum: TreeChecksum?, _ digest: Digest) { self = checksum.map { .checksum($0) } ?? .digest(digest) }
+
+        fileprivate func holds(of bytes: UnsafeRawBufferPointer) -> Bool {
+            switch self {
+            case .checksum(let checksum): TreeChecksum(of: bytes) == checksum
+            case .digest(let digest): Digest.sha256(bytes) == digest
+            }
+        }
+    }
+
     /// Maps an image that `LayerCompiler` made.
     ///
-    /// - Parameter digest: of the whole file, which costs a look at all of it; nil where the file has just been written.
+    /// - Parameter proof: of the whole file; nil where it has just been written.
     /// - Throws: `TreeImageError.damaged`, `.unreadable`.
-    public init(path: String, digest: Digest? = nil) throws(TreeImageError) {
+    public init(path: String, proof: Proof? = nil) throws(TreeImageError) {
         file = try .compiled(path)
-        if let digest {
-            guard Digest.sha256(file.bytes) == digest else { throw .damaged(path: path, "its digest is not \(digest)") }
+        if let proof {
+            guard proof.holds(of: file.bytes) else { throw .damaged(path: path, "it is not what was written") }
             file.releasePages()
         }
         do {

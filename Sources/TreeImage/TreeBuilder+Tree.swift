@@ -71,6 +71,17 @@ extension TreeBuilder {
         return result
     }
 
+    /// Whether some of these nodes mean something above other layers only (`LayerTree.hidesLowerFiles`).
+    func hidesLowerFiles(_ order: [Int32]) -> Bool {
+        order.contains { number in
+            let node = nodes[Int(number)]
+            guard !node.isWhiteout, !node.isOpaque else { return true }
+            guard node.entry >= 0, node.kind == .character else { return false }
+            let entry = toc.entries[Int(node.entry)]
+            return (entry.deviceMajor, entry.deviceMinor) == (0, 0)
+        }
+    }
+
     // To chown(2) the highest number means "leave it", so that unpacking such files leaves them to root.
     private static func owner(_ id: Int64) -> UInt32 { id == Int64(UInt32.max) ? 0 : UInt32(truncatingIfNeeded: id) }
 

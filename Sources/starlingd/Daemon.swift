@@ -1,5 +1,6 @@
 internal import Configuration
 internal import ContainerdClient
+internal import Daemons
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import HostSystem

@@ -1,9 +1,9 @@
 internal import Configuration
+internal import Daemons
 internal import LazyFS
 internal import Logging
 internal import Registry
 internal import Snapshots
-internal import StatusAPI
 internal import Threads
 
 /// What the daemon needs of whoever serves lazy layers.

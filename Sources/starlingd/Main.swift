@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Commands
 internal import HostSystem
 internal import LazyFS
 internal import Logging
@@ -36,6 +37,8 @@ struct Starlingd: AsyncParsableCommand {
     static let keeperCommand = "keeper"
 
     static func main() async {
+        // A command of `starling` that speaks to daemons, which that program leaves to this one.
+        if CommandLine.arguments.first == "starling" { return await CommandLineEntry(DaemonClients()).run() }
         // Before anything has started a thread: the keeper goes on in a copy of this process.
         guard CommandLine.arguments.dropFirst().first == keeperCommand else {
             ProcessMemory.bound()

@@ -1,4 +1,5 @@
 internal import ChunkStore
+internal import Daemons
 internal import Digests
 internal import FetchEngine
 internal import LazyFS
@@ -7,7 +8,6 @@ internal import Metrics
 internal import OCI
 internal import Profiles
 internal import Snapshots
-internal import StatusAPI
 internal import Synchronization
 internal import Threads
 internal import TreeImage

@@ -1,5 +1,5 @@
+internal import Daemons
 internal import Snapshots
-internal import StatusAPI
 
 /// Layers that are not lazy, for the status: the latest, each once, and how many there were of each kind.
 struct RefusedLayers {

@@ -1,6 +1,7 @@
 import Digests
 import Glibc
 import HostSystem
+import OCI
 import Testing
 import TreeImage
 
@@ -82,6 +83,51 @@ struct DamagedLayerTests {
         }
     }
 
+    /// The facts without what earlier versions did not note.
+    private func forget(_ names: String...) throws {
+        var facts = try Documents.decode(JSONValue.self, from: Files.read(path("layer.json"), limit: 1 << 16), what: "facts")
+        for name in names {
+            #expect(facts[name] != nil)
+            facts[name] = nil
+        }
+        try AtomicFile.write(Documents.encode(facts), to: path("layer.json"))
+    }
+
+    @Test("a layer that was stored without checksum proves itself by its digest")
+    func earlierFacts() throws {
+        try forget("treeChecksum", "hidesLowerFiles")
+        let layer = try #require(try bench.open().layer(name, tocDigest: nil))
+        #expect(layer.isPresent(0))
+        #expect(try !layer.hidesLowerFiles())
+        var bytes = try Files.read(path("tree.erofs"), limit: 1 << 20)
+        bytes[bytes.count / 2] ^= 1
+        try AtomicFile.write(bytes, to: path("tree.erofs"))
+        #expect(try bench.open().layer(name, tocDigest: nil) == nil)
+    }
+
+    @Test("a chain that was stored without checksum is the same chain, and a damaged one is merged again")
+    func chains() throws {
+        let store = try bench.open()
+        let (compiled, facts) = try StoreBench.compile([contents[0]])
+        let layers = [try add(to: store), try store.add(StoreBench.digest("upper"), compiled, facts: facts)]
+        let chain = try store.chain(of: layers, keepsWhiteouts: false)
+        let directory = bench.directory.path + "/chains/" + chain.digest.hex
+        func first() throws -> [Substring] {
+            String(decoding: try Files.read(directory + "/chain", limit: 4096), as: UTF8.self).split(separator: "\n")
+        }
+        let lines = try first()
+        let earlier = [lines[0].prefix { $0 != " " }] + lines.dropFirst()
+        #expect(lines.count == 3 && lines[0] != earlier[0])
+        try AtomicFile.write(Array(earlier.map { $0 + "\n" }.joined().utf8), to: directory + "/chain")
+        #expect(try bench.open().chain(of: layers, keepsWhiteouts: false).treeDigest == chain.treeDigest)
+        #expect(try first() == earlier)
+        var bytes = try Files.read(directory + "/tree.erofs", limit: 1 << 20)
+        bytes[100] ^= 1
+        try AtomicFile.write(bytes, to: directory + "/tree.erofs")
+        #expect(try bench.open().chain(of: layers, keepsWhiteouts: false).treeDigest == chain.treeDigest)
+        #expect(try first() == lines)
+    }
+
     @Test("a changed byte of the facts makes another layer or none, and never another size")
     func changedFacts() throws {
         let facts = try StoreBench.compile(contents).facts
@@ -95,8 +141,8 @@ struct DamagedLayerTests {
             opened += 1
             #expect(layer.facts.blobSize == facts.blobSize && layer.facts.version == facts.version, "byte \(position)")
         }
-        // The digest of the TOC, which whoever asks compares, and the format's name, which nobody relies on.
-        #expect(opened > 0 && opened < 64 + 20)
+        // The digest of the TOC, which whoever asks compares, the format's name, which nobody relies on, and the names of what is not needed.
+        #expect(opened > 0 && opened < 64 + 20 + "treeChecksum".count + "hidesLowerFiles".count)
     }
 
     @Test("any changed byte of the bitmap is refused, checked again, or one of the bits themselves")

@@ -14,8 +14,8 @@ struct RootlessSpecTests {
             {"destination":"/dev/pts","type":"devpts","source":"devpts","options":["newinstance","gid=5"]},
             {"destination":"/proc","type":"proc","source":"proc"}]}
             """
-        let bytes = try RootlessSpec.adapted(Array(document.utf8), hasTerminalGroup: hasTerminalGroup)
-        return try Documents.decode(JSONValue.self, from: bytes, what: "configuration")
+        let spec = try Documents.decode(JSONValue.self, from: Array(document.utf8), what: "configuration")
+        return RootlessSpec.adapted(spec, hasTerminalGroup: hasTerminalGroup)
     }
 
     @Test("without a network of its own it sees the machine's sysfs, read-only, and its control groups no better; all else stays")

@@ -1,3 +1,4 @@
+import Daemons
 import Digests
 import OCI
 import Testing

@@ -1,5 +1,6 @@
 import ContainerdClient
 import Conversion
+import Daemons
 import Digests
 import HostSystem
 import OCI

@@ -1,5 +1,6 @@
 import Glibc
 import HostSystem
+import OCI
 import TestSupport
 import Testing
 
@@ -38,6 +39,35 @@ struct CrunTests {
         for (command, status) in [(["no-such"], 127), (["/etc"], 126), (["sh", "-c", "exit 9"], 9)] as [([String], Int32)] {
             #expect(try run("run", ["--rm", "--runtime", "crun", stage.fixture.lazy] + command).status == status)
         }
+        try stage.expectNothingLeft()
+    }
+
+    @Test("it is what runs containers where it can, and compiles a filter of system calls once")
+    func usual() throws {
+        let script = "grep -e Seccomp /proc/self/status; keyctl=$(unshare -U true 2>&1) || echo \"$keyctl\"; sleep 600"
+        func denied(_ name: String) throws -> String {
+            #expect(try run("run", ["-d", "--name", name, stage.fixture.lazy, "sh", "-c", script]).status == 0)
+            try waitUntil("it has tried") { try run("logs", [name]).outputText.contains("unshare") }
+            return try run("logs", [name]).outputText
+        }
+        func document(_ name: String, _ file: String) throws -> JSONValue {
+            let path = "\(stage.root)/names/\(name)/\(file)"
+            return try Documents.decode(JSONValue.self, from: Files.read(path, limit: 1 << 20), what: path)
+        }
+        let first = try denied("first")
+        #expect(first.contains("Seccomp:\t2") && first.contains("not permitted"), "\(first)")
+        #expect(try document("first", "container.json")["runtime"]?.string?.hasSuffix("/crun") == true)
+        #expect(try document("first", "config.json")["annotations"] == nil)
+        try waitUntil("the filter is kept") { (try? Files.entries(stage.root + "/filters"))?.count == 1 }
+        #expect(try denied("second") == first)
+        #expect(try document("second", "config.json")["annotations"]?["run.oci.seccomp_bpf_data"] != nil)
+        let inside = try run("exec", ["second", "sh", "-c", "grep -e Seccomp /proc/self/status; unshare -U true"])
+        #expect(inside.outputText.contains("Seccomp:\t2") && inside.errorText.contains("not permitted"), "\(inside.errorText)")
+        // With other capabilities it is another filter.
+        let other = try run("run", ["--rm", "--cap-add", "SYS_ADMIN", stage.fixture.lazy, "sh", "-c", "unshare -U true; sleep 0.1"])
+        #expect(other.status == 0 && other.errorText.isEmpty, "\(other.errorText)")
+        #expect(try Files.entries(stage.root + "/filters").count == 2)
+        #expect(try run("rm", ["-f", "first", "second"]).status == 0)
         try stage.expectNothingLeft()
     }
 

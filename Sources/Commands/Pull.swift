@@ -1,11 +1,11 @@
 import ArgumentParser
-import ContainerdClient
+import Daemons
 import Digests
 import OCI
 import Registry
 
 /// `starling pull REF`.
-struct Pull: AsyncParsableCommand, UsesPrivateMounts {
+struct Pull: AsyncParsableCommand, UsesPrivateMounts, AsksDaemons {
     static let configuration = CommandConfiguration(
         commandName: "pull",
         abstract: "Pull an image, lazily where its layers allow it: for `starling run`, or into containerd.",
@@ -51,6 +51,7 @@ struct Pull: AsyncParsableCommand, UsesPrivateMounts {
 
     private var isForContainerd: Bool { containerd.isNamed || snapshotter != nil || !labels.isEmpty }
     var mounts: Bool { !isForContainerd }
+    var asksDaemons: Bool { isForContainerd }
 
     func validate() throws {
         for label in labels where label.first == "=" || !label.contains("=") {
@@ -71,7 +72,7 @@ struct Pull: AsyncParsableCommand, UsesPrivateMounts {
             platforms: platforms.choice, lazy: lazy.ofContainerd,
             labels: Dictionary(labels.map { ($0[0], $0[1]) }, uniquingKeysWith: { $1 }))
         let options = containerd.options(snapshotter: snapshotter ?? "stargz")
-        try await ImagePull(registry: registry, options: options, progress: progress, wishes: wishes).run(image) { try await $0.run() }
+        try await ImagePull(registry: registry, options: options, progress: progress, wishes: wishes).run(image) { try await $0.pull($1) }
     }
 }
 
@@ -86,7 +87,7 @@ extension LazyPolicy {
 }
 
 /// `starling materialize REF`.
-struct Materialize: AsyncParsableCommand {
+struct Materialize: AsyncParsableCommand, AsksDaemons {
     static let configuration = CommandConfiguration(
         commandName: "materialize",
         abstract: "Fetch what containerd's content store lacks of an image that was pulled lazily, so that it can be exported and pushed.",
@@ -111,7 +112,7 @@ struct Materialize: AsyncParsableCommand {
     func run() async throws {
         let wishes = PullWishes(platforms: platforms.choice)
         try await ImagePull(registry: registry, options: containerd.options(), progress: progress, wishes: wishes)
-            .run(image) { try await $0.materialize() }
+            .run(image) { try await $0.materialize($1) }
     }
 }
 
@@ -122,16 +123,16 @@ private struct ImagePull {
     let progress: ProgressStyle
     let wishes: PullWishes
 
-    func run(_ image: String, _ work: @escaping @Sendable (ContainerdPull) async throws -> ContainerdPull.Result) async throws {
+    func run(_ image: String, _ work: @escaping @Sendable (any DaemonAccess, PullOrder) async throws -> PullResult) async throws {
         let reference = try Reference(parsing: image)
         let client = try registry.client()
         defer { client.shutdown() }
         let display = PullDisplay(progress)
         defer { display.end() }
-        let pull = ContainerdPull(
+        let order = PullOrder(
             reference: reference, source: RegistrySource(client: client, reference: reference), options: options, wishes: wishes
         ) { display.show($0) }
-        let result = try await Interruption.cancels { try await work(pull) }
+        let result = try await Interruption.cancels { try await work(DaemonProgram.current, order) }
         try Terminal.result("\(reference) \(result.target.digest)")
     }
 }

@@ -1,4 +1,4 @@
-import ContainerdClient
+import Daemons
 import OCI
 import Registry
 
@@ -14,12 +14,12 @@ struct ImageEndpoints: Sendable {
         _ body: @escaping @Sendable (any ImageSource, any ImageDestination) async throws -> Value
     ) async throws -> Value {
         guard from.isInContainerd || to.isInContainerd else { return try await body(from.source(client, nil), destination(nil)) }
-        return try await ContainerdImages.open(containerd) { images in
+        return try await DaemonProgram.current.withImages(containerd) { images in
             try await body(from.source(client, images), destination(images))
         }
     }
 
-    private func destination(_ images: ContainerdImages?) throws -> any ImageDestination {
+    private func destination(_ images: (any DaemonImages)?) throws -> any ImageDestination {
         switch to {
         case .registry(let reference):
             // What is being copied may be near.
@@ -41,15 +41,10 @@ extension ImageName {
         _ client: RegistryClient, _ containerd: ContainerdOptions, _ body: @escaping @Sendable (any ImageSource) async throws -> Value
     ) async throws -> Value {
         guard isInContainerd else { return try await body(source(client, nil)) }
-        return try await ContainerdImages.open(containerd) { try await body(source(client, $0)) }
+        return try await DaemonProgram.current.withImages(containerd) { try await body(source(client, $0)) }
     }
 
-    /// Whether a connection to containerd is needed.
-    fileprivate var isInContainerd: Bool {
-        if case .containerd = self { true } else { false }
-    }
-
-    fileprivate func source(_ client: RegistryClient, _ images: ContainerdImages?) throws -> any ImageSource {
+    fileprivate func source(_ client: RegistryClient, _ images: (any DaemonImages)?) throws -> any ImageSource {
         switch self {
         case .registry(let reference): RegistrySource(client: client, reference: reference)
         case .layout(let directory, let tag): OCILayoutSource(directory: directory, tag: tag)
@@ -59,7 +54,7 @@ extension ImageName {
         }
     }
 
-    fileprivate static func opened(_ images: ContainerdImages?) -> ContainerdImages {
+    fileprivate static func opened(_ images: (any DaemonImages)?) -> any DaemonImages {
         guard let images else { preconditionFailure("an image in containerd needs a connection") }
         return images
     }

@@ -1,6 +1,6 @@
 import ContainerRun
-import ContainerdClient
 import Conversion
+import Daemons
 import Digests
 import FetchEngine
 import HostSystem

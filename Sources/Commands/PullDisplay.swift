@@ -1,4 +1,4 @@
-import ContainerdClient
+import Daemons
 import Digests
 import OCI
 import Synchronization

@@ -1,10 +1,4 @@
-// StatusAPI: what a running starlingd tells of itself: one call without arguments on its socket, one JSON document back.
-//
-//   starlingd: layers and their counts ─▶ StatusService ──gRPC, unix socket──▶ StatusClient ─▶ starling status
-//
-// The document is for people's scripts too (`starling status --json`): members are only ever added.
-
-/// A running daemon, now.
+/// A running starlingd, now. The document is for people's scripts too (`starling status --json`): members are only ever added.
 public struct StatusReport: Codable, Equatable, Sendable {
     /// Version of the daemon.
     public var version: String

@@ -21,6 +21,13 @@ public struct LayerReport: Sendable, CustomStringConvertible {
     /// What happened.
     public let outcome: Outcome
 
+    /// A report.
+    public init(digest: Digest, size: Int64, outcome: Outcome) {
+        self.digest = digest
+        self.size = size
+        self.outcome = outcome
+    }
+
     /// One line for the user.
     public var description: String {
         switch outcome {

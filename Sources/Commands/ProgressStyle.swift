@@ -18,7 +18,6 @@ enum ProgressStyle: String, ExpressibleByArgument, CaseIterable {
 
     /// One object on a line, for programs.
     static func json(_ members: [String: JSONValue]) -> String {
-        // A dictionary of texts and numbers can always be encoded.
-        (try? Documents.encode(JSONValue.object(members))).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        String(decoding: Documents.encode(.object(members)), as: UTF8.self)
     }
 }

@@ -7,7 +7,7 @@ import OCI
 import Registry
 
 /// `starling optimize SOURCE DESTINATION [-- COMMAND…]`.
-struct Optimize: AsyncParsableCommand, UsesPrivateMounts {
+struct Optimize: AsyncParsableCommand, UsesPrivateMounts, AsksDaemons {
     static let configuration = CommandConfiguration(
         commandName: "optimize",
         abstract: "Run an image, see what it reads, and write it with that first: then one range request brings what a start needs.",
@@ -70,6 +70,8 @@ struct Optimize: AsyncParsableCommand, UsesPrivateMounts {
 
     @Argument(parsing: .postTerminator, help: "Command and arguments, in place of the image's.")
     var command: [String] = []
+
+    var asksDaemons: Bool { [source, destination ?? ""].contains(where: ImageName.isInContainerd) }
 
     func validate() throws {
         guard !noOptimize || recordIn.isEmpty && recordOut == nil && command.isEmpty else {

@@ -5,7 +5,7 @@ import OCI
 import Registry
 
 /// `starling verify IMAGE`.
-struct Verify: AsyncParsableCommand {
+struct Verify: AsyncParsableCommand, LooksAtImage {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Verify every digest of an image, down to each chunk, and that its TOCs tell of the files in its layers.",
@@ -37,7 +37,7 @@ struct Verify: AsyncParsableCommand {
 }
 
 /// `starling check SOURCE CONVERTED`.
-struct Check: AsyncParsableCommand {
+struct Check: AsyncParsableCommand, AsksDaemons {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Check that two images unpack to the same trees; print the first differences if not.",
@@ -58,6 +58,8 @@ struct Check: AsyncParsableCommand {
 
     @Argument(help: "The image after.")
     var converted: String
+
+    var asksDaemons: Bool { [source, converted].contains(where: ImageName.isInContainerd) }
 
     func run() async throws {
         let (platform, limit) = (image.wantedPlatform, limit)

@@ -6,7 +6,7 @@ import OCI
 import Registry
 
 /// `starling convert SOURCE DESTINATION`.
-struct Convert: AsyncParsableCommand {
+struct Convert: AsyncParsableCommand, AsksDaemons {
     static let configuration = CommandConfiguration(
         commandName: "convert",
         abstract: "Convert an image to eStargz or zstd:chunked; it still runs everywhere, and here it starts before it is pulled.",
@@ -53,6 +53,8 @@ struct Convert: AsyncParsableCommand {
 
     @Argument(help: "Where the converted image goes.")
     var destination: String
+
+    var asksDaemons: Bool { [source, destination].contains(where: ImageName.isInContainerd) }
 
     func validate() throws {
         if destination.hasPrefix("docker-archive:"), platforms.all || platforms.platforms.count > 1 {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import ContainerdClient
+import Daemons
 import HostSystem
 
 /// Options of every command that talks to containerd.

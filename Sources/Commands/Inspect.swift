@@ -6,7 +6,7 @@ import Inspection
 import OCI
 
 /// `starling inspect IMAGE|BLOB`.
-struct Inspect: AsyncParsableCommand {
+struct Inspect: AsyncParsableCommand, LooksAtImage {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
         abstract: "Tell what an image's layers are: format, sizes, TOC, chunks, what is prefetched.",
@@ -84,7 +84,7 @@ struct LayerFile {
 }
 
 /// `starling toc-digest IMAGE|BLOB`.
-struct TOCDigest: AsyncParsableCommand {
+struct TOCDigest: AsyncParsableCommand, LooksAtImage {
     static let configuration = CommandConfiguration(
         commandName: "toc-digest",
         abstract: "Print the digest of each layer's TOC, as it is in the layer, lowest layer first.",

@@ -1,9 +1,9 @@
 import ArgumentParser
+import Daemons
 import OCI
-import StatusAPI
 
 /// `starling status`.
-struct Status: AsyncParsableCommand {
+struct Status: AsyncParsableCommand, AsksDaemons {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Tell what a running starlingd serves: its mode, each lazy layer, and why layers are not lazy.",
@@ -25,7 +25,7 @@ struct Status: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let report = try await StatusClient.report(address: address)
+        let report = try await DaemonProgram.current.status(address: address)
         if json { return try Terminal.result(String(decoding: Documents.encode(report), as: UTF8.self)) }
         try Terminal.result("starlingd \(report.version) on \(report.root)")
         try Terminal.result("mode       \(report.mode)")

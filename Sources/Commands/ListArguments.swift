@@ -27,7 +27,7 @@ struct ListArguments: ParsableArguments {
         for line in table().lines { try Terminal.result(line) }
     }
 
-    private static func text(_ value: JSONValue) throws -> String { String(decoding: try Documents.encode(value), as: UTF8.self) }
+    private static func text(_ value: JSONValue) -> String { String(decoding: Documents.encode(value), as: UTF8.self) }
 }
 
 /// Rows of words in columns.

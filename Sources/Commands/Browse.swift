@@ -6,7 +6,7 @@ import OCI
 import TreeImage
 
 /// `starling ls IMAGE [PATH]`.
-struct List: AsyncParsableCommand {
+struct List: AsyncParsableCommand, LooksAtImage {
     static let configuration = CommandConfiguration(
         commandName: "ls",
         abstract: "List files of an image, from its TOCs; no layer is downloaded.",
@@ -86,7 +86,7 @@ struct List: AsyncParsableCommand {
 }
 
 /// `starling cat IMAGE PATH`.
-struct Cat: AsyncParsableCommand {
+struct Cat: AsyncParsableCommand, LooksAtImage {
     static let configuration = CommandConfiguration(
         commandName: "cat",
         abstract: "Print files of an image; only their chunks are downloaded, and each is verified before it is printed.",
