@@ -1,7 +1,7 @@
 public import Digests
 
-/// The turn of one of several processes that open the same new layer at once: the others then find it here, and what its opener fetches of it on its way.
-/// Let go of by its end.
+/// The turn of one of several processes that open the same new layer, or image, at once: the others then find it here, and what its opener fetches of it
+/// on its way. Let go of by its end.
 public final class OpeningTurn: Sendable {
     private let lock: RangeLock
 
@@ -13,11 +13,12 @@ public final class OpeningTurn: Sendable {
 
     /// Waits for the turn; ten seconds at most, and not at all where there can be no locks.
     ///
+    /// - Parameter wanted: what is opened: a layer's digest, or another that stands for it.
     /// - Returns: the turn, and whether another process had it before.
-    public static func take(_ layer: Digest, in store: LayerStore) async -> (turn: OpeningTurn?, hasWaited: Bool) {
+    public static func take(_ wanted: Digest, in store: LayerStore) async -> (turn: OpeningTurn?, hasWaited: Bool) {
         guard let lock = try? RangeLock(store.root + "/opening") else { return (nil, false) }
-        // Two layers of one number wait for each other, which does no harm.
-        let number = Int(layer.leadingWord >> 2)
+        // Two of one number wait for each other, which does no harm.
+        let number = Int(wanted.leadingWord >> 2)
         for round in 0..<patience {
             if lock.take(number...number) { return (OpeningTurn(lock), round > 0) }
             do { try await Task.sleep(for: pause) } catch { break }

@@ -78,8 +78,17 @@ struct RunImage: Sendable {
     func open() async throws -> Prepared {
         let resolving = trace?.begin(.resolve, "manifest")
         let images = LocalImages(root: root)
-        let known = pull == nil ? nil : images.image(reference, platform)
+        var known = pull == nil ? nil : images.image(reference, platform)
+        // Of several that want the same new image at once, one asks; registries count how often they are asked.
+        var turn: OpeningTurn?
+        if known == nil, pull == .missing {
+            var hasWaited = false
+            (turn, hasWaited) = await OpeningTurn.take(Digest.sha256(Array("\(reference) \(platform)".utf8)), in: node.store)
+            if hasWaited { known = images.image(reference, platform) }
+        }
+        defer { withExtendedLifetime(turn) {} }
         if let known, pull != .always {
+            turn = nil
             resolving?.end("known from an earlier start")
             return try await prepare(known.manifest(), known.descriptor.digest, config: known.config).image
         }
@@ -134,7 +143,7 @@ struct RunImage: Sendable {
     }
 
     private func lateProfile(of digest: Digest, _ lazy: [LazyNode.Opened]) -> Task<StartProfile?, any Error>? {
-        guard pull != .never, lazy.contains(where: { !$0.layer.isComplete }) else { return nil }
+        guard pull != .never, lazy.contains(where: { !$0.layer.isComplete }), !node.isServedByAnother else { return nil }
         return profiles.map { profiles in Task { try await profiles.pull(of: digest) } }
     }
 

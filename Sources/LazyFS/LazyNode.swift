@@ -151,6 +151,9 @@ public final class LazyNode: Sendable {
         return try sharing.directories(of: layers)
     }
 
+    /// Whether `sharedDirectories` has found another process's mounts, which that process serves.
+    public var isServedByAnother: Bool { sharing?.isFollowing ?? false }
+
     /// Makes the FUSE mount's root that of a chain, for whoever can mount nothing over it. Once, and with `ServingMode.fuse`. Blocks for some milliseconds.
     ///
     /// - Parameter layers: lowest first, at least one, each open.

@@ -38,6 +38,9 @@ final class NodeSharing: Sendable {
         (self.places, self.mount, self.chains, self.log, self.serve) = (places, mount, chains, log, serve)
     }
 
+    /// Whether another process serves what is shown here.
+    var isFollowing: Bool { state.withLock { $0.succession != nil && $0.offer == nil } }
+
     /// Lower directories of overlayfs that show the chain, topmost first: another process's, or ours, which others may have then.
     func directories(of layers: [LazyNode.Opened]) throws -> [String] {
         let name = try chains.name(of: layers)

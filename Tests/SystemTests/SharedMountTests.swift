@@ -68,10 +68,11 @@ struct SharedMountTests {
         try stage.expectNothingLeft()
     }
 
-    @Test("twelve that start at once are served by one; all of the image is fetched once")
+    @Test("twelve that start at once are served by one; the registry is asked once what the image is, and all of it is fetched once")
     func together() throws {
         let expected = try expectedSums()
-        let counted = try CountingProxy(to: stage.fixture.registry.port)
+        let asked = try RequestProxy(to: stage.fixture.registry.port)
+        let counted = try CountingProxy(to: asked.port)
         let script = "\(Self.sums); echo read; exec sleep 600"
         let starts = try (0..<12).map { number in
             try Starling.start([
@@ -89,6 +90,8 @@ struct SharedMountTests {
         }
         let served = try containers.map(devices)
         #expect(Set(served).count == 1 && served.first?.isEmpty == false, "\(served)")
+        let documents = asked.heads.compactMap { $0.split(separator: " ").dropFirst().first }.filter { !$0.contains("/blobs/") }
+        #expect(Set(documents).count == documents.count && documents.contains { $0.hasSuffix("/manifests/lazy") }, "\(documents)")
         #expect(try counted.bytesDown < stage.fixture.layerSize("lazy") * 11 / 10)
         _ = try stage.succeed("rm", ["-f"] + containers)
         #expect(try Files.entries(stage.root + "/shared") == ["lock"])
