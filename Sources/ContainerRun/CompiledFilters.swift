@@ -33,8 +33,9 @@ struct CompiledFilters {
         fileprivate let file: String
     }
 
-    /// Names the filter that this runtime makes of a profile, in the runtime's form.
-    func name(of profile: JSONValue) -> Name {
+    /// Names the filter that this runtime makes of a profile, in the runtime's form; nil for one with flags, which are not part of what is compiled.
+    func name(of profile: JSONValue) -> Name? {
+        guard profile["flags"] == nil else { return nil }
         let digest = Digest.sha256(Array(runtime.identity.utf8) + Documents.encode(profile))
         return Name(file: directory + "/" + digest.hex)
     }

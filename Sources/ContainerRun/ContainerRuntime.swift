@@ -1,6 +1,5 @@
 internal import Glibc
 internal import HostSystem
-internal import OCI
 
 /// An OCI runtime: runc, or crun, which takes the same command line.
 struct ContainerRuntime: Sendable {
