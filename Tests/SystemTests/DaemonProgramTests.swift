@@ -14,7 +14,8 @@ struct DaemonProgramTests {
 
     private func install(_ program: String, in place: String = "") throws {
         try Files.makeDirectories(directory.path + place)
-        _ = try run("sh", ["-c", #"ln "$0" "$1" 2>/dev/null || cp "$0" "$1""#, Places.product(program), directory.path + place + "/" + program])
+        let target = directory.path + place + "/" + program
+        _ = try run("sh", ["-c", #"ln "$0" "$1" 2>/dev/null || cp "$0" "$1""#, Places.product(program), target])
     }
 
     private func starling(_ arguments: [String], path: String = "/nowhere") throws -> Program.Result {
