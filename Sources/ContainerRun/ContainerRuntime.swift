@@ -9,30 +9,9 @@ struct ContainerRuntime: Sendable {
     /// How long a runtime may take to delete a container: it kills its processes and waits for the kernel.
     private static let deleteDeadline = Duration.seconds(20)
 
-    /// Finds the runtime of that name or path. For nil crun, which starts a container in half of runc's time, and where it cannot be used, runc.
+    /// Finds the runtime of that name or path; runc, else crun, for nil.
     init(_ name: String?) throws(HostError) {
-        if let name {
-            program = try Paths.executable(name)
-        } else if ContainerRuntime.prefersCrun(isOrdinaryUser: UserNamespace.isNested, secondHierarchy: ContainerRuntime.secondHierarchy())
-        {
-            program = try Paths.executable("crun", "runc")
-        } else {
-            program = try Paths.executable("runc", "crun")
-        }
-    }
-
-    /// Whether crun comes first.
-    ///
-    /// - Parameters:
-    ///   - isOrdinaryUser: who has no control groups, which runc does without.
-    ///   - secondHierarchy: controllers of the new control groups where the old ones are in use as well; when there are any, crun runs nothing.
-    static func prefersCrun(isOrdinaryUser: Bool, secondHierarchy: String) -> Bool {
-        !isOrdinaryUser && secondHierarchy.allSatisfy(\.isWhitespace)
-    }
-
-    private static func secondHierarchy() -> String {
-        // Not there on most machines.
-        String(decoding: (try? Files.read("/sys/fs/cgroup/unified/cgroup.controllers", limit: 4096)) ?? [], as: UTF8.self)
+        program = if let name { try Paths.executable(name) } else { try Paths.executable("runc", "crun") }
     }
 
     /// Whether it is crun, which takes filters of system calls that are compiled.

@@ -92,12 +92,4 @@ struct CompiledFilterTests {
         }
         #expect(try filters.annotation(#require(filters.name(of: .object(["a": .integer(69)])))) != nil)
     }
-
-    @Test("crun comes first where it can run containers")
-    func preference() {
-        #expect(ContainerRuntime.prefersCrun(isOrdinaryUser: false, secondHierarchy: ""))
-        #expect(ContainerRuntime.prefersCrun(isOrdinaryUser: false, secondHierarchy: "\n"))
-        #expect(!ContainerRuntime.prefersCrun(isOrdinaryUser: false, secondHierarchy: "hugetlb\n"))
-        #expect(!ContainerRuntime.prefersCrun(isOrdinaryUser: true, secondHierarchy: ""))
-    }
 }

@@ -42,12 +42,12 @@ def warm(bench):
             "runc run, unpacked": ["runc", "run", "--bundle", bundle, "bench"],
             "the same, with docker's filter of system calls": ["runc", "run", "--bundle", filtered, "bench"],
             "starling run": [*command, "/bin/true"],
-            "starling run --runtime runc": [*command[:3], "--runtime", "runc", *command[3:], "/bin/true"],
+            "starling run --runtime crun": [*command[:3], "--runtime", "crun", *command[3:], "/bin/true"],
         }
         found = {name: Series(name) for name in commands}
         with one_hierarchy():
             # Long enough for the filter to be kept that crun has compiled.
-            run(*command, "/bin/sleep", "0.5", seconds=60)
+            run(*command[:3], "--runtime", "crun", *command[3:], "/bin/sleep", "0.5", seconds=60)
             for number in range(10 * bench.runs):
                 for name, words in commands.items():
                     found[name].rounds.append({"seconds": timed(words)})
