@@ -64,7 +64,8 @@ struct CrunTests {
         let inside = try run("exec", ["second", "sh", "-c", "grep -e Seccomp /proc/self/status; unshare -U true"])
         #expect(inside.outputText.contains("Seccomp:\t2") && inside.errorText.contains("not permitted"), "\(inside.errorText)")
         // With other capabilities it is another filter.
-        let other = try run("run", ["--rm", "--runtime", "crun", "--cap-add", "SYS_ADMIN", stage.fixture.lazy, "sh", "-c", "unshare -U true; sleep 0.1"])
+        let options = ["--rm", "--runtime", "crun", "--cap-add", "SYS_ADMIN"]
+        let other = try run("run", options + [stage.fixture.lazy, "sh", "-c", "unshare -U true; sleep 0.1"])
         #expect(other.status == 0 && other.errorText.isEmpty, "\(other.errorText)")
         #expect(try Files.entries(stage.root + "/filters").count == 2)
         #expect(try run("rm", ["-f", "first", "second"]).status == 0)
