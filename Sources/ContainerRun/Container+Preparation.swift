@@ -38,8 +38,7 @@ extension Container {
         // What is mounted over the image may bring the program along.
         if settings.mounts.isEmpty { try ContainerProgram(spec).check(in: inside, image: identity.image) }
         let address = settings.network == .bridge ? try network.connect(settings.ports).address : nil
-        let surroundings = ContainerSurroundings(
-            root: root, directory: directory.path, image: inside, filters: CompiledFilters(root: root, runtime))
+        let surroundings = ContainerSurroundings(root: root, directory: directory.path, image: inside, filters: filters)
         let missing = try surroundings.write(spec, address: address)
         try directory.write(
             ContainerRecord(

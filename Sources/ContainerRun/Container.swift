@@ -157,8 +157,11 @@ public final class Container: Sendable {
 
     /// Keeps the filter that the runtime has compiled; without it the next container is as slow.
     private func keep(_ filter: CompiledFilters.Name) {
-        try? CompiledFilters(root: root, runtime)?.keep(filter, of: directory)
+        try? filters?.keep(filter, of: directory)
     }
+
+    /// Nil for a runtime that takes none.
+    var filters: CompiledFilters? { CompiledFilters(root: root, runtime) }
 
     /// Keeps how it started, in place of what was kept before.
     public func keepStart(_ record: [UInt8]) throws { try directory.writeStart(record) }

@@ -29,7 +29,7 @@ struct ContainerSurroundings {
         }
         surroundings.devices = try settings.security.isPrivileged ? DeviceMapping.all() : settings.devices.flatMap { try $0.devices() }
         surroundings.seccomp = try settings.security.profile()
-        var document = try RootlessSpec.adapted(spec.json(on: machine, surroundings))
+        var document = RootlessSpec.adapted(spec.json(on: machine, surroundings))
         let filter = document["linux"]?["seccomp"].flatMap { filters?.name(of: $0) }
         let compiled = filter.flatMap { filters?.annotation($0) }
         if let compiled { document["annotations"] = .object([compiled.key: .string(compiled.value)]) }

@@ -9,17 +9,17 @@ enum DefaultSeccomp {
             SeccompProfile.Architecture("SCMP_ARCH_X86_64", ["SCMP_ARCH_X86", "SCMP_ARCH_X32"]),
             SeccompProfile.Architecture("SCMP_ARCH_AARCH64", ["SCMP_ARCH_ARM"]),
         ],
-        syscalls: [SeccompProfile.Rule(words(anybody))] + withCapability + withArguments + ofArchitectures)
+        syscalls: [SeccompProfile.Rule(anybody.words)] + withCapability + withArguments + ofArchitectures)
 
     private static let withCapability = byCapability.map { capability, names in
-        SeccompProfile.Rule(words(names), includes: SeccompProfile.Condition(caps: [capability]))
+        SeccompProfile.Rule(names.words, includes: SeccompProfile.Condition(caps: [capability]))
     }
 
     private static let ofArchitectures = [
         SeccompProfile.Rule(["arch_prctl"], includes: SeccompProfile.Condition(arches: ["amd64", "x32"])),
         SeccompProfile.Rule(["modify_ldt"], includes: SeccompProfile.Condition(arches: ["amd64", "x32", "x86"])),
         SeccompProfile.Rule(
-            words("arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2"),
+            "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2".words,
             includes: SeccompProfile.Condition(arches: ["arm", "arm64"])),
     ]
 
@@ -40,8 +40,6 @@ enum DefaultSeccomp {
             // Its flags are behind a pointer, where no filter looks: ENOSYS sends the C library to clone.
             SeccompProfile.Rule(["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38, excludes: withoutAdministration),
         ]
-
-    private static func words(_ text: String) -> [String] { text.words }
 
     private static let byCapability: [(String, String)] = [
         ("CAP_DAC_READ_SEARCH", "open_by_handle_at"),

@@ -9,7 +9,7 @@ internal import OCI
 /// - Terminals belong to group 5 where there is such a group.
 enum RootlessSpec {
     /// The configuration as it is possible in this process's user namespace; as it is in the machine's own.
-    static func adapted(_ spec: JSONValue) throws -> JSONValue {
+    static func adapted(_ spec: JSONValue) -> JSONValue {
         guard UserNamespace.isNested else { return spec }
         return adapted(spec, hasTerminalGroup: UserNamespace.hasGroup(terminalGroup))
     }
