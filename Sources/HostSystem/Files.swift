@@ -73,24 +73,26 @@ public enum Files {
     public static func makeDirectories(_ path: String, mode: UInt32 = 0o755) throws(HostError) {
         // Mostly it is there, or all but the last.
         if isDirectory(path) { return }
-        if mkdir(path, mode) == 0 {
-            guard chmod(path, mode) == 0 else { throw .last("set the mode of", path) }
-            return
-        }
+        if try make(path, mode: mode) { return }
         var prefix = path.hasPrefix("/") ? "/" : ""
         let components = path.split(separator: "/")
         for (index, component) in components.enumerated() {
             prefix += (prefix.isEmpty || prefix == "/" ? "" : "/") + component
             let wanted = index == components.count - 1 ? mode : 0o755
-            if mkdir(prefix, wanted) == 0 {
-                guard chmod(prefix, wanted) == 0 else { throw .last("set the mode of", prefix) }
-            } else if errno != EEXIST {
+            if try !make(prefix, mode: wanted), errno != EEXIST {
                 // EROFS and EACCES come even where the directory is there.
                 let error = HostError.last("make directory", prefix)
                 guard isDirectory(prefix) else { throw error }
             }
         }
         guard components.isEmpty || isDirectory(prefix) else { throw .call(operation: "make directory", path: path, code: ENOTDIR) }
+    }
+
+    /// Makes a directory; false, and errno, when it is not made.
+    private static func make(_ path: String, mode: UInt32) throws(HostError) -> Bool {
+        guard mkdir(path, mode) == 0 else { return false }
+        guard chmod(path, mode) == 0 else { throw .last("set the mode of", path) }
+        return true
     }
 
     /// Whether a path names a socket itself.
