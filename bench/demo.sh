@@ -47,7 +47,7 @@ wait_for_port() {
 }
 
 bench/apt-install.sh libfuse3-dev zlib1g-dev libdeflate-dev libzstd-dev libcurl4-openssl-dev libssl-dev libyaml-dev libsqlite3-dev pkg-config \
-    fuse3 runc docker-registry skopeo mmdebstrap python3 ca-certificates
+    fuse3 crun docker-registry skopeo mmdebstrap python3 ca-certificates
 say "building (release; ten minutes the first time)"
 make -s release >&2
 starling=$PWD/.build-release/release/starling

@@ -248,8 +248,36 @@ static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attri
     return error;
 }
 
+struct spawning {
+    pid_t *pid;
+    const char *program, *hidden;
+    char *const *argv, *const *envp;
+    const posix_spawn_file_actions_t *actions;
+    const posix_spawnattr_t *attributes;
+    int error;
+};
+
+// A thread's mount namespace is its own, and what it starts inherits it.
+static void *spawn_hiding(void *argument) {
+    struct spawning *it = argument;
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 ||
+        mount("tmpfs", it->hidden, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=1m,mode=755") != 0)
+        it->error = errno;
+    else
+        it->error = posix_spawn(it->pid, it->program, it->actions, it->attributes, it->argv, it->envp);
+    return NULL;
+}
+
+static int spawn(struct spawning *it) {
+    if (!it->hidden) return posix_spawn(it->pid, it->program, it->actions, it->attributes, it->argv, it->envp);
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, spawn_hiding, it);
+    if (!error) error = pthread_join(thread, NULL);
+    return error ? error : it->error;
+}
+
 int starling_spawn(pid_t *pid, const char *program, char *const argv[], char *const envp[], const char *directory,
-                   const int stdio[3], int new_group) {
+                   const int stdio[3], int new_group, const char *hidden) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     int error = posix_spawn_file_actions_init(&actions);
@@ -257,7 +285,7 @@ int starling_spawn(pid_t *pid, const char *program, char *const argv[], char *co
     error = posix_spawnattr_init(&attributes);
     if (!error) {
         error = prepare(&actions, &attributes, directory, stdio, new_group);
-        if (!error) error = posix_spawn(pid, program, &actions, &attributes, argv, envp);
+        if (!error) error = spawn(&(struct spawning){pid, program, hidden, argv, envp, &actions, &attributes, 0});
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);

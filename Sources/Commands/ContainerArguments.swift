@@ -14,7 +14,7 @@ struct ContainerArguments: ParsableArguments {
     @Flag(name: .customLong("init"), help: "Put a small init before the program, which reaps processes and passes signals on.")
     var hasInit = false
 
-    @Option(help: ArgumentHelp("OCI runtime. (default: runc, else crun)", valueName: "program"))
+    @Option(help: ArgumentHelp("OCI runtime. (default: crun, else runc)", valueName: "program"))
     var runtime: String?
 
     /// A container with a command in place of the image's, empty for the image's.

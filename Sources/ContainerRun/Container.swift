@@ -131,7 +131,7 @@ public final class Container: Sendable {
         let streams = try ContainerStreams(
             terminal: settings.terminal, readsInput: settings.readsInput, log: ContainerLog(path: directory.logFile),
             socket: directory.socket, trace: trace
-        ) { process.resized() }
+        ) { process.resized(to: $0) }
         do {
             defer { streams.started() }
             trace?.mark(.runtime)

@@ -32,7 +32,9 @@ final class ContainerProcess: Sendable {
         // a Ctrl-C would reach it twice otherwise, from the terminal and from us.
         let started = try ChildProcess(
             runtime.program, runtime.runArguments(directory),
-            ChildProcess.Options(input: input, output: output, error: error, newProcessGroup: !terminal || isBackground))
+            ChildProcess.Options(
+                input: input, output: output, error: error, newProcessGroup: !terminal || isBackground,
+                hiddenDirectory: runtime.hiddenDirectory))
         child.withLock { $0 = started }
     }
 
@@ -54,8 +56,11 @@ final class ContainerProcess: Sendable {
         return result
     }
 
-    /// Its terminal has got another size; the runtime passes that on to the container's own.
-    func resized() { child.withLock { $0 }?.kill(SIGWINCH) }
+    /// Its terminal has got another size; the container's own gets it, too.
+    func resized(to size: ConsoleSize) {
+        size.give(toProcessIn: directory.pidFile)
+        child.withLock { $0 }?.kill(SIGWINCH)
+    }
 
     private func result(of child: ChildProcess) throws(HostError) -> Result {
         let status = try child.wait()
@@ -69,6 +74,7 @@ final class ContainerProcess: Sendable {
     /// The runtime passes signals to the container's first process. The kernel keeps from that process what it has no handler for,
     /// as it does for every init, so that a plain `sleep` would outlive any Ctrl-C: then we do what the default action would have.
     private func pass(_ signal: Int32, to child: ChildProcess) {
+        if signal == SIGWINCH, terminal { ConsoleSize.ours.give(toProcessIn: directory.pidFile) }
         // Looked at before: a program that handles the signal may be ending a moment later, with its handlers taken down.
         var first = firstProcess(of: child)
         child.kill(signal)

@@ -5,17 +5,30 @@ internal import HostSystem
 struct ContainerRuntime: Sendable {
     /// Path of the program.
     let program: String
+    /// What must be hidden from it; nil for nothing.
+    let hiddenDirectory: String?
 
     /// How long a runtime may take to delete a container: it kills its processes and waits for the kernel.
     private static let deleteDeadline = Duration.seconds(20)
 
-    /// Finds the runtime of that name or path; runc, else crun, for nil.
+    /// Finds the runtime of that name or path; crun, which needs half of the time, else runc, for nil.
     init(_ name: String?) throws(HostError) {
-        program = if let name { try Paths.executable(name) } else { try Paths.executable("runc", "crun") }
+        program = if let name { try Paths.executable(name) } else { try Paths.executable("crun", "runc") }
+        hiddenDirectory = ContainerRuntime.isCrun(program) ? ContainerRuntime.secondHierarchy() : nil
     }
 
-    /// Whether it is crun, which takes filters of system calls that are compiled.
-    var takesCompiledFilters: Bool { program.split(separator: "/").last?.hasPrefix("crun") ?? false }
+    private static func isCrun(_ program: String) -> Bool { program.split(separator: "/").last?.hasPrefix("crun") ?? false }
+
+    /// Where a machine with control groups of both kinds has those of the second, when they have controllers: crun refuses to run there.
+    private static func secondHierarchy() -> String? {
+        let path = "/sys/fs/cgroup/unified"
+        // What is not there, or cannot be read, crun does not see either.
+        guard let controllers = try? Files.read(path + "/cgroup.controllers", limit: 4096) else { return nil }
+        return controllers.allSatisfy { $0 == UInt8(ascii: "\n") } ? nil : path
+    }
+
+    /// Whether it takes filters of system calls that are compiled.
+    var takesCompiledFilters: Bool { ContainerRuntime.isCrun(program) }
 
     /// Differs when the program is another one.
     var identity: String {
@@ -38,10 +51,9 @@ struct ContainerRuntime: Sendable {
     }
 
     /// Arguments that run another process in a container, as the file says.
-    func execArguments(id: String, bundle: String, process: String, log: String, detaches: Bool) -> [String] {
-        stateArguments(bundle) + ["--log", log, "--log-format", "json", "exec", "--process", process] + (detaches ? ["--detach"] : []) + [
-            id
-        ]
+    func execArguments(id: String, bundle: String, process: String, log: String, pidFile: String, detaches: Bool) -> [String] {
+        stateArguments(bundle) + ["--log", log, "--log-format", "json", "exec", "--process", process, "--pid-file", pidFile]
+            + (detaches ? ["--detach"] : []) + [id]
     }
 
     /// Sends a signal to a container's first process.
@@ -49,7 +61,8 @@ struct ContainerRuntime: Sendable {
     /// - Throws: `ContainerError.runtime` when the runtime says no.
     func kill(id: String, bundle path: String, signal: Int32) throws {
         let result = try Program.run(
-            program, stateArguments(path) + ["kill", id, String(signal)], deadline: ContainerRuntime.deleteDeadline)
+            program, stateArguments(path) + ["kill", id, String(signal)], hiddenDirectory: hiddenDirectory,
+            deadline: ContainerRuntime.deleteDeadline)
         guard result.status == 0 else {
             throw ContainerError.runtime(result.errorText.split(separator: "\n").last.map(String.init) ?? "\(program) failed")
         }
@@ -58,7 +71,9 @@ struct ContainerRuntime: Sendable {
     /// Kills and forgets whatever is left of a bundle's container; no container is no error.
     func delete(id: String, bundle path: String) throws(HostError) {
         guard Files.exists(path + "/runtime/" + id) else { return }
-        _ = try Program.run(program, stateArguments(path) + ["delete", "--force", id], deadline: ContainerRuntime.deleteDeadline)
+        _ = try Program.run(
+            program, stateArguments(path) + ["delete", "--force", id], hiddenDirectory: hiddenDirectory,
+            deadline: ContainerRuntime.deleteDeadline)
     }
 
     private func stateArguments(_ bundle: String) -> [String] { ["--root", bundle + "/runtime"] }

@@ -10,6 +10,8 @@ extension ContainerSpec {
         var networkNamespace = ""
         /// Nil when every system call is allowed.
         var seccomp: SeccompProfile?
+        /// Of its terminal, when it has one.
+        var consoleSize = ConsoleSize.usual
     }
 
     /// Where the first process is in the container when it is one of ours, docker's place for it.
@@ -23,7 +25,7 @@ extension ContainerSpec {
             "ociVersion": .string("1.0.2"),
             "hostname": .string(hostname),
             "root": .object(["path": .string("rootfs"), "readonly": .bool(settings.isReadOnly)]),
-            "process": process(on: machine, capabilities),
+            "process": process(on: machine, capabilities, surroundings),
             "mounts": .array(mounts(surroundings.mounts).map(\.json)),
             "linux": linux(on: machine, capabilities, surroundings),
         ])
@@ -37,7 +39,7 @@ extension ContainerSpec {
         return all.sorted { ($0.element.depth, $0.offset) < ($1.element.depth, $1.offset) }.map(\.element)
     }
 
-    private func process(on machine: Machine, _ capabilities: [String]) -> JSONValue {
+    private func process(on machine: Machine, _ capabilities: [String], _ surroundings: Surroundings) -> JSONValue {
         var process: [String: JSONValue] = [
             "terminal": .bool(settings.terminal),
             "user": user.json,
@@ -48,6 +50,7 @@ extension ContainerSpec {
             "rlimits": .array(processLimits(on: machine).map(\.json)),
             "noNewPrivileges": .bool(settings.security.forbidsNewPrivileges),
         ]
+        if settings.terminal { process["consoleSize"] = surroundings.consoleSize.json }
         if let profile = settings.security.appArmorProfile, !settings.security.isPrivileged {
             process["apparmorProfile"] = .string(profile)
         }

@@ -24,7 +24,7 @@ final class ContainerStreams: Sendable {
     ///   - onResize: called when the terminal has got another size.
     init(
         terminal: Bool, readsInput: Bool, log: consuming ContainerLog, socket: String, trace: TraceRecorder?,
-        onResize: @escaping @Sendable () -> Void
+        onResize: @escaping @Sendable (ConsoleSize) -> Void
     ) throws {
         let listener = try UnixSocket.listen(at: socket, .packets)
         let ends: StreamEnds
@@ -66,7 +66,7 @@ struct StreamEnds {
     static func terminal() throws(HostError) -> StreamEnds {
         let (master, slave) = try PseudoTerminal.open()
         // Until somebody who is attached says better: programs divide by it.
-        PseudoTerminal.setSize(of: master, rows: 24, columns: 80)
+        PseudoTerminal.setSize(of: master, rows: ConsoleSize.usual.rows, columns: ConsoleSize.usual.columns)
         return StreamEnds(input: slave, output: slave, error: slave, sources: [(master, .stdout)], sink: master, isTerminal: true)
     }
 

@@ -28,6 +28,7 @@ struct ContainerSurroundings {
             surroundings.mounts.append(.bind(try InitProgram.find(), ContainerSpec.initPath, readOnly: true))
         }
         surroundings.devices = try settings.security.isPrivileged ? DeviceMapping.all() : settings.devices.flatMap { try $0.devices() }
+        surroundings.consoleSize = .ours
         surroundings.seccomp = try settings.security.profile()
         var document = RootlessSpec.adapted(spec.json(on: machine, surroundings))
         let filter = document["linux"]?["seccomp"].flatMap { filters?.name(of: $0) }

@@ -50,7 +50,7 @@ extension Containers {
         let files = path + "/exec-" + RandomName.make()
         defer {
             // The container, and these with it, may be removed meanwhile.
-            for suffix in [".json", ".log"] { try? Files.remove(files + suffix) }
+            for suffix in [".json", ".log", ".pid"] { try? Files.remove(files + suffix) }
         }
         let document = try ExecProcess(
             config: path + "/config.json", inside: RootedDirectory("/proc/\(process)/root"), container: container.displayName
@@ -62,9 +62,14 @@ extension Containers {
         let child = try ChildProcess(
             runtime.program,
             runtime.execArguments(
-                id: container.record.id, bundle: path, process: files + ".json", log: files + ".log", detaches: settings.detaches),
-            ChildProcess.Options(input: input, output: output, newProcessGroup: !settings.terminal))
-        signals.forward(to: child)
+                id: container.record.id, bundle: path, process: files + ".json", log: files + ".log", pidFile: files + ".pid",
+                detaches: settings.detaches),
+            ChildProcess.Options(
+                input: input, output: output, newProcessGroup: !settings.terminal, hiddenDirectory: runtime.hiddenDirectory))
+        signals.deliver { [weak child, terminal = settings.terminal] signal in
+            if signal == SIGWINCH, terminal { ConsoleSize.ours.give(toProcessIn: files + ".pid") }
+            child?.kill(signal)
+        }
         let status = try child.wait()
         signals.deliver { _ in }
         guard status != 0, let failure = RuntimeFailure(logFile: files + ".log") else { return status }
@@ -96,6 +101,7 @@ struct ExecProcess {
         process["env"] = .strings(environment)
         process["cwd"] = .string(directory)
         process["terminal"] = .bool(settings.terminal)
+        process["consoleSize"] = settings.terminal ? ConsoleSize.ours.json : nil
         if let user = settings.user { process["user"] = try ContainerUser(user, image: container, root: inside).json }
         process["capabilities"] = try capabilities(of: process, settings)
         return Documents.encode(process)

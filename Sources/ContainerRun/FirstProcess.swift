@@ -8,11 +8,16 @@ struct FirstProcess {
 
     /// The process of a pid file; nil when it is not, or no longer, a child of the runtime.
     init?(pidFile: String, parent: Int32) {
-        guard let bytes = try? Files.read(pidFile, limit: 32), let id = Int32(String(decoding: bytes, as: UTF8.self)),
+        guard let id = FirstProcess.id(in: pidFile),
             let status = try? Files.read("/proc/\(id)/status", limit: 64 << 10)
         else { return nil }
         self.init(processID: id, status: String(decoding: status, as: UTF8.self))
         guard field("PPid") == String(parent) else { return nil }
+    }
+
+    /// What a runtime has written into a pid file; nil before it has.
+    static func id(in pidFile: String) -> Int32? {
+        (try? Files.read(pidFile, limit: 32)).flatMap { Int32(String(decoding: $0, as: UTF8.self)) }
     }
 
     init(processID: Int32, status: String) {

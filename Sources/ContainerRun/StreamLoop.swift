@@ -13,7 +13,7 @@ final class StreamLoop: @unchecked Sendable {
     private var clients: [Int32] = []
     private let wake: (reader: Int32, writer: Int32)
     private let log: ContainerLog
-    private let onResize: @Sendable () -> Void
+    private let onResize: @Sendable (ConsoleSize) -> Void
     /// Told of the first output; nil then, and when nobody wants to know.
     private var trace: TraceRecorder?
     /// What the container has not taken yet; until it has, no client is read.
@@ -29,7 +29,7 @@ final class StreamLoop: @unchecked Sendable {
     private static let clientPatience = 5
 
     init(
-        _ ends: StreamEnds, listener: Int32, log: ContainerLog, trace: TraceRecorder?, onResize: @escaping @Sendable () -> Void
+        _ ends: StreamEnds, listener: Int32, log: ContainerLog, trace: TraceRecorder?, onResize: @escaping @Sendable (ConsoleSize) -> Void
     )
         throws(HostError)
     {
@@ -113,7 +113,7 @@ final class StreamLoop: @unchecked Sendable {
         case .size(let rows, let columns):
             guard isTerminal, let sink else { return }
             PseudoTerminal.setSize(of: sink, rows: rows, columns: columns)
-            onResize()
+            onResize(ConsoleSize(rows: rows, columns: columns))
         case .output: drop(client)
         }
     }

@@ -33,11 +33,13 @@ extension ChildProcess {
         public var error: Stream
         /// Whether it leads a process group of its own, so that a Ctrl-C at our terminal does not reach it.
         public var newProcessGroup: Bool
+        /// Directory that it sees empty, and writable, in a mount namespace of its own; nil for none.
+        public var hiddenDirectory: String?
 
         /// Everything inherited unless said otherwise.
         public init(
             environment: [String]? = nil, workingDirectory: String? = nil, input: Stream = .inherit, output: Stream = .inherit,
-            error: Stream = .inherit, newProcessGroup: Bool = false
+            error: Stream = .inherit, newProcessGroup: Bool = false, hiddenDirectory: String? = nil
         ) {
             self.environment = environment
             self.workingDirectory = workingDirectory
@@ -45,6 +47,7 @@ extension ChildProcess {
             self.output = output
             self.error = error
             self.newProcessGroup = newProcessGroup
+            self.hiddenDirectory = hiddenDirectory
         }
 
         func openNullIfNeeded() throws(HostError) -> Int32 {

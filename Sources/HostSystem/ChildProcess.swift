@@ -30,7 +30,8 @@ public final class ChildProcess: Sendable {
         let argv = CStringArray([program] + arguments)
         let environment = CStringArray(options.environment ?? ChildProcess.currentEnvironment())
         let code = starling_spawn(
-            &process, path, argv.pointers, environment.pointers, options.workingDirectory, standard, options.newProcessGroup ? 1 : 0)
+            &process, path, argv.pointers, environment.pointers, options.workingDirectory, standard, options.newProcessGroup ? 1 : 0,
+            options.hiddenDirectory)
         guard code == 0 else { throw .call(operation: "start", path: path, code: code) }
         processID = process
         self.program = path

@@ -38,11 +38,12 @@ public enum Program {
     ///
     /// - Parameters:
     ///   - input: standard input, at most 64 KiB; empty unless said otherwise.
+    ///   - hiddenDirectory: as of `ChildProcess.Options`.
     ///   - deadline: the program is killed after that time and `.deadline` thrown.
     ///   - isWanted: asked several times a second while it prints; false is as if the time were over.
     public static func run(
         _ program: String, _ arguments: [String], input: [UInt8] = [], environment: [String]? = nil, workingDirectory: String? = nil,
-        deadline: Duration = .seconds(60), isWanted: () -> Bool = { true }
+        hiddenDirectory: String? = nil, deadline: Duration = .seconds(60), isWanted: () -> Bool = { true }
     ) throws(HostError) -> Result {
         let reader = input.isEmpty ? nil : try filledPipe(input, program)
         defer { if let reader { close(reader) } }
@@ -52,8 +53,7 @@ public enum Program {
             program, arguments,
             ChildProcess.Options(
                 environment: environment, workingDirectory: workingDirectory, input: reader.map { .descriptor($0) } ?? .null,
-                output: .descriptor(output.writer),
-                error: .descriptor(error.writer)))
+                output: .descriptor(output.writer), error: .descriptor(error.writer), hiddenDirectory: hiddenDirectory))
         output.closeWriter()
         error.closeWriter()
         let end = ContinuousClock.now + deadline

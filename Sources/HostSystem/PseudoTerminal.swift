@@ -15,6 +15,22 @@ public enum PseudoTerminal {
         _ = starling_set_terminal_size(descriptor, rows, columns)
     }
 
+    /// Gives the terminal of another process another size: of its standard streams the first that is one, and nothing happens when none is.
+    ///
+    /// What its streams are is the process's to say, so nothing is opened but a terminal.
+    public static func setSize(ofProcess process: Int32, rows: UInt16, columns: UInt16) {
+        for stream in 0...2 {
+            let found = OwnedDescriptor(Glibc.open("/proc/\(process)/fd/\(stream)", STARLING_O_PATH | O_CLOEXEC))
+            var facts = stat()
+            // The major numbers of the sides that programs have (the kernel's list of devices).
+            guard fstat(found.raw, &facts) == 0, facts.st_mode & S_IFMT == S_IFCHR,
+                (136...143).contains(starling_device_major(facts.st_rdev))
+            else { continue }
+            let terminal = OwnedDescriptor(Glibc.open("/proc/self/fd/\(found.raw)", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC))
+            return setSize(of: terminal.raw, rows: rows, columns: columns)
+        }
+    }
+
     /// The size of a terminal; nil for what is none.
     public static func size(of descriptor: Int32) -> (rows: UInt16, columns: UInt16)? {
         var (rows, columns): (UInt16, UInt16) = (0, 0)

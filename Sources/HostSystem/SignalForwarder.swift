@@ -60,11 +60,6 @@ public final class SignalForwarder: Sendable {
     /// Has a signal delivered that nobody sent; it asks for no end.
     public func raise(_ signal: Int32) { state.contents.withLock(\.receiver)?(signal) }
 
-    /// Sends each signal on to a child.
-    public func forward(to child: ChildProcess) {
-        deliver { [weak child] signal in child?.kill(signal) }
-    }
-
     /// The first signal so far that asks for an end (INT, TERM, HUP or QUIT); nil when there was none.
     public var endRequested: Int32? { state.contents.withLock(\.end) }
 

@@ -28,6 +28,23 @@ struct ProcessTests {
         #expect(result.status == 0)
     }
 
+    @Test("a directory that is hidden from a program is empty for it and all that it starts, and for nobody else")
+    func hidden() throws {
+        try requireRoot()
+        let directory = try TemporaryDirectory()
+        try Files.makeDirectories(directory.path + "/below")
+        let script = "ls -A; sh -c 'echo > made; ls -A'"
+        func seen(_ hidden: String?) throws -> Program.Result {
+            try Program.run("sh", ["-c", script], workingDirectory: directory.path, hiddenDirectory: hidden)
+        }
+        // The working directory is looked up by the program's own eyes.
+        #expect(try seen(directory.path).outputText == "made\n")
+        #expect(try Files.entries(directory.path) == ["below"])
+        #expect(!(try Mounts.mountPoints().contains { $0.path.hasPrefix(directory.path) }))
+        #expect(throws: HostError.self) { try seen(directory.path + "/nothing") }
+        #expect(try seen(nil).outputText == "below\nbelow\nmade\n")
+    }
+
     @Test("a program that prints more than a pipe holds on both streams is read to its end")
     func output() throws {
         let result = try Program.run("sh", ["-c", "head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2"])
@@ -77,9 +94,9 @@ struct ProcessTests {
         try waitUntil("the signal was taken") { forwarder.endRequested == SIGTERM }
         let directory = try TemporaryDirectory()
         let ready = directory.path + "/ready"
-        let child = try ChildProcess("sh", ["-c", "trap 'exit 5' TERM; trap 'exit 6' USR1; touch \(ready); while :; do sleep 0.01; done"])
+        let child = try ChildProcess("sh", ["-c", "trap 'exit 5' TERM; trap 'exit 6' USR1; touch \(ready); while :; do :; done"])
         try waitUntil("the child is ready") { Files.exists(ready) }
-        forwarder.forward(to: child)
+        forwarder.deliver { child.kill($0) }
         #expect(try child.wait() == 5)
     }
 

@@ -4,7 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
-@Suite("containers in the background, with a real registry and runc", .serialized)
+@Suite("containers in the background, with a real registry and crun", .serialized)
 struct ContainersTests {
     private let stage: ContainerStage
     private var fixture: SystemFixture { stage.fixture }

@@ -3,7 +3,7 @@ import HostSystem
 import TestSupport
 import Testing
 
-@Suite("starling run as an ordinary user, with a real registry and runc", .serialized)
+@Suite("starling run as an ordinary user, with a real registry and crun", .serialized)
 struct RootlessRunTests {
     private let fixture: SystemFixture
     private let proxy: CountingProxy

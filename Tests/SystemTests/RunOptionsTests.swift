@@ -2,7 +2,7 @@ import HostSystem
 import TestSupport
 import Testing
 
-@Suite("docker's options of starling run, with a real registry and runc", .serialized)
+@Suite("docker's options of starling run, with a real registry and crun", .serialized)
 struct RunOptionsTests {
     private let stage: ContainerStage
     private var fixture: SystemFixture { stage.fixture }

@@ -3,7 +3,7 @@ import HostSystem
 import TestSupport
 import Testing
 
-@Suite("starling run, with a real registry and runc", .serialized)
+@Suite("starling run, with a real registry and crun", .serialized)
 struct RunTests {
     private let stage: FetchStage
 

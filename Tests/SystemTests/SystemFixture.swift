@@ -25,7 +25,7 @@ final class SystemFixture: Sendable {
     private init() throws {
         try requireRoot()
         try requireFuse()
-        for name in ["skopeo", "umoci", "runc"] { try requireProgram(name) }
+        for name in ["skopeo", "umoci", "crun"] { try requireProgram(name) }
         layout = try TestImages.python()
         registry = try RegistryServer()
         try registry.push("oci:\(layout):latest", as: SystemFixture.repository + ":plain")

@@ -4,7 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
-@Suite("starling run --trace, with a real registry and runc", .serialized)
+@Suite("starling run --trace, with a real registry and crun", .serialized)
 struct TraceTests {
     private let fixture: SystemFixture
     private let directory: TemporaryDirectory

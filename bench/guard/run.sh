@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 [ "$(id -u)" = 0 ] || { echo "guard: run as root: it mounts file systems and starts containers" >&2; exit 1; }
-bench/apt-install.sh docker-registry skopeo runc fuse3 busybox-static strace valgrind binutils gcc libc6-dev gzip python3
+bench/apt-install.sh docker-registry skopeo runc crun fuse3 busybox-static strace valgrind binutils gcc libc6-dev gzip python3
 bin=.build/debug
 if [ "${1:-}" = --bin ]; then bin=${2:?--bin needs a directory}; shift 2; fi
 [ -x "$bin/starling" ] || swift build --product starling >&2

@@ -21,6 +21,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 source bench/programs.sh
-bench/apt-install.sh mmdebstrap python3 python3-grpcio ca-certificates docker-registry skopeo runc fuse3 fio gcc libc6-dev
+bench/apt-install.sh mmdebstrap python3 python3-grpcio ca-certificates docker-registry skopeo runc crun fuse3 fio gcc libc6-dev
 # Debian's Python, for which Debian's python3-grpcio is.
 exec /usr/bin/python3 bench/lazy/bench.py "$@"

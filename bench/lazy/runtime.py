@@ -2,7 +2,6 @@
 
 Baselines: `runc run` of the same image unpacked; one container of the image. The recorded variant is made here, by `starling optimize`.
 """
-import contextlib
 import json
 import os
 import re
@@ -42,15 +41,14 @@ def warm(bench):
             "runc run, unpacked": ["runc", "run", "--bundle", bundle, "bench"],
             "the same, with docker's filter of system calls": ["runc", "run", "--bundle", filtered, "bench"],
             "starling run": [*command, "/bin/true"],
-            "starling run --runtime crun": [*command[:3], "--runtime", "crun", *command[3:], "/bin/true"],
+            "starling run --runtime runc": [*command[:3], "--runtime", "runc", *command[3:], "/bin/true"],
         }
         found = {name: Series(name) for name in commands}
-        with one_hierarchy():
-            # Long enough for the filter to be kept that crun has compiled.
-            run(*command[:3], "--runtime", "crun", *command[3:], "/bin/sleep", "0.5", seconds=60)
-            for number in range(10 * bench.runs):
-                for name, words in commands.items():
-                    found[name].rounds.append({"seconds": timed(words)})
+        # Long enough for the filter to be kept that crun has compiled.
+        run(*command, "/bin/sleep", "0.5", seconds=60)
+        for number in range(10 * bench.runs):
+            for name, words in commands.items():
+                found[name].rounds.append({"seconds": timed(words)})
     plain, same, ours, _ = found.values()
     bench.report.heading("warm: /bin/true, from the command to its end; medians of %d in turns" % len(ours.rounds))
     bench.report.rows(["time"], [(series.name, [milliseconds(series.median("seconds"))]) for series in found.values()])
@@ -59,20 +57,6 @@ def warm(bench):
         bench.report.at_most("starling run, warm: at most 30 ms over %s" % words, over, MOST_OVER, "%.3f s")
     for series in found.values():
         bench.report.keep("runtime-warm", system=series.name, rounds=series.rounds, note=series.note)
-
-
-@contextlib.contextmanager
-def one_hierarchy():
-    """The machine without its second hierarchy of control groups, where it has two: crun runs no containers there. In the bench's own mount namespace."""
-    unified = "/sys/fs/cgroup/unified"
-    if not os.path.exists(unified + "/cgroup.controllers"):
-        yield
-        return
-    run("umount", unified)
-    try:
-        yield
-    finally:
-        run("mount", "-t", "cgroup2", "cgroup2", unified)
 
 
 def unpacked_bundle(bench, workplace):

@@ -18,5 +18,5 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 source bench/programs.sh
-bench/apt-install.sh mmdebstrap python3 python3-grpcio ca-certificates docker-registry skopeo runc fuse3 nginx-light openssl
+bench/apt-install.sh mmdebstrap python3 python3-grpcio ca-certificates docker-registry skopeo runc crun fuse3 nginx-light openssl
 exec /usr/bin/python3 bench/startup/bench.py "$@"

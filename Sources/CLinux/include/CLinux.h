@@ -90,9 +90,10 @@ int starling_signals_to_pipe(const int *signals, int count, int fd);
 void starling_signals_default(const int *signals, int count);
 
 /// What to start: `stdio` are the descriptors that become 0, 1 and 2; all others are closed. `directory` NULL = the caller's.
-/// The child starts with no signal blocked and all actions default. Result: 0 or an error number, as posix_spawn(3).
+/// The child starts with no signal blocked and all actions default. `hidden` is a directory that it sees empty, in a mount namespace of its own;
+/// NULL = none. Result: 0 or an error number, as posix_spawn(3).
 int starling_spawn(pid_t *pid, const char *program, char *const argv[], char *const envp[], const char *directory,
-                   const int stdio[3], int new_group);
+                   const int stdio[3], int new_group, const char *hidden);
 
 /// Makes a system call in which that thread waits return EINTR; a call that does not wait goes on. Nothing else happens.
 /// One that comes before the call is lost, so it is repeated until the thread has gone. Result: 0 or an error number.
