@@ -11,10 +11,23 @@ struct ContainerRuntime: Sendable {
     /// How long a runtime may take to delete a container: it kills its processes and waits for the kernel.
     private static let deleteDeadline = Duration.seconds(20)
 
-    /// Finds the runtime of that name or path; crun, which needs half of the time, else runc, for nil.
+    /// Finds the runtime of that name or path; for nil crun, which needs half of the time, else runc.
     init(_ name: String?) throws(HostError) {
-        program = if let name { try Paths.executable(name) } else { try Paths.executable("crun", "runc") }
+        program =
+            if let name {
+                try Paths.executable(name)
+            } else if !UserNamespace.isNested, let machine = try? Machine.current(), ContainerRuntime.refusesCrun(machine) {
+                try Paths.executable("runc", "crun")
+            } else {
+                try Paths.executable("crun", "runc")
+            }
         hiddenDirectory = ContainerRuntime.isCrun(program) ? ContainerRuntime.secondHierarchy() : nil
+    }
+
+    /// Whether crun (1.8) runs no containers of root here: for control groups of the second kind alone it wants to lock memory without limit, which
+    /// takes CAP_SYS_RESOURCE.
+    static func refusesCrun(_ machine: Machine) -> Bool {
+        machine.hasUnifiedCgroups && Capabilities.granted(["CAP_SYS_RESOURCE"], by: machine.boundingCapabilities).isEmpty
     }
 
     private static func isCrun(_ program: String) -> Bool { program.split(separator: "/").last?.hasPrefix("crun") ?? false }

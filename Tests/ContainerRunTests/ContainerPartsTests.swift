@@ -53,4 +53,12 @@ struct ContainerPartsTests {
         #expect(Capabilities.json(["CAP_CHOWN"], isRoot: false)["effective"] == nil)
         #expect(Capabilities.json(["CAP_CHOWN"], isRoot: true)["effective"] == .array([.string("CAP_CHOWN")]))
     }
+
+    @Test("crun is said to refuse a machine with control groups of the second kind alone for want of CAP_SYS_RESOURCE, and no other")
+    func refusal() {
+        let bound = ~(UInt64(1) << 24)
+        #expect(ContainerRuntime.refusesCrun(Machine(hasUnifiedCgroups: true, boundingCapabilities: bound)))
+        #expect(!ContainerRuntime.refusesCrun(Machine(hasUnifiedCgroups: true)))
+        #expect(!ContainerRuntime.refusesCrun(Machine(boundingCapabilities: bound)))
+    }
 }
