@@ -105,8 +105,9 @@ public final class StoredLayer: Sendable {
         guard bytes.count == chunk.size, actual == chunk.digest else {
             throw ChunkMismatch(layer: digest, blobOffset: chunk.blobOffset, expected: chunk.digest, actual: actual)
         }
-        try keep(bytes, index)
+        // First what is read: while the repetition is not here, who misses the original waits for it.
         if let original = chunks.original(of: index), !isPresent(original) { try keep(bytes, original) }
+        try keep(bytes, index)
     }
 
     private func keep(_ bytes: UnsafeRawBufferPointer, _ index: Int) throws(StoreError) {

@@ -1,6 +1,8 @@
 import ChunkStore
+import Synchronization
 import TestSupport
 import Testing
+import Threads
 import TreeImage
 
 @testable import FetchEngine
@@ -10,8 +12,8 @@ import TreeImage
 struct RepetitionTests {
     private static let ranges: [Range<Int64>] = [100_000..<150_000, 700_000..<720_000]
 
-    private func engine() async throws -> EngineFixture {
-        try await EngineFixture(TestLayer(sizes: [2_000_000, 30_000, 30_000], repeated: Self.ranges))
+    private func engine(_ ranges: [Range<Int64>] = Self.ranges) async throws -> EngineFixture {
+        try await EngineFixture(TestLayer(sizes: [2_000_000, 30_000, 30_000], repeated: ranges))
     }
 
     /// The file's own chunks that are repeated.
@@ -35,6 +37,32 @@ struct RepetitionTests {
         #expect(engine.layer.use.prefetched.wasteBytes <= 20_000 + 260_000)
         engine.layer.use.wereRead(originals[1]...originals[1])
         #expect(engine.layer.use.prefetched.hitBytes == 20_000)
+        try await engine.end()
+    }
+
+    @Test("whenever a repetition is here, what it repeats is: who misses that never asks for it a second time")
+    func order() async throws {
+        let engine = try await engine((0..<48).map { index in index * 40_000..<index * 40_000 + 20_000 })
+        let stored = engine.layer.stored
+        let pairs = try originals(engine).map { ($0, try #require(stored.chunks.repetition(of: $0))) }
+        #expect(pairs.count == 48)
+        let started = Atomic(false)
+        let early = Atomic(0)
+        let watch = try NativeThread.start(name: "watch") {
+            started.store(true, ordering: .relaxed)
+            var left = pairs
+            while !left.isEmpty {
+                left.removeAll { original, repetition in
+                    guard stored.isPresent(repetition) else { return false }
+                    if !stored.isPresent(original) { early.add(1, ordering: .relaxed) }
+                    return true
+                }
+            }
+        }
+        try waitUntil("somebody watches") { started.load(ordering: .relaxed) }
+        engine.fetcher.prefetch(engine.layer, upTo: stored.chunks.prefetchEnd)
+        watch.join()
+        #expect(early.load(ordering: .relaxed) == 0)
         try await engine.end()
     }
 
