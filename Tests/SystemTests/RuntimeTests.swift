@@ -127,6 +127,14 @@ struct RuntimeTests {
         let script = "stty size; read line; stty size; echo \"got $line\"; exit 7"
         let id = try stage.start(["-it", "--runtime", runtime], script)
         try waitUntil("it has written") { try stage.succeed("logs", [id]).contains("24 80") }
+        let attached = try OpenTerminal(rows: 20, columns: 70)
+        let attaching = try attached.start(["attach", "--root", stage.root, id])
+        try waitUntil("it has heard of the size of who is attached") {
+            try run("exec", [id, "sh", "-c", "stty size < /proc/1/fd/0"]).outputText == "20 70\n"
+        }
+        #expect(write(attached.master, "ho\n", 3) == 3)
+        #expect(try attaching.wait() == 7)
+        #expect(attached.output.contains("20 70") && attached.output.contains("got ho"), "\(attached.output)")
         #expect(try stage.succeed("rm", ["-f", id]) == id + "\n")
         let terminal = try OpenTerminal(rows: 33, columns: 99)
         let program = try terminal.start(

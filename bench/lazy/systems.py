@@ -100,14 +100,15 @@ class ReferenceDaemon:
 
 
 class StarlingDaemon:
-    """mode: `[starling] mode` of its configuration, None for what it chooses."""
+    """mode: `[starling] mode` of its configuration, None for what it chooses; completes: whether it fetches the rest of layers by and by."""
 
-    def __init__(self, binaries, mode=None):
-        self.binaries, self.mode = binaries, mode
+    def __init__(self, binaries, mode=None, completes=True):
+        self.binaries, self.mode, self.completes = binaries, mode, completes
 
     def start(self, workplace):
         self.socket, self.root = workplace.path + "/snapshotter.sock", workplace.path + "/starlingd"
         with open(workplace.path + "/starlingd.toml", "w") as file:
+            file.write("" if self.completes else "no_background_fetch = true\n")
             file.write('[starling]\nmode = "%s"\n' % self.mode if self.mode else "")
         self.process = workplace.start(
             "starlingd", [self.binaries + "/starlingd", "--plain-http", "--address", self.socket, "--root", self.root, "--config",
