@@ -177,7 +177,10 @@ public final class EStargzWriter {
             cuts = cuts.drop { $0 <= position }
             position += try writeChunk(of: entry, at: position, end: min(cuts.first ?? .max, tar.size), reader)
         }
-        try reader.padding().withUnsafeBytes { splitter.append($0) }
+        var padding = try reader.padding()
+        // The source's archive may end there; ours goes on.
+        if !options.format.keepsDiffID { padding += Array(repeating: 0, count: tar.paddingSize - padding.count) }
+        padding.withUnsafeBytes { splitter.append($0) }
     }
 
     /// - Parameter end: of the bytes that the chunk may hold.

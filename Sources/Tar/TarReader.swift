@@ -41,7 +41,7 @@ public final class TarReader {
     public var offset: UInt64 { input.offset }
 
     /// The next entry; what is left of the payload before it is passed over. Nil at the archive's end: two zero blocks, or the
-    /// input's end at an entry's boundary. What follows the zero blocks is not read.
+    /// input's end behind a payload. What follows the zero blocks is not read.
     ///
     /// - Throws: `TarError`, or what the input throws.
     public func next() throws -> TarEntry? {
@@ -95,12 +95,13 @@ public final class TarReader {
         } ?? 0
     }
 
-    /// The bytes between the entry's payload and the next block, to be asked for after the payload was read; not always zeros.
+    /// The bytes between the entry's payload and the next block, to be asked for after the payload was read; not always zeros. An archive may end
+    /// among them, or before them, as `umoci insert` makes them: then they are fewer than `TarEntry.paddingSize`.
     public func padding() throws -> [UInt8] {
         precondition(payloadLeft == 0, "the payload comes before its padding")
         var bytes: [UInt8] = []
         let taken = try input.append(paddingLeft, to: &bytes)
-        guard taken == paddingLeft else { throw TarError.truncated(entry: entryName, offset: input.offset) }
+        if taken < paddingLeft { ended = true }
         paddingLeft = 0
         return bytes
     }

@@ -108,6 +108,14 @@ struct EStargzWriterTests {
         #expect(written.layer.tocDigest == Digest.sha256(TOCSerializer.json(written.toc)))
     }
 
+    @Test("an archive that ends right behind its last payload, as `umoci insert` makes them, becomes the layer of the whole one")
+    func endsEarly() throws {
+        let archive = TarWriter.header(name: "opt/hi", size: 3) + Array("hi\n".utf8)
+        let padding = TarWriter.padding(afterSize: 3)
+        let whole = try write(archive + padding + TarWriter.end)
+        for count in [0, 100] { #expect(try write(archive + padding[..<count]).blob == whole.blob) }
+    }
+
     @Test("prioritized files come first when the caller appends them first, then the landmark")
     func prioritized() throws {
         let pool = try MemberPool(jobs: 2)

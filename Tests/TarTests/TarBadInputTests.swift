@@ -6,14 +6,14 @@ struct TarBadInputTests {
     @Test("an archive cut inside a header, an extended header or a payload says where")
     func truncated() throws {
         let archive = extended("x", record("path", "name")) + Header("n", size: 600).block + padded([UInt8](repeating: 1, count: 600))
-        for count in stride(from: 1, to: archive.count, by: 111) where count != 0 {
+        for count in stride(from: 1, to: 2136, by: 111) {
             #expect(throws: TarError.self, "\(count) bytes") { try entries(Array(archive[..<count])) }
         }
         #expect(throws: TarError.truncated(entry: "name", offset: 1700)) { try entries(Array(archive[..<1700])) }
         #expect(throws: TarError.truncated(entry: nil, offset: 100)) { try entries(Array(archive[..<100])) }
         #expect(throws: TarError.truncated(entry: nil, offset: 1024)) { try entries(Array(archive[..<1024])) }
-        // The payload is whole, its padding is not.
-        #expect(throws: TarError.truncated(entry: "name", offset: 2200)) { try entries(Array(archive[..<2200])) }
+        // The payload is whole, its padding is not: the end, as for Go's archive/tar.
+        for count in [2136, 2200] { #expect(try entries(Array(archive[..<count])).count == 1) }
     }
 
     @Test("a wrong checksum is an error with its place")
