@@ -39,6 +39,13 @@ extension LayerOpener {
 extension TOCFetch.Found {
     /// A TOC that is in its blob and all of which is in the blob's end; nil for any other, and for one that is damaged.
     init?(embeddedIn end: KnownEnd) {
+        if let zstd = end.bytes.withUnsafeBytes({ ZstdChunkedFooter(suffix: $0) }) {
+            guard let range = try? zstd.range(inBlobOf: end.blobSize), let manifest = end.part(range),
+                let found = try? Self(zstd, manifest, blobSize: end.blobSize)
+            else { return nil }
+            self = found
+            return
+        }
         let offset: UInt64
         let format: String
         switch try? Footer.parse(blobEnd: end.bytes) {

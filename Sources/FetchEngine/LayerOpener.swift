@@ -100,7 +100,7 @@ public struct LayerOpener: Sendable {
         let prefix = prefix(descriptor, blob)
         var known: KnownEnd?
         switch await anticipation.take(descriptor.digest, of: reference) {
-        case .staged(let staged)? where descriptor.annotations?[Annotation.zstdChunkedPosition] == nil:
+        case .staged(let staged)? where expected?.isOfJSON ?? true:
             let layer = LazyLayer(
                 stored: try LayerOpener.open(staged, descriptor, expected, in: store), source: blob, prefix: prefix, trace: trace)
             layer.operations.tocDeserialize.count(nanoseconds: staged.compileNanoseconds)

@@ -97,6 +97,9 @@ enum ExpectedTOC {
         }
     }
 
+    /// Whether it is about what a compiled layer remembers; else the compressed bytes must be seen.
+    var isOfJSON: Bool { if case .json = self { true } else { false } }
+
     /// Compares with what came. Where it is the compressed TOC whose digest is promised, that was done when it was fetched, if it is one of those:
     /// whoever keeps the blob could have put a TOC of the other kind behind it, of which nothing is promised.
     func check(_ actual: Digest, of compression: ChunkCompression) throws(LayerRefusal) {

@@ -53,7 +53,7 @@ struct TOCFetch {
 
     func find() async throws(LayerRefusal) -> Found {
         if let position = descriptor.annotations?[Annotation.zstdChunkedPosition] {
-            return try await zstdChunked(footer { () throws(FormatError) in try ZstdChunkedFooter(annotation: position) })
+            return try await zstdChunked(footer { () throws(FormatError) in try ZstdChunkedFooter(annotation: position) }, known)
         }
         let start = MonotonicClock.nanoseconds()
         let (suffix, size) = try await end()
@@ -64,7 +64,9 @@ struct TOCFetch {
     }
 
     private func table(_ suffix: [UInt8], _ size: UInt64) async throws(LayerRefusal) -> Found {
-        if let zstd = suffix.withUnsafeBytes({ ZstdChunkedFooter(suffix: $0) }) { return try await zstdChunked(zstd) }
+        if let zstd = suffix.withUnsafeBytes({ ZstdChunkedFooter(suffix: $0) }) {
+            return try await zstdChunked(zstd, KnownEnd(bytes: suffix, blobSize: size))
+        }
         switch try footer({ () throws(FormatError) in try Footer.parse(blobEnd: suffix) }) {
         case .estargz(let offset): return try await embedded(offset, suffix, size, "estargz")
         case .legacyStargz(let offset): return try await embedded(offset, suffix, size, "stargz")
@@ -128,25 +130,22 @@ struct TOCFetch {
         }
     }
 
-    private func zstdChunked(_ footer: ZstdChunkedFooter) async throws(LayerRefusal) -> Found {
+    /// - Parameter end: what is here of the blob.
+    private func zstdChunked(_ footer: ZstdChunkedFooter, _ end: KnownEnd?) async throws(LayerRefusal) -> Found {
         // The footer's own frame follows, so the blob is at least this long.
-        let size = descriptor.size > 0 ? UInt64(descriptor.size) : footer.offset.addingReportingOverflow(footer.length).partialValue
+        let size =
+            descriptor.size > 0
+            ? UInt64(descriptor.size) : end?.blobSize ?? footer.offset.addingReportingOverflow(footer.length).partialValue
         let range = try claim { () throws(FormatError) in try footer.range(inBlobOf: size) }
-        let compressed = try await read(range)
+        let compressed: [UInt8] = if let part = end?.part(range) { part } else { try await read(range) }
         if let text = descriptor.annotations?[Annotation.zstdChunkedChecksum], Digest.sha256(compressed).description != text {
             throw .badTOC("the zstd:chunked manifest does not have the digest \(text) of the annotation")
         }
-        var json = [UInt8](repeating: 0, count: Int(footer.uncompressedLength))
         do {
-            let decompressor = try ZstdDecompressor()
-            let count = try compressed.withUnsafeBytes { input in
-                try json.withUnsafeMutableBytes { try decompressor.decompress(input, into: $0) }
-            }
-            json.removeLast(json.count - count)
+            return try Found(footer, compressed, blobSize: size)
         } catch {
             throw .badTOC("\(error)")
         }
-        return Found(json: json[...], blobSize: size, payloadEnd: footer.offset, compression: .zstd, format: "zstd:chunked")
     }
 
     private func extract(_ member: [UInt8]) throws(LayerRefusal) -> ArraySlice<UInt8> {
@@ -175,11 +174,26 @@ struct TOCFetch {
     }
 
     private func read(_ range: Range<UInt64>) async throws(LayerRefusal) -> [UInt8] {
-        if let part = known?.part(range) { return part }
         do {
             return try await blob.read(range)
         } catch {
             throw .registry("\(error)")
         }
+    }
+}
+
+extension TOCFetch.Found {
+    /// The manifest of a zstd:chunked blob.
+    ///
+    /// - Parameter compressed: all of it, as it is in the blob.
+    /// - Throws: `CompressionError`.
+    init(_ footer: ZstdChunkedFooter, _ compressed: [UInt8], blobSize: UInt64) throws {
+        var json = [UInt8](repeating: 0, count: Int(footer.uncompressedLength))
+        let decompressor = try ZstdDecompressor()
+        let count = try compressed.withUnsafeBytes { input in
+            try json.withUnsafeMutableBytes { try decompressor.decompress(input, into: $0) }
+        }
+        json.removeLast(json.count - count)
+        self.init(json: json[...], blobSize: blobSize, payloadEnd: footer.offset, compression: .zstd, format: "zstd:chunked")
     }
 }

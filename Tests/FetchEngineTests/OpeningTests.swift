@@ -1,5 +1,6 @@
 import ChunkStore
 import Digests
+import EStargz
 import HostSystem
 import OCI
 import Registry
@@ -11,22 +12,38 @@ import TreeImage
 
 @Suite("opening the layers of an image", .serialized)
 struct OpeningTests {
-    private func layers(_ count: Int) throws -> [TestLayer] {
-        try (0..<count).map { try TestLayer(sizes: (0..<300).map { 100 + $0 * 10 }, seed: UInt64($0 + 1)) }
+    private func layers(_ count: Int, _ format: LayerFormat = .estargz) throws -> [TestLayer] {
+        try (0..<count).map { try TestLayer(sizes: (0..<300).map { 100 + $0 * 10 }, seed: UInt64($0 + 1), format: format) }
     }
 
-    @Test("layers that are expected need no request any more when they are opened, and are verified then")
-    func expected() async throws {
-        let (first, others) = (try layers(1)[0], Array(try layers(4).dropFirst()))
+    /// A layer as containerd's labels tell of it: neither size nor media type, and of the annotations those that are labels.
+    private func told(of layer: TestLayer) -> Descriptor {
+        Descriptor(mediaType: MediaType.layerGzip, digest: layer.descriptor.digest, size: 0, annotations: layer.descriptor.annotations)
+    }
+
+    @Test("a layer whose manifest says where the TOC is takes one request", arguments: [LayerFormat.estargz, .zstdChunked])
+    func oneRequest(format: LayerFormat) async throws {
+        let layers = try layers(2, format)
+        let engine = try await EngineFixture(layers[0])
+        try await EngineFixture.push(layers[1], to: engine.registry.address)
+        let before = engine.proxy.blobRequests.count
+        let layer = try await engine.opener.open(told(of: layers[1].hinted), of: engine.reference)
+        #expect(layer.stored.facts.blobSize == UInt64(layers[1].blob.count) && layer.stored.chunks.count == 300)
+        #expect(engine.proxy.blobRequests.count == before + 1)
+        try await engine.end()
+    }
+
+    @Test(
+        "layers that are expected need no request any more when they are opened, and are verified then",
+        arguments: [LayerFormat.estargz, .zstdChunked])
+    func expected(format: LayerFormat) async throws {
+        let (first, others) = (try layers(1, format)[0], Array(try layers(4, format).dropFirst()))
         let engine = try await EngineFixture(first)
         for other in others { try await EngineFixture.push(other, to: engine.registry.address) }
         engine.opener.expect(others.map(\.descriptor.digest), of: engine.reference)
         try waitUntil("all have been asked for") { engine.proxy.blobRequests.count >= 1 + others.count }
         for other in others {
-            // As a snapshotter is told of it: neither size nor media type.
-            let told = Descriptor(
-                mediaType: MediaType.layerGzip, digest: other.descriptor.digest, size: 0, annotations: other.descriptor.annotations)
-            let layer = try await engine.opener.open(told, of: engine.reference)
+            let layer = try await engine.opener.open(told(of: other), of: engine.reference)
             #expect(layer.stored.facts.blobSize == UInt64(other.blob.count) && layer.stored.chunks.count == 300)
         }
         #expect(engine.proxy.blobRequests.count == 1 + others.count)
@@ -54,9 +71,11 @@ struct OpeningTests {
         try await engine.end()
     }
 
-    @Test("a TOC of a kind of which the manifest promises nothing is refused, fetched ahead or not", arguments: [false, true])
-    func otherKind(isExpected: Bool) async throws {
-        let layers = try layers(2)
+    @Test(
+        "a TOC of which the manifest promises nothing, for it is of another kind or of other bytes, is refused, fetched ahead or not",
+        arguments: [false, true], [LayerFormat.estargz, .zstdChunked])
+    func otherKind(isExpected: Bool, format: LayerFormat) async throws {
+        let layers = try layers(2, format)
         let engine = try await EngineFixture(layers[0])
         try await EngineFixture.push(layers[1], to: engine.registry.address)
         var told = layers[1].descriptor

@@ -4,7 +4,7 @@ import OCI
 import Synchronization
 import Tar
 
-/// An eStargz layer in memory whose files hold noise, so that its blob is about as large as they are.
+/// A lazy layer in memory whose files hold noise, so that its blob is about as large as they are.
 struct TestLayer {
     let blob: [UInt8]
     let layer: EStargzLayer
@@ -42,11 +42,15 @@ struct TestLayer {
     ///   - repeated: ranges of the first file that stand before the landmark, too.
     ///   - hasLandmark: whether a layer without such files says so.
     ///   - seed: another one makes other bytes.
-    init(sizes: [Int], prioritized: Int = 0, repeated: [Range<Int64>] = [], hasLandmark: Bool = true, seed: UInt64 = 1) throws {
+    init(
+        sizes: [Int], prioritized: Int = 0, repeated: [Range<Int64>] = [], hasLandmark: Bool = true, seed: UInt64 = 1,
+        format: LayerFormat = .estargz
+    ) throws {
         var noise = Noise(state: seed)
         let output = Output()
         let writer = try EStargzWriter(
-            options: EStargzWriter.Options(chunkSize: 1 << 20), pool: MemberPool(jobs: 2, level: 1), output: output)
+            options: EStargzWriter.Options(format: format, chunkSize: 1 << 20),
+            pool: MemberPool(jobs: 2, compression: format.compression, level: 1), output: output)
         if prioritized == 0, repeated.isEmpty, hasLandmark { try writer.appendLandmark(prefetch: false) }
         for (index, size) in sizes.enumerated() {
             let content = noise.bytes(size)
