@@ -257,19 +257,20 @@ struct spawning {
     int error;
 };
 
-// A thread's mount namespace is its own, and what it starts inherits it.
+static int spawn(const struct spawning *it) {
+    return posix_spawn(it->pid, it->program, it->actions, it->attributes, it->argv, it->envp);
+}
+
 static void *spawn_hiding(void *argument) {
     struct spawning *it = argument;
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 ||
-        mount("tmpfs", it->hidden, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=1m,mode=755") != 0)
-        it->error = errno;
-    else
-        it->error = posix_spawn(it->pid, it->program, it->actions, it->attributes, it->argv, it->envp);
+    int is_hidden = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0 &&
+                   mount("tmpfs", it->hidden, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=1m,mode=755") == 0;
+    it->error = is_hidden ? spawn(it) : errno;
     return NULL;
 }
 
-static int spawn(struct spawning *it) {
-    if (!it->hidden) return posix_spawn(it->pid, it->program, it->actions, it->attributes, it->argv, it->envp);
+// A thread's mount namespace is its own, and what it starts inherits it.
+static int spawn_on_thread(struct spawning *it) {
     pthread_t thread;
     int error = pthread_create(&thread, NULL, spawn_hiding, it);
     if (!error) error = pthread_join(thread, NULL);
@@ -285,7 +286,8 @@ int starling_spawn(pid_t *pid, const char *program, char *const argv[], char *co
     error = posix_spawnattr_init(&attributes);
     if (!error) {
         error = prepare(&actions, &attributes, directory, stdio, new_group);
-        if (!error) error = spawn(&(struct spawning){pid, program, hidden, argv, envp, &actions, &attributes, 0});
+        struct spawning it = {pid, program, hidden, argv, envp, &actions, &attributes, 0};
+        if (!error) error = hidden ? spawn_on_thread(&it) : spawn(&it);
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);

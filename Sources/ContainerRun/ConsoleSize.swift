@@ -1,7 +1,7 @@
 internal import HostSystem
 internal import OCI
 
-/// What a container's terminal measures from its beginning, before anybody changes that of ours.
+/// What a terminal measures, in characters: a container's from its beginning, and what becomes of it when ours changes.
 struct ConsoleSize {
     var rows: UInt16
     var columns: UInt16

@@ -74,7 +74,7 @@ final class ContainerProcess: Sendable {
     /// The runtime passes signals to the container's first process. The kernel keeps from that process what it has no handler for,
     /// as it does for every init, so that a plain `sleep` would outlive any Ctrl-C: then we do what the default action would have.
     private func pass(_ signal: Int32, to child: ChildProcess) {
-        if signal == SIGWINCH, terminal { ConsoleSize.ours.give(toProcessIn: directory.pidFile) }
+        if signal == SIGWINCH, terminal { return resized(to: .ours) }
         // Looked at before: a program that handles the signal may be ending a moment later, with its handlers taken down.
         var first = firstProcess(of: child)
         child.kill(signal)

@@ -19,7 +19,7 @@ public struct ContainerRunner: Sendable {
     public struct Options: Sendable {
         /// Directory of store and state; containers are in its `containers`.
         public var root: String
-        /// Path or name of the OCI runtime; runc, else crun, when nil.
+        /// Path or name of the OCI runtime; the usual one when nil (`ContainerRuntime`).
         public var runtime: String?
 
         /// Options with the default runtime.

@@ -8,8 +8,8 @@ struct ContainerRuntime: Sendable {
     /// What must be hidden from it; nil for nothing.
     let hiddenDirectory: String?
 
-    /// How long a runtime may take to delete a container: it kills its processes and waits for the kernel.
-    private static let deleteDeadline = Duration.seconds(20)
+    /// How long a runtime may take to kill or delete a container: it waits for the kernel.
+    private static let callDeadline = Duration.seconds(20)
 
     /// Finds the runtime of that name or path; for nil crun, which needs half of the time, else runc.
     init(_ name: String?) throws(HostError) {
@@ -73,9 +73,7 @@ struct ContainerRuntime: Sendable {
     ///
     /// - Throws: `ContainerError.runtime` when the runtime says no.
     func kill(id: String, bundle path: String, signal: Int32) throws {
-        let result = try Program.run(
-            program, stateArguments(path) + ["kill", id, String(signal)], hiddenDirectory: hiddenDirectory,
-            deadline: ContainerRuntime.deleteDeadline)
+        let result = try call(["kill", id, String(signal)], bundle: path)
         guard result.status == 0 else {
             throw ContainerError.runtime(result.errorText.split(separator: "\n").last.map(String.init) ?? "\(program) failed")
         }
@@ -84,9 +82,12 @@ struct ContainerRuntime: Sendable {
     /// Kills and forgets whatever is left of a bundle's container; no container is no error.
     func delete(id: String, bundle path: String) throws(HostError) {
         guard Files.exists(path + "/runtime/" + id) else { return }
-        _ = try Program.run(
-            program, stateArguments(path) + ["delete", "--force", id], hiddenDirectory: hiddenDirectory,
-            deadline: ContainerRuntime.deleteDeadline)
+        _ = try call(["delete", "--force", id], bundle: path)
+    }
+
+    private func call(_ words: [String], bundle: String) throws(HostError) -> Program.Result {
+        try Program.run(
+            program, stateArguments(bundle) + words, hiddenDirectory: hiddenDirectory, deadline: ContainerRuntime.callDeadline)
     }
 
     private func stateArguments(_ bundle: String) -> [String] { ["--root", bundle + "/runtime"] }

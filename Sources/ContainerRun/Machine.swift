@@ -20,8 +20,12 @@ struct Machine {
     /// Whether the kernel runs programs of the x32 ABI.
     var runsX32 = true
 
-    /// This machine.
-    static func current() throws -> Machine {
+    /// This machine, which is looked at once.
+    static func current() throws -> Machine { try found.get() }
+
+    private static let found = Result { try look() }
+
+    private static func look() throws -> Machine {
         var machine = Machine()
         machine.hasUnifiedCgroups = Files.exists("/sys/fs/cgroup/cgroup.controllers")
         // The unified hierarchy's root has no such file, and where the kernel swaps, all groups below have it.

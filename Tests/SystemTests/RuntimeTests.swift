@@ -13,8 +13,6 @@ struct RuntimeTests {
         stage = try ContainerStage()
     }
 
-    private func run(_ command: String, _ arguments: [String]) throws -> Program.Result { try stage.run(command, arguments) }
-
     @Test("a container is by one what it is by the other: its user, its limits, its mounts, what it may do, and how it ends")
     func same() throws {
         let script = """
@@ -25,13 +23,13 @@ struct RuntimeTests {
             let options = [
                 "-u", "nobody:games", "-h", "inside", "--ulimit", "nofile=99:100", "--cap-drop", "CHOWN", "-m", "64m", "-w", "/srv",
             ]
-            return try run("run", ["--rm", "--runtime", runtime] + options + [stage.fixture.lazy, "sh", "-c", script])
+            return try stage.run("run", ["--rm", "--runtime", runtime] + options + [stage.fixture.lazy, "sh", "-c", script])
         }
         let (runc, crun) = (try result("runc"), try result("crun"))
         #expect(runc.status == 7 && crun.status == 7, "\(runc.errorText)\(crun.errorText)")
         #expect(crun.outputText == runc.outputText && runc.outputText.contains("uid=65534(nobody) gid=60(games)"))
         for (command, status) in [(["no-such"], 127), (["/etc"], 126), (["sh", "-c", "exit 9"], 9)] as [([String], Int32)] {
-            #expect(try run("run", ["--rm", "--runtime", "crun", stage.fixture.lazy] + command).status == status)
+            #expect(try stage.run("run", ["--rm", "--runtime", "crun", stage.fixture.lazy] + command).status == status)
         }
         try stage.expectNothingLeft()
     }
@@ -40,9 +38,9 @@ struct RuntimeTests {
     func compiledFilter() throws {
         let script = "grep -e Seccomp -e Specul /proc/self/status; unshare -U true 2>&1; sleep 600"
         func denied(_ name: String) throws -> String {
-            #expect(try run("run", ["-d", "--name", name, stage.fixture.lazy, "sh", "-c", script]).status == 0)
-            try waitUntil("it has tried") { try run("logs", [name]).outputText.contains("unshare") }
-            return try run("logs", [name]).outputText
+            #expect(try stage.run("run", ["-d", "--name", name, stage.fixture.lazy, "sh", "-c", script]).status == 0)
+            try waitUntil("it has tried") { try stage.run("logs", [name]).outputText.contains("unshare") }
+            return try stage.run("logs", [name]).outputText
         }
         func document(_ name: String, _ file: String) throws -> JSONValue {
             let path = "\(stage.root)/names/\(name)/\(file)"
@@ -55,37 +53,37 @@ struct RuntimeTests {
         try waitUntil("the filter is kept") { (try? Files.entries(stage.root + "/filters"))?.count == 1 }
         #expect(try denied("second") == first)
         #expect(try document("second", "config.json")["annotations"]?["run.oci.seccomp_bpf_data"] != nil)
-        let inside = try run("exec", ["second", "sh", "-c", "grep -e Seccomp /proc/self/status; unshare -U true"])
+        let inside = try stage.run("exec", ["second", "sh", "-c", "grep -e Seccomp /proc/self/status; unshare -U true"])
         #expect(inside.outputText.contains("Seccomp:\t2") && inside.errorText.contains("not permitted"), "\(inside.errorText)")
         // With other capabilities it is another filter.
         let options = ["--rm", "--cap-add", "SYS_ADMIN"]
-        let other = try run("run", options + [stage.fixture.lazy, "sh", "-c", "unshare -U true; sleep 0.1"])
+        let other = try stage.run("run", options + [stage.fixture.lazy, "sh", "-c", "unshare -U true; sleep 0.1"])
         #expect(other.status == 0 && other.errorText.isEmpty, "\(other.errorText)")
         #expect(try Files.entries(stage.root + "/filters").count == 2)
-        #expect(try run("rm", ["-f", "first", "second"]).status == 0)
+        #expect(try stage.run("rm", ["-f", "first", "second"]).status == 0)
         try stage.expectNothingLeft()
     }
 
     @Test(
         "it goes on in the background, takes other processes in, ends when it is asked to, and starts again", arguments: ["runc", "crun"])
     func background(runtime: String) throws {
-        let started = try run(
+        let started = try stage.run(
             "run", ["-d", "--name", "web", "--runtime", runtime, stage.fixture.lazy, "sh", "-c", "echo out; cat /kept; exec sleep 600"])
         #expect(started.status == 0, "\(started.errorText)")
-        let inside = try run("exec", ["-u", "12:13", "-e", "A=1", "-w", "/usr", "web", "sh", "-c", "id -u; echo $A; pwd"])
+        let inside = try stage.run("exec", ["-u", "12:13", "-e", "A=1", "-w", "/usr", "web", "sh", "-c", "id -u; echo $A; pwd"])
         #expect(inside.status == 0 && inside.outputText == "12\n1\n/usr\n", "\(inside.errorText)")
         for (command, status) in [(["no-such"], 127), (["/etc"], 126), (["sh", "-c", "echo kept > /kept; exit 9"], 9)]
             as [([String], Int32)]
         {
-            let result = try run("exec", ["web"] + command)
+            let result = try stage.run("exec", ["web"] + command)
             #expect(result.status == status, "\(result.errorText)")
         }
-        #expect(try run("stop", ["web"]).status == 0)
-        #expect(try run("start", ["web"]).status == 0)
-        try waitUntil("it has what it had written") { try run("logs", ["web"]).outputText == "out\nout\nkept\n" }
-        #expect(try run("kill", ["web"]).status == 0)
-        #expect(try run("wait", ["web"]).outputText == "137\n")
-        #expect(try run("rm", ["web"]).status == 0)
+        #expect(try stage.run("stop", ["web"]).status == 0)
+        #expect(try stage.run("start", ["web"]).status == 0)
+        try waitUntil("it has what it had written") { try stage.run("logs", ["web"]).outputText == "out\nout\nkept\n" }
+        #expect(try stage.run("kill", ["web"]).status == 0)
+        #expect(try stage.run("wait", ["web"]).outputText == "137\n")
+        #expect(try stage.run("rm", ["web"]).status == 0)
         try stage.expectNothingLeft()
     }
 
@@ -111,7 +109,7 @@ struct RuntimeTests {
             ])
             // What the shell is about to become would not hear what the shell has heard.
             try waitUntil("the container is ready", deadline: .seconds(60)) {
-                try program.output == "ready\n" && run("exec", ["signalled", "cat", "/proc/1/comm"]).outputText == name + "\n"
+                try program.output == "ready\n" && stage.run("exec", ["signalled", "cat", "/proc/1/comm"]).outputText == name + "\n"
             }
             program.kill(signal)
             return try program.wait()
@@ -130,7 +128,7 @@ struct RuntimeTests {
         let attached = try OpenTerminal(rows: 20, columns: 70)
         let attaching = try attached.start(["attach", "--root", stage.root, id])
         try waitUntil("it has heard of the size of who is attached") {
-            try run("exec", [id, "sh", "-c", "stty size < /proc/1/fd/0"]).outputText == "20 70\n"
+            try stage.run("exec", [id, "sh", "-c", "stty size < /proc/1/fd/0"]).outputText == "20 70\n"
         }
         #expect(write(attached.master, "ho\n", 3) == 3)
         #expect(try attaching.wait() == 7)
@@ -145,14 +143,15 @@ struct RuntimeTests {
         try waitUntil("the other has written") { other.output.contains("11 22") }
         other.resize(inside, rows: 12, columns: 23)
         try waitUntil("the other has heard of its terminal's new size") {
-            try run("exec", ["web", "sh", "-c", "for tty in /dev/pts/[0-9]*; do stty size < $tty; done"]).outputText.contains("12 23\n")
+            try stage.run("exec", ["web", "sh", "-c", "for tty in /dev/pts/[0-9]*; do stty size < $tty; done"]).outputText.contains(
+                "12 23\n")
         }
         #expect(write(other.master, "bye\n", 4) == 4)
         #expect(try inside.wait() == 7)
         #expect(other.output.contains("12 23") && other.output.contains("got bye"), "\(other.output)")
         terminal.resize(program, rows: 40, columns: 100)
         try waitUntil("the container has heard of its terminal's new size") {
-            try run("exec", ["web", "sh", "-c", "stty size < /proc/1/fd/0"]).outputText == "40 100\n"
+            try stage.run("exec", ["web", "sh", "-c", "stty size < /proc/1/fd/0"]).outputText == "40 100\n"
         }
         #expect(write(terminal.master, "hello\n", 6) == 6)
         #expect(try program.wait() == 7)

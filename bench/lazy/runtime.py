@@ -204,7 +204,7 @@ def without(bench, workplace, link, image, count):
 
 def by_daemon(bench, workplace, link, image, count):
     # What it would fetch to complete the layer is nobody's start, and the longer all take, the more of it there is.
-    node = Containerd("starlingd", "recorded", pull_as_starling, lambda: StarlingDaemon(bench.binaries, completes=False))
-    node = node.node(bench, workplace)
+    system = Containerd("starlingd", "recorded", pull_as_starling, lambda: StarlingDaemon(bench.binaries, completes=False))
+    node = system.node(bench, workplace)
     commands = [node.ctr_command("run", "--rm", "--snapshotter", node.snapshotter, image, "crowd-%d" % number, *PROGRAM) for number in range(count)]
     return watch(bench, link, commands, lambda: run(*pull_as_starling(node, image)))
